@@ -1,0 +1,120 @@
+"""Known values of tensors while a graph is built: constants and shape arithmetic.
+
+Lives here: value_of, the lazy partial evaluator behind reshape(x, [tf.shape(x)[0], 784]) and its
+kin. Not here: constant folding of programs (passes/fold.py). Imports ir and ops.define.
+
+A value is an array; elements of an object array are ints, SymDims or None (unknown).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.ir.node import _UNSET, Node, Tensor
+
+MAX_ELEMENTS = 1 << 14
+
+# ops through which a shape value flows, by NumPy reference on object arrays
+FLOWS = frozenset(
+    {
+        "add", "subtract", "multiply", "floordiv", "floormod", "negative", "maximum", "minimum",
+        "cast", "identity", "stop_gradient", "concat", "stack", "unstack", "split", "strided_slice",
+        "slice", "reshape", "expand_dims", "squeeze", "gather", "reduce_prod", "reduce_sum",
+        "transpose", "tile", "reverse", "fill", "range", "zeros_like", "ones_like", "broadcast_to",
+        "pad", "truncatediv", "reduce_max", "reduce_min", "abs", "reverse_axes", "size_of",
+    }
+)  # fmt: skip
+
+
+def value_of(tensor: Tensor) -> np.ndarray[Any, Any] | None:
+    """The tensor's value where it follows from constants and shapes, else None."""
+    if tensor._value is not _UNSET:
+        return tensor._value
+    stack = [tensor]
+    while stack:
+        top = stack[-1]
+        if top._value is not _UNSET:
+            stack.pop()
+            continue
+        waiting = [t for t in _needs(top) if t._value is _UNSET]
+        if waiting:
+            stack.extend(waiting)
+            continue
+        _settle(top.node)
+        stack.pop()
+    return tensor._value
+
+
+def _needs(tensor: Tensor) -> tuple[Tensor, ...]:
+    node = tensor.node
+    if node.op.name not in FLOWS or not _small(tensor):
+        return ()
+    return node.inputs
+
+
+def _small(tensor: Tensor) -> bool:
+    if tensor.dtype.kind not in "iu":
+        return False
+    total = 1
+    for dim in tensor.dims or ():
+        total *= dim if isinstance(dim, int) else MAX_ELEMENTS + 1
+    return tensor.dims is None or total <= MAX_ELEMENTS
+
+
+def _settle(node: Node) -> None:
+    results = _evaluate(node)
+    for i, out in enumerate(node.outputs):
+        if out._value is _UNSET:
+            out._value = None if results is None else results[i]
+
+
+def _evaluate(node: Node) -> tuple[Any, ...] | None:
+    op = node.op.name
+    if op == "const":
+        return (node.attrs["value"].array,)
+    if op in ("shape", "size", "rank"):
+        return _of_shape(node)
+    if op not in FLOWS or not all(_small(t) for t in node.outputs):
+        return None
+    values = [t._value for t in node.inputs]
+    if any(v is None for v in values) or node.op.numpy is None:
+        return None
+    try:
+        with np.errstate(all="ignore"):
+            out = node.op.numpy(*values, **node.attrs)
+    except (TypeError, ValueError, AttributeError, IndexError, ZeroDivisionError):
+        return None
+    outs = out if isinstance(out, tuple) else (out,)
+    return tuple(_as_value(o, t) for o, t in zip(outs, node.outputs, strict=True))
+
+
+def _as_value(value: Any, tensor: Tensor) -> np.ndarray[Any, Any]:
+    array = np.asarray(value)
+    if array.dtype != object:
+        return array.astype(tensor.dtype.np, copy=False)
+    flat = array.reshape(-1).tolist()
+    if all(isinstance(v, int | np.integer) for v in flat):
+        return array.astype(tensor.dtype.np)
+    return array
+
+
+def _of_shape(node: Node) -> tuple[Any, ...] | None:
+    shape = node.inputs[0].dims
+    if shape is None:
+        return None
+    if node.op.name == "rank":
+        return (np.asarray(len(shape), node.outputs[0].dtype.np),)
+    values = np.empty(len(shape), dtype=object)
+    values[:] = shape
+    if node.op.name == "size":
+        total: Any = 1
+        for dim in shape:
+            total = None if total is None or dim is None else total * dim
+        if total is None:
+            return None
+        boxed = np.empty((), dtype=object)
+        boxed[()] = total
+        values = boxed
+    return (_as_value(values, node.outputs[0]),)
