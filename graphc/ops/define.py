@@ -167,6 +167,9 @@ class OpDef:
         nograd: why there is no gradient; must be given when grad is None.
         scalar: the elementwise definition on expressions, where there is one.
         stateful: never folded, merged or dropped as a duplicate.
+        refs: inputs that are variables' refs which the op writes (state ops).
+        update: for state ops: (node, *input values) -> tuple of the new value of each ref, built
+            with pure ops; the node's output is the new value of the first ref.
         shape_inputs: inputs whose values decide shapes or indexing (reshape's shape, a slice's
             begin): known when a plan is bound.
         data_dependent: output shapes depend on the data of other inputs: a host step.
@@ -187,6 +190,8 @@ class OpDef:
     nograd: str = ""
     scalar: Callable[..., Expr] | None = None
     stateful: bool = False
+    refs: tuple[int, ...] = ()
+    update: Callable[..., Any] | None = None
     shape_inputs: tuple[int, ...] = ()
     data_dependent: bool = False
     samples: tuple[Any, ...] = ()
@@ -517,3 +522,27 @@ def host(
 ) -> OpDef:
     """An op that runs its NumPy reference as a step on the host, visibly in every dump."""
     return OpDef(name=name, tf=tf, family="host", infer=infer, numpy=numpy, grad=grad, **rest)
+
+
+def state(
+    name: str,
+    *,
+    tf: str,
+    refs: tuple[int, ...],
+    update: Callable[..., Any],
+    infer: Callable[[InferContext], Any] | None = None,
+    **rest: Any,
+) -> OpDef:
+    """An op that writes variables: (node, *input values) -> new value of each ref.
+
+    Its output is the new value of the first ref. Within a run the update takes effect at the end,
+    unless control dependencies order a read behind it.
+    """
+
+    def infer_first(ctx: InferContext) -> TensorType:
+        return ctx.inputs[refs[0]].type
+
+    return OpDef(
+        name=name, tf=tf, family="state", infer=infer or infer_first, numpy=None, refs=refs,
+        update=update, stateful=True, nograd=rest.pop("nograd", "it writes a variable"), **rest,
+    )  # fmt: skip
