@@ -1,0 +1,202 @@
+"""Program: the compiler's form of what one run computes; immutable, hash-consed, pure.
+
+Lives here: ProgramBuilder (the container new nodes go to), Program, its text. Not here: how a
+user's graph becomes a Program (passes/functionalize.py), rewriting (passes/base.py). Imports only
+ir modules.
+
+A Program has no names, no control dependencies and no assignments: variables are read by `read`
+nodes at their value at the start of the run, and `updates` holds each written variable's value at
+the end. Every dimension is an int or a SymDim; the symbols stand for extents of the feeds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from graphc.ir.graph import enter_default_graph, exit_default_graph
+from graphc.ir.node import Node, Tensor, TensorType
+from graphc.ir.shape import ShapeEnv, shape_env
+from graphc.ir.source import Origin
+
+if TYPE_CHECKING:
+    from graphc.ops.define import OpDef
+
+
+class UnresolvedShape(Exception):
+    """A shape that only the data decide: the tensors in `needs` must be computed first."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__(node.text_name)
+        self.node = node
+
+
+class ProgramBuilder:
+    """Collects nodes; equal ones (op, inputs, attributes) are one node."""
+
+    def __init__(self, env: ShapeEnv) -> None:
+        self.env = env
+        self.nodes: list[Node] = []
+        self._table: dict[Any, Node] = {}
+        self._origins: tuple[Origin, ...] = ()
+        self._name = ""
+        self.finalized = False
+
+    def create_node(
+        self,
+        op: OpDef,
+        inputs: Sequence[Tensor],
+        attrs: Mapping[str, Any],
+        name: str | None = None,
+    ) -> Node:
+        key: Any = None
+        if not op.stateful:
+            key = (
+                op.name,
+                tuple((t.node.id, t.value_index) for t in inputs),
+                tuple(sorted(attrs.items())) if attrs else (),
+            )
+            found = self._table.get(key)
+            if found is not None:
+                return found
+        return self.add(op, inputs, attrs, op.infer_types(inputs, attrs, self._name), key)
+
+    def add(
+        self,
+        op: OpDef,
+        inputs: Sequence[Tensor],
+        attrs: Mapping[str, Any],
+        types: Sequence[TensorType],
+        key: Any = None,
+    ) -> Node:
+        """A node whose types are given (feeds, reads)."""
+        node = Node(
+            op, inputs, attrs, types, self, len(self.nodes), self._name, (), self._origins
+        )
+        self.nodes.append(node)
+        if key is not None:
+            self._table[key] = node
+        return node
+
+    def consumers(self, tensor: Tensor) -> list[Node]:
+        return [n for n in self.nodes if tensor in n.inputs]
+
+    def as_graph_element(self, obj: Any, **_: Any) -> Any:
+        convert = getattr(obj, "_as_graph_element", None)
+        return convert() if convert is not None else obj
+
+    @contextlib.contextmanager
+    def building(self) -> Iterator[None]:
+        """New nodes without operands go here, and inference uses this program's hints."""
+        enter_default_graph(self)  # type: ignore[arg-type]
+        try:
+            with shape_env(self.env):
+                yield
+        finally:
+            exit_default_graph(self)  # type: ignore[arg-type]
+
+    def at(self, origins: tuple[Origin, ...], name: str) -> None:
+        """Nodes made from here on carry these origins and this name."""
+        self._origins = origins
+        self._name = name
+
+    @contextlib.contextmanager
+    def name_scope(self, name: str | None) -> Iterator[str]:
+        yield ""
+
+    @contextlib.contextmanager
+    def control_dependencies(self, inputs: Any) -> Iterator[None]:
+        yield
+
+    @contextlib.contextmanager
+    def device(self, spec: Any) -> Iterator[None]:
+        yield
+
+
+@dataclass(frozen=True)
+class Update:
+    """The value of a variable at the end of the run. `variable` is the user's variable node."""
+
+    variable: Node
+    value: Tensor
+
+
+@dataclass(frozen=True)
+class Program:
+    """What one run computes.
+
+    Attributes:
+        nodes: in topological order, all needed.
+        feeds: tensors of the `feed` nodes, in the order of the plan's feeds.
+        outputs: the fetched tensors. updates: the written variables.
+        env: hints and guards of the symbols.
+    """
+
+    nodes: tuple[Node, ...]
+    feeds: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    updates: tuple[Update, ...]
+    env: ShapeEnv = field(repr=False)
+
+    @property
+    def roots(self) -> tuple[Tensor, ...]:
+        return self.outputs + tuple(u.value for u in self.updates)
+
+    def __str__(self) -> str:
+        return program_text(self)
+
+
+def live_nodes(roots: Sequence[Tensor], keep: Sequence[Tensor] = ()) -> tuple[Node, ...]:
+    """The nodes that the roots need, and those of `keep`, by id (a topological order)."""
+    seen: dict[int, Node] = {}
+    stack = [t.node for t in (*roots, *keep)]
+    while stack:
+        node = stack.pop()
+        if node.id in seen:
+            continue
+        seen[node.id] = node
+        stack.extend(t.node for t in node.inputs if t.node.id not in seen)
+    return tuple(seen[i] for i in sorted(seen))
+
+
+def consumers_of(program: Program) -> dict[Tensor, list[Node]]:
+    """Every tensor's readers, each once, in order."""
+    out: dict[Tensor, list[Node]] = {}
+    for node in program.nodes:
+        for tensor in dict.fromkeys(node.inputs):
+            out.setdefault(tensor, []).append(node)
+    return out
+
+
+# ------------------------------------------------------------------ text
+def program_text(program: Program) -> str:
+    """One line a node: `%3 = multiply(%1, %2) : float32(s0, 10)  # name`, in plan order."""
+    numbers = {node: n for n, node in enumerate(program.nodes)}
+    lines = ["program("]
+    for node in program.nodes:
+        args = ", ".join(_ref(t, numbers) for t in node.inputs)
+        attrs = ", ".join(f"{k}={_attr(v)}" for k, v in sorted(node.attrs.items()))
+        types = ", ".join(str(t.type) for t in node.outputs)
+        body = ", ".join(p for p in (args, attrs) if p)
+        note = f"  # {node.name}" if node.name else ""
+        lines.append(f"  %{numbers[node]} = {node.op.name}({body}) : {types}{note}")
+    outs = ", ".join(_ref(t, numbers) for t in program.outputs)
+    lines.append(f") -> ({outs})")
+    for update in program.updates:
+        lines.append(f"  {update.variable.name} := {_ref(update.value, numbers)}")
+    if program.env.guards:
+        lines.append("  guards: " + ", ".join(str(g) for g in program.env.guards))
+    return "\n".join(lines) + "\n"
+
+
+def _ref(tensor: Tensor, numbers: Mapping[Node, int]) -> str:
+    suffix = f".{tensor.value_index}" if len(tensor.node.outputs) > 1 else ""
+    return f"%{numbers[tensor.node]}{suffix}"
+
+
+def _attr(value: Any) -> str:
+    if isinstance(value, Node):
+        return value.name
+    return value.name if hasattr(value, "tf_name") else repr(value)

@@ -1,0 +1,172 @@
+"""The pass protocol and the rewrite driver that every pass uses.
+
+Lives here: Pass, Rule, rule tables, rewrite. Not here: any particular rule; the order of passes
+(passes/pipeline.py). Imports ir and ops.define.
+
+Contract of a pass: valid program in, valid program out. The driver, not the rule, carries
+origins: a node that replaces another gets the other's origins and name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from graphc.ir.node import Node, Tensor
+from graphc.ir.program import Program, ProgramBuilder, Update, live_nodes
+from graphc.ir.shape import dims_equal
+
+RuleFn = Callable[..., "Tensor | tuple[Tensor, ...] | None"]
+MAX_SWEEPS = 8
+
+
+class Pass(Protocol):
+    """Transforms a program; pure."""
+
+    @property
+    def name(self) -> str: ...
+
+    def run(self, program: Program) -> Program: ...
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A named rewrite of nodes of some ops: fn(node, *inputs) -> replacement or None."""
+
+    name: str
+    ops: tuple[str, ...]
+    fn: RuleFn
+    doc: str
+
+
+class RuleSet:
+    """Rules by the op they track, in the order they were written."""
+
+    def __init__(self) -> None:
+        self.rules: list[Rule] = []
+        self.by_op: dict[str, list[Rule]] = {}
+
+    def rule(self, *ops: str) -> Callable[[RuleFn], RuleFn]:
+        """Registers a function as a rule of these ops; its docstring is the rule."""
+
+        def register(fn: RuleFn) -> RuleFn:
+            made = Rule(fn.__name__, ops, fn, (fn.__doc__ or "").strip())
+            self.rules.append(made)
+            for op in ops:
+                self.by_op.setdefault(op, []).append(made)
+            return fn
+
+        return register
+
+
+class RewriteLog:
+    """Which rule fired how often: for dumps, stats and tests."""
+
+    def __init__(self) -> None:
+        self.fired: dict[str, int] = {}
+
+    def add(self, rule: str) -> None:
+        self.fired[rule] = self.fired.get(rule, 0) + 1
+
+
+NodeFn = Callable[[Node], "Tensor | tuple[Tensor, ...] | None"]
+
+
+def rewrite(program: Program, visit: NodeFn) -> Program:
+    """Rebuilds the program; visit(node over new inputs) may return what replaces its outputs.
+
+    Equal nodes merge on the way (CSE), unneeded ones go.
+    """
+    builder = ProgramBuilder(program.env)
+    new: dict[Tensor, Tensor] = {}
+    with builder.building():
+        for node in program.nodes:
+            builder.at(node.origins, node.name)
+            copy = _copy(builder, node, [new[t] for t in node.inputs])
+            got = visit(copy)
+            outs = copy.outputs if got is None else got if isinstance(got, tuple) else (got,)
+            for old, fresh in zip(node.outputs, outs, strict=True):
+                new[old] = _merge_type(old, fresh)
+    return finish(program, new)
+
+
+def _copy(builder: ProgramBuilder, node: Node, inputs: Sequence[Tensor]) -> Node:
+    if node.op.stateful or node.op.infer is None:
+        types = [t.type for t in node.outputs]
+        made = builder.add(node.op, inputs, node.attrs, types)
+        for old, fresh in zip(node.outputs, made.outputs, strict=True):
+            fresh._value = old._value
+        return made
+    return builder.create_node(node.op, inputs, node.attrs)
+
+
+def _merge_type(old: Tensor, fresh: Tensor) -> Tensor:
+    """A replacement must have the replaced tensor's type."""
+    assert old.dtype is fresh.dtype, (old, old.dtype, fresh, fresh.dtype)
+    old_dims, new_dims = old.dims, fresh.dims
+    if old_dims is not None and new_dims is not None and old_dims != new_dims:
+        same = len(old_dims) == len(new_dims) and all(
+            dims_equal(a, b) is not False for a, b in zip(old_dims, new_dims, strict=True)
+        )
+        assert same, f"{old.node.text_name}: {old.type} became {fresh.type}"
+    return fresh
+
+
+def finish(program: Program, new: Mapping[Tensor, Tensor]) -> Program:
+    """The program over replaced tensors, dead nodes dropped."""
+    feeds = tuple(new[t] for t in program.feeds)
+    outputs = tuple(new[t] for t in program.outputs)
+    updates = tuple(Update(u.variable, new[u.value]) for u in program.updates)
+    roots = outputs + tuple(u.value for u in updates)
+    return Program(live_nodes(roots, feeds), feeds, outputs, updates, program.env)
+
+
+def apply_rules(program: Program, rules: RuleSet, log: RewriteLog | None = None) -> Program:
+    """Sweeps until no rule fires (at most MAX_SWEEPS sweeps)."""
+    for _ in range(MAX_SWEEPS):
+        fired = 0
+
+        def visit(node: Node) -> Any:
+            nonlocal fired
+            for rule in rules.by_op.get(node.op.name, ()):
+                got = rule.fn(node, *node.inputs)
+                if got is not None:
+                    fired += 1
+                    if log is not None:
+                        log.add(rule.name)
+                    return got
+            return None
+
+        program = rewrite(program, visit)
+        if not fired:
+            break
+    return program
+
+
+# ------------------------------------------------------------------ what rules ask
+def const_array(tensor: Tensor) -> np.ndarray[Any, Any] | None:
+    """The array of a const node, else None."""
+    node = tensor.node
+    return node.attrs["value"].array if node.op.name == "const" else None
+
+
+def uniform_value(tensor: Tensor) -> Any:
+    """The one value of all elements of a constant, fill, zeros_like, ones_like; else None."""
+    array = const_array(tensor)
+    if array is not None:
+        if array.size == 0 or array.dtype == object:
+            return None
+        first = array.flat[0]
+        return first.item() if array.size == 1 or bool((array == first).all()) else None
+    name = tensor.node.op.name
+    if name == "zeros_like":
+        return 0
+    if name == "ones_like":
+        return 1
+    if name in ("fill", "broadcast_to", "reshape", "expand_dims", "identity"):
+        source = tensor.node.inputs[1 if name == "fill" else 0]
+        return uniform_value(source)
+    return None

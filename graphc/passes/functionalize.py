@@ -1,0 +1,326 @@
+"""From the user's graph to a Program: prune, cut at feeds, resolve variables' versions.
+
+Lives here: needed_nodes, functionalize, the nodes that only Programs have (feed, read,
+initialized). Not here: rewriting of programs. Imports ir, ops.define.
+
+State (DESIGN 4): a read sees the variable's value at the start of the run, or that of the last
+assignment, in creation order, among the reader's ancestors by data and control dependencies. An
+assignment's own operand sees all assignments made before it. Updates take effect at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import InvalidArgumentError
+from graphc.ir.node import Node, Tensor, TensorType
+from graphc.ir.program import Program, ProgramBuilder, UnresolvedShape, Update, live_nodes
+from graphc.ir.shape import Guard, PartialDim, ShapeEnv, SymDim
+from graphc.ops.define import OpDef
+from graphc.ops.values import FLOWS, value_of
+
+feed = OpDef(
+    name="feed", tf="_Feed", family="source", args=(), infer=lambda ctx: (), numpy=None,
+    stateful=True, nograd="only in programs",
+)  # fmt: skip
+read = OpDef(
+    name="read", tf="_Read", family="source", args=(), infer=lambda ctx: (), numpy=None,
+    stateful=True, nograd="only in programs",
+)  # fmt: skip
+initialized = OpDef(
+    name="initialized", tf="_Initialized", family="source", args=(), infer=lambda ctx: (),
+    numpy=None, stateful=True, nograd="only in programs",
+)  # fmt: skip
+
+
+def needed_nodes(
+    fetches: Sequence[Tensor], targets: Sequence[Node], fed: Mapping[Tensor, Any]
+) -> list[Node]:
+    """The nodes that a run executes, in creation order (a topological order)."""
+    seen: set[Node] = set()
+    stack = [t.node for t in fetches if t not in fed]
+    stack.extend(targets)
+    while stack:
+        node = stack.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        stack.extend(t.node for t in node.inputs if t not in fed and t.node not in seen)
+        stack.extend(c for c in node.control_inputs if c not in seen)
+    return sorted(seen, key=lambda n: n.id)
+
+
+@dataclass(frozen=True)
+class FeedValue:
+    """What is known of a feed when a plan is built: its concrete shape, its value if small."""
+
+    tensor: Tensor
+    shape: tuple[int, ...]
+    value: np.ndarray[Any, Any] | None = None
+
+
+def shape_feeds(nodes: Sequence[Node], fed: Mapping[Tensor, Any]) -> list[Tensor]:
+    """Fed integer tensors from which shapes are computed: their values belong to a binding."""
+    found: dict[Tensor, None] = {}
+    seen: set[Tensor] = set()
+    stack = [n.inputs[i] for n in nodes for i in n.op.shape_inputs if i < len(n.inputs)]
+    for node in nodes:
+        if node.op.shape_inputs and node.op.variadic:
+            stack.extend(node.inputs[min(node.op.shape_inputs) :])
+    while stack:
+        tensor = stack.pop()
+        if tensor in seen:
+            continue
+        seen.add(tensor)
+        if tensor in fed:
+            if tensor.dtype.is_integer:
+                found[tensor] = None
+        elif tensor.node.op.name in FLOWS or tensor.node.op.name == "placeholder_with_default":
+            stack.extend(tensor.node.inputs)
+    return sorted(found, key=lambda t: t.node.id)
+
+
+@dataclass
+class _Versions:
+    """A variable's values within the run: at the start, and after each assignment."""
+
+    start: Tensor | None = None
+    written: list[tuple[int, Tensor]] = field(default_factory=list)  # (bit, value)
+
+
+class Functionalizer:
+    """One conversion. Symbols: equal extents of feeds share one (duck shaping, with guards)."""
+
+    def __init__(
+        self,
+        feeds: Sequence[FeedValue],
+        variable_shapes: Mapping[Node, Any],
+        dynamic: frozenset[Node] = frozenset(),
+    ) -> None:
+        self.feeds = feeds
+        self.dynamic = dynamic
+        self.variable_shapes = variable_shapes
+        self.env = ShapeEnv({})
+        self.builder = ProgramBuilder(self.env)
+        self.values: dict[Tensor, Tensor] = {}
+        self.masks: dict[Node, int] = {}
+        self.versions: dict[Node, _Versions] = {}
+        self.variable_of: dict[Tensor, Node] = {}
+        self.bits = 0
+        self._symbol_of: dict[int, SymDim] = {}
+        self.feed_tensors = tuple(self._feed(k, f) for k, f in enumerate(feeds))
+
+    # -------------------------------------------------------- feeds and symbols
+    def _feed(self, position: int, given: FeedValue) -> Tensor:
+        static = given.tensor.dims
+        dims: list[PartialDim] = []
+        for k, size in enumerate(given.shape):
+            known = static[k] if static is not None else None
+            dims.append(known if isinstance(known, int) else self._dim_symbol(size))
+        self.builder.at(given.tensor.node.origins, given.tensor.node.name)
+        type_ = TensorType(given.tensor.dtype, tuple(dims))
+        node = self.builder.add(feed, (), {"position": position}, (type_,))
+        tensor = node.outputs[0]
+        tensor._value = None if given.value is None else self._value_symbols(position, given.value)
+        self.values[given.tensor] = tensor
+        return tensor
+
+    def _dim_symbol(self, size: int) -> SymDim:
+        if size not in self._symbol_of:
+            name = f"s{len(self._symbol_of)}"
+            self.env.hints[name] = size
+            self._symbol_of[size] = SymDim.symbol(name)
+        return self._symbol_of[size]
+
+    def _value_symbols(self, position: int, value: np.ndarray[Any, Any]) -> Any:
+        out = np.empty(value.shape, dtype=object)
+        for k, (at, item) in enumerate(np.ndenumerate(value)):
+            name = f"v{position}_{k}"
+            self.env.hints[name] = int(item)
+            if item < 0:
+                # -1 in a shape is a keyword, not an extent
+                self.env.guards[Guard("==", SymDim.symbol(name), int(item))] = None
+                out[at] = int(item)
+            else:
+                out[at] = SymDim.symbol(name)
+        return out
+
+    # -------------------------------------------------------- nodes
+    def run(
+        self, nodes: Sequence[Node], fetches: Sequence[Tensor], fed: Mapping[Tensor, Any]
+    ) -> Program:
+        """Converts `nodes` (needed_nodes) to a Program.
+
+        Raises:
+            UnresolvedShape: some node's shape depends on data. InvalidArgumentError: a
+            placeholder is needed and not fed; shapes conflict.
+        """
+        with self.builder.building():
+            for node in nodes:
+                self._convert(node, fed)
+            outputs = tuple(self.values[t] if t in fed else self._read_fetch(t) for t in fetches)
+            updates = tuple(
+                Update(var, versions.written[-1][1])
+                for var, versions in self.versions.items()
+                if versions.written
+            )
+        roots = outputs + tuple(u.value for u in updates)
+        return Program(
+            live_nodes(roots, self.feed_tensors), self.feed_tensors, outputs, updates, self.env
+        )
+
+    def _convert(self, node: Node, fed: Mapping[Tensor, Any]) -> None:
+        mask = 0
+        for tensor in node.inputs:
+            if tensor not in fed:
+                mask |= self.masks[tensor.node]
+        for before in node.control_inputs:
+            mask |= self.masks[before]
+        self.masks[node] = mask
+        self.builder.at(node.origins, node.name)
+        op = node.op.name
+        if op == "variable":
+            self.versions.setdefault(node, _Versions())
+            self.variable_of[node.outputs[0]] = node
+            return
+        if op == "placeholder":
+            if node.outputs[0] not in fed:
+                raise _not_fed(node)
+            return
+        if op == "no_op":
+            return
+        if op == "is_variable_initialized":
+            self._is_initialized(node, mask)
+            return
+        if node.op.refs:
+            self._write(node, mask)
+            return
+        inputs = [self._input(t, mask) for t in node.inputs]
+        made = self.builder.create_node(node.op, inputs, node.attrs)
+        if node not in self.dynamic:
+            _require_shapes(made, node)
+        for mine, theirs in zip(node.outputs, made.outputs, strict=True):
+            if mine not in self.values:
+                self.values[mine] = theirs
+
+    def _input(self, tensor: Tensor, mask: int) -> Tensor:
+        """The program's tensor that a reader with these ancestors sees."""
+        value = self.values.get(tensor)
+        if value is not None:
+            return value
+        variable = self.variable_of[tensor]
+        return self._version(variable, mask)
+
+    def _version(self, variable: Node, mask: int | None) -> Tensor:
+        """mask None: after all assignments so far."""
+        versions = self.versions[variable]
+        for bit, value in reversed(versions.written):
+            if mask is None or mask & bit:
+                return value
+        if versions.start is None:
+            versions.start = self._start(variable)
+        return versions.start
+
+    def _start(self, variable: Node) -> Tensor:
+        type_ = variable.outputs[0].type
+        shape = type_.shape
+        if shape is None or None in shape:
+            actual = self.variable_shapes.get(variable)
+            if actual is None:
+                actual = (0,) * len(shape or ())
+            shape = tuple(actual)
+        self.builder.at(variable.origins, variable.name)
+        node = self.builder.add(
+            read, (), {"variable": variable}, (TensorType(type_.dtype, shape),)
+        )
+        return node.outputs[0]
+
+    def _write(self, node: Node, mask: int) -> None:
+        inputs: list[Tensor] = []
+        targets: list[Node] = []
+        for i, tensor in enumerate(node.inputs):
+            if i in node.op.refs:
+                variable = self.variable_of.get(tensor)
+                if variable is None:
+                    raise InvalidArgumentError(
+                        f"{node.op.tf}: input {i} of {node.name!r} must be a variable"
+                    )
+                targets.append(variable)
+                inputs.append(self._ref_value(node, variable))
+            else:
+                inputs.append(self._input(tensor, mask))
+        self.builder.at(node.origins, node.name)
+        assert node.op.update is not None
+        new = node.op.update(node, *inputs)
+        for variable, value in zip(targets, new, strict=True):
+            _require_known(value, node)
+            bit = 1 << self.bits
+            self.bits += 1
+            self.masks[node] |= bit
+            self.versions[variable].written.append((bit, value))
+        out = node.outputs[0]
+        self.values[out] = new[0]
+        self.variable_of[out] = targets[0]
+
+    def _ref_value(self, node: Node, variable: Node) -> Tensor:
+        if node.op.name == "assign":
+            # not read: the variable may be uninitialised
+            versions = self.versions[variable]
+            if versions.start is None and not versions.written:
+                return self._placeholder_ref(variable)
+        return self._version(variable, None)
+
+    def _placeholder_ref(self, variable: Node) -> Tensor:
+        type_ = variable.outputs[0].type
+        return self.builder.add(read, (), {"variable": variable}, (type_,)).outputs[0]
+
+    def _is_initialized(self, node: Node, mask: int) -> None:
+        variable = self.variable_of[node.inputs[0]]
+        if any(mask & bit for bit, _ in self.versions[variable].written):
+            from graphc.ops.convert import constant_tensor
+
+            value = constant_tensor(True, node.outputs[0].dtype, graph=self.builder)
+        else:
+            made = self.builder.add(
+                initialized, (), {"variable": variable}, (node.outputs[0].type,)
+            )
+            value = made.outputs[0]
+        self.values[node.outputs[0]] = value
+
+    def _read_fetch(self, tensor: Tensor) -> Tensor:
+        value = self.values.get(tensor)
+        return value if value is not None else self._version(self.variable_of[tensor], 0)
+
+
+def _require_shapes(made: Node, user: Node) -> None:
+    for tensor in made.outputs:
+        _require_known(tensor, user)
+    for i in made.op.shape_inputs:
+        if i < len(made.inputs):
+            value = value_of(made.inputs[i])
+            if value is None or (
+                value.dtype == object and any(v is None for v in value.reshape(-1))
+            ):
+                raise UnresolvedShape(user)
+
+
+def _require_known(tensor: Tensor, user: Node) -> None:
+    dims = tensor.dims
+    if dims is None or any(d is None for d in dims):
+        raise UnresolvedShape(user)
+
+
+def _not_fed(node: Node) -> InvalidArgumentError:
+    dtype, shape = node.attrs["dtype"], node.attrs["shape"]
+    text = f"You must feed a value for placeholder tensor '{node.name}' with dtype {dtype.tf_name}"
+    if shape is not None:
+        inner = ",".join("?" if d is None else str(d) for d in shape)
+        text += f" and shape [{inner}]"
+    text += f"\n\t [[Node: {node.node_def}]]\n\nCaused by op '{node.name}', defined at: "
+    return InvalidArgumentError(node.node_def, node, text + node.origin.summary())
+
+

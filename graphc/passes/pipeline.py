@@ -1,0 +1,64 @@
+"""THE order of passes, read from top to bottom, and the observer that watches them.
+
+Imports the passes. One hook, `observer(stage name, program)`, serves dumps, checks and tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from graphc.config import Config
+from graphc.errors import ConfigError
+from graphc.ir.program import Program
+from graphc.passes.algebra import Algebra
+from graphc.passes.base import Pass
+from graphc.passes.expand import Expand
+from graphc.passes.fold import Fold
+from graphc.passes.layout import Layout
+from graphc.passes.movement import Movement
+from graphc.passes.stabilize import Stabilize
+from graphc.passes.verify import verify
+
+Observer = Callable[[str, Program], None]
+
+PIPELINE: tuple[Pass, ...] = (
+    Fold(),  # shapes and constants first: they decide what the rest sees
+    Expand(),  # composites become plain ops
+    Algebra(),  # x * 1, x + 0, double negation ...; equal nodes merge in every rewrite
+    Stabilize(),  # log(softmax), log(1 + x) ...
+    Movement(),  # reshapes of reshapes, transposes of transposes, slices of whole tensors
+    Layout(),  # transposes into GEMM flags
+    Fold(name="fold_again"),
+    Algebra(name="algebra_again"),
+)
+
+
+def selected(config: Config) -> tuple[Pass, ...]:
+    """The passes that the configuration asks for.
+
+    Raises:
+        ConfigError: an unknown pass name.
+    """
+    known = {p.name: p for p in PIPELINE}
+    for name in (*config.passes, *config.disabled):
+        if name not in known:
+            raise ConfigError(f"unknown pass {name!r}; known: {', '.join(known)}")
+    wanted = [known[n] for n in config.passes] if config.passes else list(PIPELINE)
+    # composites have no kernels: they are always expanded
+    kept = [p for p in wanted if p.name not in config.disabled or p.name == "expand"]
+    if not any(p.name == "expand" for p in kept):
+        kept.append(known["expand"])
+    return tuple(kept)
+
+
+def optimize(program: Program, config: Config, observer: Observer | None = None) -> Program:
+    """Runs the passes in order. Every result is verified when the configuration validates."""
+    if observer is not None:
+        observer("start", program)
+    for step in selected(config):
+        program = step.run(program)
+        if config.validate:
+            verify(program, step.name)
+        if observer is not None:
+            observer(step.name, program)
+    return program

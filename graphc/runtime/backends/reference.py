@@ -1,0 +1,98 @@
+"""The reference backend: a Program op by op in NumPy. The oracle, and `Config(backend="reference")`.
+
+Lives here: ReferencePlan, evaluate_node. Imports ir, ops, runtime.state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.config import Config
+from graphc.errors import InternalError, OpError
+from graphc.ir.node import Node, Tensor
+from graphc.ir.program import Program
+from graphc.runtime.faults import numpy_fault
+from graphc.runtime.state import RunContext
+
+Array = np.ndarray[Any, Any]
+
+
+def evaluate_node(node: Node, inputs: Sequence[Array]) -> tuple[Array, ...]:
+    """The node's outputs by its NumPy reference, in the declared dtypes.
+
+    Raises:
+        InvalidArgumentError: the reference refused the values; located at the user's line.
+    """
+    if node.op.numpy is None:
+        raise InternalError(f"{node.op.name} has no reference")
+    try:
+        with np.errstate(all="ignore"):
+            out = node.op.numpy(*inputs, **node.attrs)
+    except (ValueError, IndexError, ZeroDivisionError, OpError, np.linalg.LinAlgError) as err:
+        raise numpy_fault(err, node) from err
+    outs = out if isinstance(out, tuple | list) else (out,)
+    return tuple(
+        np.asarray(o).astype(t.dtype.np, copy=False)
+        for o, t in zip(outs, node.outputs, strict=True)
+    )
+
+
+class ReferencePlan:
+    """Runs a program's nodes in order."""
+
+    def __init__(self, program: Program, config: Config) -> None:
+        self.program = program
+        self.check_numerics = config.check_numerics
+
+    def run(
+        self, ctx: RunContext, arrays: Sequence[Array], symbols: Mapping[str, int]
+    ) -> list[Array]:
+        """Fetched arrays, owned by the caller; variables are updated at the end."""
+        values: dict[Tensor, Array] = {}
+        for node in self.program.nodes:
+            outs = self._node(node, values, ctx, arrays)
+            values.update(zip(node.outputs, outs, strict=True))
+            if self.check_numerics:
+                check_finite(node, outs)
+        for update in self.program.updates:
+            ctx.store.set(update.variable, values[update.value])
+        return [np.array(values[t]) for t in self.program.outputs]
+
+    def _node(
+        self,
+        node: Node,
+        values: Mapping[Tensor, Array],
+        ctx: RunContext,
+        arrays: Sequence[Array],
+    ) -> tuple[Array, ...]:
+        op = node.op.name
+        if op == "feed":
+            return (arrays[node.attrs["position"]],)
+        if op == "read":
+            # a copy: the update at the end must not change what was fetched
+            return (ctx.store.view(node.attrs["variable"]).copy(),)
+        if op == "initialized":
+            return (np.asarray(ctx.store.initialized(node.attrs["variable"])),)
+        if op == "rng_state":
+            return (ctx.rng_state(node.name, node.attrs),)
+        return evaluate_node(node, [values[t] for t in node.inputs])
+
+
+def check_finite(node: Node, outs: Sequence[Array]) -> None:
+    """Raises InvalidArgumentError naming the first op whose output holds a NaN or infinity."""
+    from graphc.errors import InvalidArgumentError
+    from graphc.runtime.faults import located
+
+    for array in outs:
+        if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
+            continue
+        wide = array.astype(np.float32) if array.dtype.itemsize == 2 else array
+        for what, found in (("NaN", np.isnan), ("Inf", np.isinf)):
+            if found(wide).any():
+                raise located(
+                    InvalidArgumentError(f"{node.name or node.op.name}: Tensor had {what} values"),
+                    node,
+                )

@@ -1,0 +1,310 @@
+"""Executor: finds or builds the plan of a run, in stages where shapes depend on data.
+
+Lives here: Executor (one a session), Runner (one a set of fetches and feeds), Stage, the keys of
+plans and their guards. Not here: what a plan is (runtime/plan.py, backends/reference.py), feed
+conversion and fetch structures (session.py).
+
+Plans are shared by all sessions of a graph: they hold code and layouts, never values.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.config import Config
+from graphc.errors import InternalError
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, Tensor
+from graphc.ir.program import Program, UnresolvedShape
+from graphc.passes.functionalize import FeedValue, Functionalizer, needed_nodes, shape_feeds
+from graphc.runtime.state import RandomStreams, RunContext, VariableStore
+from graphc.runtime.stats import STATS
+
+Array = np.ndarray[Any, Any]
+Key = tuple[Any, ...]
+MAX_BINDINGS = 256
+
+
+@dataclass(frozen=True)
+class StageSpec:
+    """What one stage computes from what.
+
+    `dynamic` are nodes whose outputs may have data-dependent shapes: they end the stage.
+    """
+
+    fetches: tuple[Tensor, ...]
+    targets: tuple[Node, ...]
+    feeds: tuple[Tensor, ...]
+    dynamic: frozenset[Node] = frozenset()
+    final: bool = True
+
+
+class Variant:
+    """A plan with the conditions under which it holds: its symbols' pattern and guards."""
+
+    def __init__(self, program: Program, plan: Any, dims: tuple[tuple[Any, ...], ...]) -> None:
+        self.program = program
+        self.plan = plan
+        self.dims = dims
+
+    def match(
+        self, shapes: Sequence[tuple[int, ...]], values: Mapping[str, int]
+    ) -> dict[str, int] | None:
+        """The symbols' values for these extents, or None where the plan does not hold."""
+        symbols: dict[str, int] = dict(values)
+        for dims, shape in zip(self.dims, shapes, strict=True):
+            if len(dims) != len(shape):
+                return None
+            for dim, size in zip(dims, shape, strict=True):
+                if isinstance(dim, int):
+                    if dim != size:
+                        return None
+                elif symbols.setdefault(str(dim), size) != size:
+                    return None
+        if all(g.holds(symbols) for g in self.program.env.guards):
+            return symbols
+        return None
+
+
+class Stage:
+    """All plans of one StageSpec under one configuration; shared between sessions."""
+
+    def __init__(self, spec: StageSpec, config: Config) -> None:
+        self.spec = spec
+        self.config = config
+        fed = dict.fromkeys(spec.feeds)
+        self.nodes = needed_nodes(spec.fetches, spec.targets, fed)
+        shaped = set(shape_feeds(self.nodes, fed))
+        self.valued = tuple(k for k, t in enumerate(spec.feeds) if t in shaped)
+        self.partial = tuple(
+            n
+            for n in self.nodes
+            if n.op.name == "variable" and (n.attrs["shape"] is None or None in n.attrs["shape"])
+        )
+        self.variants: list[Variant] = []
+        self.bindings: OrderedDict[Key, tuple[Variant, dict[str, int]]] = OrderedDict()
+        self.lock = threading.RLock()
+
+    def find(self, arrays: Sequence[Array], store: VariableStore) -> tuple[Variant, dict[str, int]]:
+        """The plan for these feeds and its symbols' values; built where there is none.
+
+        Raises:
+            UnresolvedShape: the stage must be split.
+        """
+        key: Key = tuple([a.shape for a in arrays])
+        if self.valued:
+            key += tuple(arrays[k].tobytes() for k in self.valued)
+        if self.partial:
+            key += tuple(getattr(store.arrays.get(n), "shape", None) for n in self.partial)
+        found = self.bindings.get(key)
+        if found is not None:
+            return found
+        with self.lock:
+            found = self._find_or_build(key, arrays, store)
+            self.bindings[key] = found
+            while len(self.bindings) > MAX_BINDINGS:
+                self.bindings.popitem(last=False)
+        return found
+
+    def _find_or_build(
+        self, key: Key, arrays: Sequence[Array], store: VariableStore
+    ) -> tuple[Variant, dict[str, int]]:
+        shapes = [a.shape for a in arrays]
+        if not self.partial:
+            for variant in self.variants:
+                symbols = variant.match(shapes, self._values(arrays))
+                if symbols is not None:
+                    return variant, symbols
+        program = self.program(arrays, store)
+        reason = self._reason(program)
+        plan = make_plan(program, self.config)
+        STATS.plan_built(reason, [t.name for t in self.spec.fetches], shapes)
+        dims = tuple(t.dims or () for t in program.feeds)
+        variant = Variant(program, plan, dims)
+        self.variants.append(variant)
+        return variant, dict(program.env.hints)
+
+    def _reason(self, program: Program) -> str:
+        if not self.variants:
+            return "first run of these fetches and feeds"
+        guards = [str(g) for v in self.variants for g in v.program.env.guards]
+        why = f" (guards: {', '.join(guards)})" if guards else ""
+        return f"extents that no plan so far holds for{why}"
+
+    def _values(self, arrays: Sequence[Array]) -> dict[str, int]:
+        out = {}
+        for k in self.valued:
+            for n, item in enumerate(arrays[k].reshape(-1).tolist()):
+                out[f"v{k}_{n}"] = int(item)
+        return out
+
+    def program(self, arrays: Sequence[Array], store: VariableStore) -> Program:
+        """The functional program for these extents, before any pass."""
+        feeds = [
+            FeedValue(t, a.shape, a if k in self.valued else None)
+            for k, (t, a) in enumerate(zip(self.spec.feeds, arrays, strict=True))
+        ]
+        actual = {n: store.arrays[n].shape for n in self.partial if n in store.arrays}
+        worker = Functionalizer(feeds, actual, self.spec.dynamic)
+        program = worker.run(self.nodes, self.spec.fetches, dict.fromkeys(self.spec.feeds))
+        if not self.spec.final:
+            # values of an early stage are used again later; only the last stage writes
+            program = Program(program.nodes, program.feeds, program.outputs, (), program.env)
+        return program
+
+
+def make_plan(program: Program, config: Config) -> Any:
+    """The plan of a program on the configured backend."""
+    if config.backend == "reference":
+        from graphc.runtime.backends.reference import ReferencePlan
+
+        return ReferencePlan(program, config)
+    from graphc.runtime.plan import CpuPlan
+
+    return CpuPlan(program, config)
+
+
+class Runner:
+    """Runs one set of fetches, targets and feeds of a session."""
+
+    def __init__(self, executor: Executor, spec: StageSpec) -> None:
+        self.executor = executor
+        self.spec = spec
+        self.stages: list[Stage] = executor.stages_of(spec)
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        """Fetched arrays in order, owned by the caller.
+
+        Args:
+            arrays: one for each feed, in the feed's dtype; any contiguity.
+
+        Raises:
+            the errors of semantics 25, 26; the session's variables keep their values.
+        """
+        ex = self.executor
+        ctx = RunContext(ex.variables, ex.random)
+        if len(self.stages) == 1:
+            try:
+                variant, symbols = self.stages[0].find(arrays, ex.variables)
+            except UnresolvedShape as err:
+                self._split(0, err.node)
+                return self.run(arrays)
+            return variant.plan.run(ctx, arrays, symbols)
+        known = dict(zip(self.spec.feeds, arrays, strict=True))
+        at = 0
+        while True:
+            stage = self.stages[at]
+            given = [known[t] for t in stage.spec.feeds]
+            try:
+                variant, symbols = stage.find(given, ex.variables)
+            except UnresolvedShape as err:
+                self._split(at, err.node)
+                continue
+            out = variant.plan.run(ctx, given, symbols)
+            if stage.spec.final:
+                return out
+            known.update(zip(stage.spec.fetches, out, strict=True))
+            at += 1
+
+    def _split(self, at: int, node: Node) -> None:
+        """Puts a stage in front that computes what `node`'s shape depends on."""
+        with self.executor.lock:
+            spec = self.stages[at].spec
+            early, late = split_stage(spec, node)
+            config = self.executor.config
+            # a new list: other threads may be walking the old one
+            self.stages = [
+                *self.stages[:at], Stage(early, config), Stage(late, config), *self.stages[at + 1 :]
+            ]  # fmt: skip
+            self.executor.keep_stages(self.spec, self.stages)
+
+
+def split_stage(spec: StageSpec, node: Node) -> tuple[StageSpec, StageSpec]:
+    """(what computes the shape of `node`, the rest, which is fed with it)."""
+    fed = dict.fromkeys(spec.feeds)
+    if node.op.data_dependent:
+        barrier = list(node.outputs)
+        dynamic = spec.dynamic | {node}
+    else:
+        from graphc.ops.values import value_of
+
+        shape_inputs = [t for i, t in enumerate(node.inputs) if i in node.op.shape_inputs]
+        barrier = [t for t in shape_inputs if t not in fed and value_of(t) is None]
+        barrier = barrier or [t for t in shape_inputs if t not in fed]
+        dynamic = frozenset()
+    barrier = [t for t in barrier if t not in fed]
+    if not barrier:
+        raise InternalError(f"the shape of {node.name!r} ({node.op.name}) cannot be inferred")
+    early_nodes = set(needed_nodes(barrier, (), fed))
+    extra: dict[Tensor, None] = {}
+    if not any(n.op.refs for n in early_nodes):
+        cut = {**fed, **dict.fromkeys(barrier)}
+        for reader in needed_nodes(spec.fetches, spec.targets, cut):
+            if reader in early_nodes:
+                continue
+            for tensor in reader.inputs:
+                source = tensor.node.op.family == "source"
+                if tensor.node in early_nodes and tensor not in cut and not source:
+                    extra[tensor] = None
+    passed = tuple(dict.fromkeys([*barrier, *extra]))
+    early = StageSpec(passed, (), spec.feeds, dynamic, final=False)
+    late = StageSpec(
+        spec.fetches, spec.targets, spec.feeds + passed, spec.dynamic - {node}, spec.final
+    )
+    return early, late
+
+
+_SHARED_LOCK = threading.RLock()
+
+
+def _shared_stages(graph: Graph) -> dict[Any, list[Stage]]:
+    """The graph's own table of stages: it dies with the graph."""
+    return graph.__dict__.setdefault("_stages", {})
+
+
+class Executor:
+    """One session's way to run: its variables, random streams and runners."""
+
+    def __init__(self, graph: Graph, config: Config) -> None:
+        self.graph = graph
+        self.config = config
+        self.variables = VariableStore()
+        self.random = RandomStreams()
+        self.lock = _SHARED_LOCK
+        self._runners: dict[Any, Runner] = {}
+
+    def prepare(
+        self,
+        fetches: tuple[Tensor, ...],
+        targets: tuple[Node, ...],
+        feeds: tuple[Tensor, ...],
+    ) -> Runner:
+        """The runner of these fetches; cheap when it is known."""
+        key = (fetches, targets, feeds)
+        runner = self._runners.get(key)
+        if runner is None:
+            runner = Runner(self, StageSpec(fetches, targets, feeds))
+            self._runners[key] = runner
+        return runner
+
+    def stages_of(self, spec: StageSpec) -> list[Stage]:
+        key = (spec, self.config.key())
+        with self.lock:
+            shared = _shared_stages(self.graph)
+            if key not in shared:
+                shared[key] = [Stage(spec, self.config)]
+            return shared[key]
+
+    def keep_stages(self, spec: StageSpec, stages: list[Stage]) -> None:
+        _shared_stages(self.graph)[(spec, self.config.key())] = stages
+
+    def close(self) -> None:
+        """Frees the variables and the runners."""
+        self._runners.clear()
+        self.variables.clear()

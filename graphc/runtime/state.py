@@ -1,0 +1,148 @@
+"""What a session keeps between runs: variables' values and random streams.
+
+Lives here: VariableStore, RandomStreams, RunContext. Not here: plans. Imports ir, errors, NumPy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import FailedPreconditionError, InternalError
+from graphc.ir.node import Node
+from graphc.runtime.faults import located
+
+Array = np.ndarray[Any, Any]
+
+
+class VariableStore:
+    """The values of one session's variables. Memory stays where it is while shapes stay.
+
+    `epoch` changes whenever a variable gets new memory or is initialised for the first time, so
+    that plans know when their pointers are stale.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.arrays: dict[Node, Array] = {}
+        self.epoch = 0
+
+    def get(self, variable: Node) -> Array | None:
+        """A copy of the value, or None where it is uninitialised."""
+        with self.lock:
+            array = self.arrays.get(variable)
+            return None if array is None else array.copy()
+
+    def view(self, variable: Node) -> Array:
+        """The memory itself.
+
+        Raises:
+            FailedPreconditionError: "Attempting to use uninitialized value W".
+        """
+        array = self.arrays.get(variable)
+        if array is None:
+            raise uninitialized(variable)
+        return array
+
+    def set(self, variable: Node, value: Array) -> None:
+        """Copies the value in."""
+        with self.lock:
+            array = self.arrays.get(variable)
+            if array is None or array.shape != value.shape:
+                array = self.allocate(value.shape, value.dtype)
+                array[...] = value
+                self.arrays[variable] = array
+                self.epoch += 1
+            else:
+                array[...] = value
+
+    def adopt(self, variable: Node, array: Array) -> None:
+        """Makes memory from `allocate` that already holds the value the variable's own."""
+        with self.lock:
+            self.arrays[variable] = array
+            self.epoch += 1
+
+    @staticmethod
+    def allocate(shape: tuple[int, ...], dtype: Any) -> Array:
+        from graphc.runtime.hostmem import aligned_empty
+
+        return aligned_empty(shape, dtype)
+
+    def initialized(self, variable: Node) -> bool:
+        return variable in self.arrays
+
+    def clear(self) -> None:
+        with self.lock:
+            self.arrays.clear()
+            self.epoch += 1
+
+    @property
+    def nbytes(self) -> int:
+        return sum(a.nbytes for a in list(self.arrays.values()))
+
+
+def uninitialized(variable: Node) -> FailedPreconditionError:
+    err = FailedPreconditionError(f"Attempting to use uninitialized value {variable.name}")
+    return located(err, variable)
+
+
+class RandomStreams:
+    """A session's random streams, one an op: the same seeds give the same sequence of runs."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._keys: dict[str, tuple[int, int]] = {}
+        self._counts: dict[str, int] = {}
+
+    def advance(self, name: str, seed: int, seed2: int) -> Array:
+        """The next state of the op's stream: uint32 [key0, key1, counter_lo, counter_hi].
+
+        Seeds both zero: the key is random for each session and op.
+        """
+        with self._lock:
+            count = self._counts.get(name, 0)
+            self._counts[name] = count + 1
+            key = self._keys.get(name)
+            if key is None:
+                if seed == 0 and seed2 == 0:
+                    bits = secrets.randbits(64)
+                    key = (bits & 0xFFFFFFFF, bits >> 32)
+                else:
+                    key = _mix(seed, seed2)
+                self._keys[name] = key
+        # a run may draw 2**40 numbers before streams of successive runs meet
+        counter = count << 8
+        return np.array(
+            [key[0], key[1], counter & 0xFFFFFFFF, (counter >> 32) & 0xFFFFFFFF], np.uint32
+        )
+
+
+def _mix(seed: int, seed2: int) -> tuple[int, int]:
+    digest = hashlib.blake2b(f"{seed},{seed2}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest[:4], "little"), int.from_bytes(digest[4:], "little")
+
+
+class RunContext:
+    """One call of run: its session's state, and what must be the same in all its stages."""
+
+    __slots__ = ("random", "states", "store")
+
+    def __init__(self, store: VariableStore, random: RandomStreams) -> None:
+        self.store = store
+        self.random = random
+        self.states: dict[str, Array] = {}
+
+    def rng_state(self, name: str, attrs: Mapping[str, Any]) -> Array:
+        """The op's random state in this run: drawn once, however often it is asked for."""
+        state = self.states.get(name)
+        if state is None:
+            if not name:
+                raise InternalError("a random op without a name")
+            state = self.random.advance(name, attrs["seed"], attrs["seed2"])
+            self.states[name] = state
+        return state
