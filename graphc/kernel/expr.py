@@ -486,6 +486,9 @@ def _text(node: Expr, args: list[str]) -> str:
     if isinstance(node, Reduce):
         return f"{node.monoid}({', '.join(a.name for a in node.axes)}: {args[0]})"
     assert isinstance(node, Prim)
+    if node.name == "bitcast":
+        # the one primitive whose dtype does not follow from its arguments
+        return f"bitcast_{node.dtype.name}({args[0]})"
     if node.name in _INFIX and len(args) == 2:
         return f"({args[0]} {_INFIX[node.name]} {args[1]})"
     return f"{node.name}({', '.join(args)})"
