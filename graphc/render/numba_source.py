@@ -262,11 +262,11 @@ class Printer:
             return x
         if source.is_bool:
             return Text(f"{self.use('f32')}({x})")
-        if source.compute.size == 8 and source.is_floating:
-            x = Text(f"{self.use('to_odd_f32')}({x})")
-        elif not source.is_floating:
-            # integers beyond 2**24 are not exact in f32: by way of f64
-            x = Text(f"{self.use('to_odd_f32')}({self.use('f64')}({x}))")
+        if source.name == "float64" and target.name == "float16":
+            x = self._call("to_odd_f32", (x,))
+        elif source.compute.name != "float32":
+            # bfloat16 by way of f32, as its NumPy type does it
+            x = self._call("f32", (x,))
         bits = f"{self.use(_half('store', target))}({x})"
         return Text(f"{self.use(_half('load', target))}({bits})")
 

@@ -138,7 +138,8 @@ def truncdiv(a: Any, b: Any) -> Any:
     if b == 0:
         return type(a)(0)
     quotient = abs(int(a)) // abs(int(b))
-    return i64(quotient if (a < 0) == (b < 0) else -quotient).astype(a.dtype)
+    signed = quotient if (a < 0) == (b < 0) else -quotient
+    return u64(signed % (1 << 64)).astype(a.dtype)
 
 
 def shift_left(a: Any, b: Any) -> Any:
