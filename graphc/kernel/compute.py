@@ -16,6 +16,8 @@ from graphc.ir.dtypes import bool_
 from graphc.kernel.expr import (
     Axis,
     Buffer,
+    Const,
+    DimValue,
     Expr,
     Load,
     Prim,
@@ -39,7 +41,7 @@ class Compute:
     value: Expr
 
     def at(self, index: Sequence[Expr]) -> Expr:
-        """The value with the axes replaced by index expressions (reduce axes renamed)."""
+        """The value with the axes replaced by index expressions, its reduce axes new."""
         mapping: dict[Expr, Expr] = dict(zip(self.axes, index, strict=True))
         return substitute(fresh_reduce_axes(self.value), mapping)
 
@@ -49,39 +51,82 @@ class Compute:
 
 
 def fresh_reduce_axes(root: Expr) -> Expr:
-    """The same value with new reduce axes, so that two copies in one expression do not clash.
+    """The same value with new reduce axes, so that no index put into it can be captured.
 
-    Substituting into the same reduction twice with the same index must give equal expressions
-    for CSE, so the new axes are remembered by the reduction they come from.
+    A reduction that occurs twice in `root` stays one shared expression. Copies made by different
+    calls differ in their axes; kernel/lower.py gives equal reductions equal axes again.
     """
-    return root
+    if not has_reduce(root):
+        return root
+    new: dict[int, Expr] = {}
+    for node in postorder(root):
+        done = replaced(node, tuple(new[id(a)] for a in node.args))
+        if isinstance(done, Reduce):
+            axes = tuple(Axis(a.extent, a.name) for a in done.axes)
+            mapping: dict[Expr, Expr] = dict(zip(done.axes, axes, strict=True))
+            body = substitute(done.args[0], mapping)
+            done = Reduce(done.monoid, axes, body, done.dtype)
+        new[id(node)] = done
+    return new[id(root)]
 
 
 def inline(root: Expr, producers: Mapping[Buffer, Compute]) -> Expr:
-    """Replace every Load of a produced buffer by the producer's value, to the end."""
+    """Replace every Load of a produced buffer by the producer's value, to the end.
 
-    def step(node: Expr, args: tuple[Expr, ...]) -> Expr:
-        node = replaced(node, args)
-        if not isinstance(node, Load) or node.flat or node.buffer not in producers:
-            return node
-        value = inline(producers[node.buffer].at(node.index), producers)
-        if node.mask is None or node.other is None:
+    Loads with equal indices become one shared expression, so that it is computed once.
+    """
+    solved: dict[Expr, Expr] = {}
+    pending: list[tuple[Load | None, Expr]] = [(None, root)]
+    while pending:
+        load, value = pending[-1]
+        if load in solved:
+            pending.pop()
+            continue
+        missing: dict[Load, None] = {}
+
+        def step(node: Expr, args: tuple[Expr, ...]) -> Expr:
+            node = replaced(node, args)
+            if not isinstance(node, Load) or node.flat or node.buffer not in producers:
+                return node
+            found = solved.get(node)
+            if found is None:
+                missing[node] = None  # noqa: B023 - called in this round only
+                return node
+            return found
+
+        value = transform(value, step)
+        if missing:
+            # producers first: a chain of them must not be a chain of Python calls
+            pending[-1] = (load, value)
+            pending.extend((m, producers[m.buffer].at(m.index)) for m in missing)
+            continue
+        pending.pop()
+        if load is None:
             return value
-        return Select(node.mask, guarded(value, node.mask), node.other)
-
-    return transform(root, step)
+        if load.mask is not None and load.other is not None:
+            value = Select(load.mask, guarded(value, load.mask), load.other)
+        solved[load] = value
+    raise AssertionError("inline: the root was not reached")
 
 
 def guarded(root: Expr, mask: Expr) -> Expr:
-    """Every load of `root` happens only where the mask holds: its index may be outside else."""
+    """Every load of `root` happens, and every index or divisor counts, only where mask holds."""
 
     def step(node: Expr, args: tuple[Expr, ...]) -> Expr:
         node = replaced(node, args)
+        if isinstance(node, Prim) and TABLE[node.name].effect:
+            first, second = node.args
+            if TABLE[node.name].effect == "index":
+                first = Select(mask, first, Const(0, first.dtype))
+            if not isinstance(second, DimValue) and not (isinstance(second, Const) and second.value):
+                second = Select(mask, second, Const(1, second.dtype))
+            return node.rebuild((first, second))
         if not isinstance(node, Load):
             return node
         if node.mask is None:
-            return Load(node.buffer, node.index, mask)
-        return Load(node.buffer, node.index, Prim("and", (node.mask, mask), bool_), node.other)
+            return Load(node.buffer, node.index, mask, flat=node.flat)
+        both = Prim("and", (node.mask, mask), bool_)
+        return Load(node.buffer, node.index, both, node.other, node.flat)
 
     return transform(root, step)
 

@@ -1,0 +1,243 @@
+"""Decisions on a nest that its printers must not take: vector loops, lanes, grain, memory in place.
+
+Lives here: which axis is the vector loop, how many lanes it has, the grain of the parallel loop,
+flags, in-place outputs. All depend on the shapes and the body only, never on the machine, so that
+the same program gives the same bits everywhere. Only kernel/lower.py imports this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import gcd
+
+from graphc.ir.dtypes import int64
+from graphc.ir.shape import Dim
+from graphc.kernel.expr import (
+    Axis,
+    Buffer,
+    Cast,
+    Const,
+    DimValue,
+    Expr,
+    Load,
+    Prim,
+    Reduce,
+    Select,
+    postorder,
+)
+from graphc.kernel.nest import For, Kernel, Stmt, Store, statements, stmt_exprs
+from graphc.kernel.prims import TABLE
+from graphc.kernel.simplify import affine
+from graphc.kernel.space import Free, Space, guess, load_forms, reduces
+
+BASE_LANES = 16  # one 64-byte vector of float32
+_LIGHT, _MEDIUM = 8.0, 40.0
+_LINE = 64
+
+
+def may_flag(node: Prim) -> bool:
+    """Whether a primitive can set the status word: not a division by a constant."""
+    effect = TABLE[node.name].effect
+    if effect != "div":
+        return bool(effect)
+    divisor = node.args[1]
+    # a symbolic divisor is an extent: where it is 0 the loops do not run
+    return not (isinstance(divisor, DimValue) or (isinstance(divisor, Const) and divisor.value))
+
+
+# ------------------------------------------------------------------ vector loops
+def vector_axis(space: Space, free: Free) -> int:
+    """Position of the main axis that is the vector loop; len(axes) where none is."""
+    none = len(space.axes)
+    unit = space.unit
+    if not space.axes:
+        return none
+    mask = (1 << unit + 1) - 1
+    inner = [
+        r
+        for r in reduces(space.values())
+        if free.of[id(r)] & free.main & ~mask == 0 and free.of[id(r)] & (1 << unit)
+    ]
+    if not inner:
+        return unit
+    return unit if _lane_score(space, inner) >= _reduce_score(space, inner) else none
+
+
+def _lane_score(space: Space, inner: Sequence[Reduce]) -> float:
+    """How well loads inside the reductions run with the unit axis as lanes."""
+    axis = space.axes[space.unit]
+    forms = load_forms([r.args[0] for r in inner], space.simplifier)
+    if not forms:
+        return 1.0
+    good = sum(1.0 if f.terms.get(axis, 0) in (0, 1) else 0.15 for f in forms)
+    return good / len(forms) * min(1.0, guess(axis.extent) / BASE_LANES)
+
+
+def _reduce_score(space: Space, inner: Sequence[Reduce]) -> float:
+    """The same with the best reduced axis as lanes, less for the sum over the lanes."""
+    best = 0.0
+    forms = load_forms([r.args[0] for r in inner], space.simplifier)
+    for axis in {a for r in inner for a in r.axes}:
+        if not forms:
+            break
+        unit = sum(1.0 if f.terms.get(axis, 0) in (0, 1) else 0.15 for f in forms)
+        touched = sum(f.terms.get(axis, 0) == 1 for f in forms)
+        extent = guess(axis.extent)
+        steps = -(-extent // BASE_LANES) or 1
+        use = extent / (BASE_LANES * steps) * extent / (extent + 8)
+        if touched:
+            best = max(best, unit / len(forms) * use)
+    return best
+
+
+def reduce_order(
+    members: Sequence[Reduce], in_vector: bool, space: Space, free: Free
+) -> tuple[list[Axis], bool]:
+    """The loops of reductions that share axes, outermost first; whether the last is a vector."""
+    axes = list(members[0].axes)
+    bodies = [m.args[0] for m in members]
+    nested = 0
+    for inner in reduces(bodies):
+        nested |= free.of[id(inner)]
+    # what a reduction inside depends on goes outside, so that it is computed less often
+    first = [a for a in axes if free.axis_bit(a) & nested]
+    rest = [a for a in axes if not free.axis_bit(a) & nested]
+    if in_vector or not rest:
+        return first + rest, False
+    forms = load_forms(bodies, space.simplifier)
+    touched = {a: sum(f.terms.get(a, 0) == 1 for f in forms) for a in rest}
+    best = max(rest, key=lambda a: (touched[a], rest.index(a)))
+    rest.remove(best)
+    return [*first, *rest, best], True
+
+
+# ------------------------------------------------------------------ lanes and grain
+def body_cost(body: Sequence[Stmt]) -> float:
+    """Cost of one element of a loop body by the primitives' table; index sums are free."""
+    total = 0.0
+    for stmt in statements(body):
+        for node in postorder(*stmt_exprs(stmt)):
+            if isinstance(node, Prim):
+                total += TABLE[node.name].cost if node.args[0].dtype is not int64 else 0.25
+            elif isinstance(node, Select):
+                total += 1.0
+    return total
+
+
+def _is_wide(body: Sequence[Stmt]) -> bool:
+    """Whether elements of 8 bytes are loaded, stored or computed."""
+    for stmt in statements(body):
+        if isinstance(stmt, Store) and stmt.buffer.dtype.size == 8:
+            return True
+        for node in postorder(*stmt_exprs(stmt)):
+            if isinstance(node, Load | Cast) and node.dtype.size == 8:
+                return True
+    return False
+
+
+def lanes(body: Sequence[Stmt], extent: Dim) -> int:
+    """16, 32 or 64: many for light bodies (memory bound), few where registers run out."""
+    cost = body_cost(body)
+    most = 64 if cost <= _LIGHT else 32 if cost <= _MEDIUM else BASE_LANES
+    if _is_wide(body):
+        most = max(BASE_LANES, most // 2)
+    if not isinstance(extent, int) or extent >= 16 * most:
+        return most
+    # a short loop: fewer lanes where the masked tail would be mostly empty
+    while most > BASE_LANES and -(-extent // most) * most * 8 > extent * 9:
+        most //= 2
+    return most
+
+
+def grain(loop: For) -> int:
+    """Iterations of the parallel loop that are worth a thread's while, whole cache lines each."""
+    step = 1
+    for stmt in statements(loop.body):
+        if isinstance(stmt, Store):
+            step = max(step, _line_step(stmt, loop.axis))
+    step = max(step, loop.lanes)
+    work = _work(loop.body)
+    wanted = int(32768 / max(work, 1.0))
+    if loop.lanes > 1:
+        wanted = min(max(wanted, 256), 8192)
+    return max(step, wanted // step * step)
+
+
+def _line_step(store: Store, axis: Axis) -> int:
+    form = affine(store.offset)
+    stride = 1 if form is None else form[0].get(axis, 0)
+    if not isinstance(stride, int) or stride == 0:
+        return 1
+    return _LINE // gcd(_LINE, abs(stride) * store.buffer.dtype.size)
+
+
+def _work(body: Sequence[Stmt]) -> float:
+    """Rough cost of one iteration in scalar operations; symbols are guessed."""
+    total = 2.0
+    for stmt in body:
+        if isinstance(stmt, For):
+            total += _work(stmt.body) * guess(stmt.axis.extent)
+        else:
+            total += body_cost((stmt,)) + 1.0
+    return total
+
+
+# ------------------------------------------------------------------ in place
+def in_place(
+    kernels: Sequence[Kernel], order: Mapping[Buffer, int], shared: Mapping[Buffer, Buffer]
+) -> list[Kernel]:
+    """Outputs that take an input's memory stand for that input.
+
+    Raises:
+        ValueError: the input is also read at another place than the one written.
+    """
+    if not shared:
+        return list(kernels)
+    out = list(kernels)
+    for n, kernel in enumerate(kernels):
+        for target in kernel.outputs:
+            if target not in shared:
+                continue
+            source = shared[target]
+            _check_in_place(kernel, kernels[n + 1 :], target, source)
+            taken = Buffer(source.key, target.dtype, target.shape, source.name)
+            out[n] = _with_output(out[n], target, taken)
+    return out
+
+
+def _with_output(kernel: Kernel, old: Buffer, new: Buffer) -> Kernel:
+    def visit(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+        stmts: list[Stmt] = []
+        for stmt in body:
+            if isinstance(stmt, For):
+                stmt = replace(stmt, body=visit(stmt.body))
+            elif isinstance(stmt, Store) and stmt.buffer == old:
+                stmt = Store(new, stmt.offset, stmt.value)
+            stmts.append(stmt)
+        return tuple(stmts)
+
+    outputs = tuple(new if b == old else b for b in kernel.outputs)
+    return replace(kernel, outputs=outputs, body=visit(kernel.body))
+
+
+def _check_in_place(
+    kernel: Kernel, later: Sequence[Kernel], target: Buffer, source: Buffer
+) -> None:
+    if target.dtype.size != source.dtype.size:
+        raise ValueError(f"{target!r} cannot take the memory of {source!r}: sizes differ")
+    if any(source in k.inputs for k in later):
+        raise ValueError(f"{source!r} is read after {target!r} was written into its memory")
+    store = next(s for s in statements(kernel.body) if isinstance(s, Store) and s.buffer == target)
+    for stmt in statements(kernel.body):
+        for node in postorder(*stmt_exprs(stmt)):
+            if isinstance(node, Load) and node.buffer == source:
+                if not _same_place(node.args[0], store.offset):
+                    raise ValueError(
+                        f"kernel {kernel.name}: {target!r} is written in the memory of"
+                        f" {source!r}, which is read at {node.args[0]!r}, not {store.offset!r}"
+                    )
+
+
+def _same_place(read: Expr, write: Expr) -> bool:
+    return read == write
