@@ -1,0 +1,1 @@
+"""Symbolic gradients (gradients, hessians) and their numeric checks."""

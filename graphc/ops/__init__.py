@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
+
+from graphc.ops import operators as operators
 
 MODULES = (
-    "source", "state", "math", "math_special", "logic", "reduce", "shape", "slicing", "creation",
-    "index", "scatter", "sets", "matmul", "linalg", "nn", "losses", "random", "training",
+    "source", "state", "math", "math_special", "logic", "reduce", "shape", "slicing", "joining", "tiling", "creation",
+    "index", "scatter", "sets", "matmul", "linalg", "nn", "losses", "random", "gradient",
+    "training",
 )  # fmt: skip
 
 
@@ -14,3 +18,14 @@ def load_all() -> None:
     """Imports every op module; each registers its records."""
     for name in MODULES:
         importlib.import_module(f"graphc.ops.{name}")
+
+
+def load_until(op: str) -> None:
+    """Imports op modules in their order until one registers `op`, or all are imported."""
+    from graphc.ops.define import REGISTRY
+
+    for name in MODULES:
+        if op in REGISTRY:
+            return
+        if importlib.util.find_spec(f"graphc.ops.{name}") is not None:
+            importlib.import_module(f"graphc.ops.{name}")
