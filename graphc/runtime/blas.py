@@ -2,7 +2,7 @@
 
 Here: finding the library that NumPy already loaded, the addresses of its products, and the LLVM IR
 of the kernel that calls one. Not here: which products go to BLAS and how they are cut (`runtime`'s
-plan), and generated tiles (`kernel.tiles`). Imported by `runtime`; needs `runtime.jit` only.
+plan), and generated tiles (`kernel.tiles`). Imported by `runtime`; needs `runtime.cache` only.
 
 A product kernel has the ABI of every kernel, void(args, lo, hi), over the rows of C, all batches
 one after the other (batch * M rows): row r belongs to batch r // M. Its slots:
@@ -37,7 +37,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.runtime import jit
+from graphc.runtime import cache
 
 SLOTS = (
     A, B, C, FN, STATE, M, N, K, LDA, LDB, LDC, STRIDE_A, STRIDE_B, STRIDE_C,
@@ -294,7 +294,7 @@ def _state() -> np.ndarray:
     library = _library()
     if library is None:
         raise LookupError("no OpenBLAS beside NumPy; see blas.available")
-    code = jit.compile_and_load(_GUARD, ["graphc_blas_enter", "graphc_blas_leave"], name="blas")
+    code = cache.library(_GUARD, ["graphc_blas_enter", "graphc_blas_leave"], name="blas")
     state = np.zeros(8, np.int64)
     state[_GET], state[_SET] = library.get, library.set
     state[_ENTER], state[_LEAVE] = code["graphc_blas_enter"], code["graphc_blas_leave"]

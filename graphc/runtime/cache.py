@@ -418,6 +418,32 @@ def load(entries: Mapping[str, Entry]) -> dict[str, int]:
     return {key: linked[entry.module][entry.symbol] for key, entry in entries.items()}
 
 
+_default = KernelCache(None)
+
+
+def set_default(store: KernelCache) -> None:
+    """Keep the runtime's own modules (driver, threads, frame, BLAS) in `store` from now on."""
+    global _default
+    _default = store
+
+
+def library(ir_text: str, symbols: Iterable[str], *, name: str) -> dict[str, int]:
+    """The addresses of a module's symbols, compiled for the host unless the default cache has it.
+
+    Raises KernelCompileError.
+    """
+    target = jit.target_key()
+    keys = {symbol: content_key("library", target, ir_text, symbol) for symbol in symbols}
+    found = _default.get_many(keys.values())
+    if len(found) < len(keys):
+        object_bytes = jit.compile_ir(ir_text, keys, name=name)
+        metas = {key: {"name": name, "target": target} for key in keys.values()}
+        kernels = {key: symbol for symbol, key in keys.items()}
+        found = _default.put_module(kernels, object_bytes, metas, {f"{name}.ll": ir_text})
+    addresses = load(found)
+    return {symbol: addresses[key] for symbol, key in keys.items()}
+
+
 def _check_key(key: str) -> None:
     if not 16 <= len(key) <= 128 or not _HEX.issuperset(key):
         raise ValueError(f"not a cache key (16 to 128 hexadecimal digits): {key!r}")

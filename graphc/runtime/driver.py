@@ -2,7 +2,7 @@
 
 Here: the layout of the table and the driver's LLVM IR. Not here: who fills the table
 (`runtime.plan`), the workers (`runtime.threads`), and how feeds get in (`runtime.frame`). Imported
-by `runtime`; needs `runtime.jit` only.
+by `runtime`; needs `runtime.cache` only.
 
 A kernel is `void k(ptr args, i64 lo, i64 hi)`; `args` points to 8-byte slots (pointers, int64). A
 step is STEP_WORDS int64 words, [fn, args, extent, chunk, kind, aux0, aux1, aux2]:
@@ -32,7 +32,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from graphc.runtime import jit
+from graphc.runtime import cache
 
 STEP_WORDS = 8
 KERNEL, CHECK, HOST, JUMP, BRANCH, ADD, SET, MOVE, SWAP, COPY = range(10)
@@ -246,7 +246,7 @@ def driver_ir() -> str:
 @functools.cache
 def code() -> dict[str, int]:
     """The addresses of SYMBOLS, compiled at first use."""
-    return jit.compile_and_load(driver_ir(), SYMBOLS, name="driver")
+    return cache.library(driver_ir(), SYMBOLS, name="driver")
 
 
 @functools.cache

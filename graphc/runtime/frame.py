@@ -1,7 +1,7 @@
 """The fast entry of a plan: checks arrays, binds their addresses and drives, without Python code.
 
 Here: `Frame`, its LLVM IR, and the self-test of NumPy's array layout it relies on. Not here: the
-walk itself (`runtime.driver`). Imported by `runtime` and `session`; needs `driver` and `jit`.
+walk itself (`runtime.driver`). Imported by `runtime` and `session`; needs `driver` and `cache`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.runtime import driver, jit
+from graphc.runtime import cache, driver
 
 # Words of a frame's header, then ARG_WORDS for each argument, then dims and slot addresses.
 (
@@ -197,7 +197,7 @@ def frame_ir() -> str:
 
 @functools.cache
 def _code() -> dict[str, int]:
-    return jit.compile_and_load(frame_ir(), SYMBOLS, name="frame")
+    return cache.library(frame_ir(), SYMBOLS, name="frame")
 
 
 @functools.cache

@@ -22,7 +22,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from graphc.runtime import jit
+from graphc.runtime import cache
 from graphc.runtime.mailbox import (
     ACQUIRE,
     LOCK,
@@ -66,7 +66,7 @@ class _Pool:
     """The one pool of the process. Its memory is never freed: a worker may outlive everything."""
 
     def __init__(self) -> None:
-        self._code = jit.compile_and_load(pool_ir(), SYMBOLS, name="threads")
+        self._code = cache.library(pool_ir(), SYMBOLS, name="threads")
         words = (MAX_THREADS + 1) * MAILBOX_BYTES // 8
         self._memory = np.zeros(words + MAILBOX_BYTES // 8, np.int64)
         offset = -self._memory.ctypes.data % MAILBOX_BYTES // 8

@@ -95,6 +95,17 @@ def test_loading_links_each_module_once(folder: Path) -> None:
     assert cache.load(store.get_many([OTHER])) == {OTHER: addresses[OTHER]}
 
 
+def test_a_library_is_compiled_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "define i64 @seven() {\n ret i64 7\n}"
+    monkeypatch.setattr(cache, "_default", KernelCache(folder))
+    first = cache.library(text, ["seven"], name="lucky")["seven"]
+    assert ctypes.CFUNCTYPE(ctypes.c_int64)(first)() == 7
+    assert len(list(folder.glob("modules/??/*/lucky.ll"))) == 1
+    cache.set_default(KernelCache(folder))
+    monkeypatch.setattr(jit, "compile_ir", None)
+    assert cache.library(text, ["seven"], name="lucky") == {"seven": first}
+
+
 def damage_cut(folder: Path) -> None:
     (path,) = folder.glob("modules/??/*/object.o")
     path.write_bytes(path.read_bytes()[:-1])
