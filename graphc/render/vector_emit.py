@@ -1,0 +1,391 @@
+"""Expressions as LLVM instructions, placed in the outermost scope where they are defined.
+
+Lives here: Emitter - scopes, memo, hoisting, vector and lane-0 evaluation, accumulator cells. Not
+here: what a primitive prints (render/vector_ops.py), loads and stores (render/vector_memory.py),
+loops (render/vector_loops.py). Only render/vector*.py import this module.
+
+A scope is the function's entry or a loop's body. An expression that depends only on outer scopes
+goes into the inner loop's preheader, so that no pass has to hoist it. Inside a vector loop an
+expression that depends on the loop's axis is a vector, any other a scalar, splatted where the
+two meet. "Lane 0" is the scalar that an affine index has in the first lane: addresses need only that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from graphc.errors import CompileError
+from graphc.ir.dtypes import bool_, int64
+from graphc.ir.shape import Dim, SymDim
+from graphc.kernel.expr import (
+    Axis,
+    Buffer,
+    Cast,
+    Const,
+    DimValue,
+    Expr,
+    Load,
+    Local,
+    Prim,
+    Select,
+)
+from graphc.render import vector_casts
+from graphc.render.base import effect_flag, stride
+from graphc.render.vector_ops import emit_prim, select
+from graphc.render.vector_types import (
+    Value,
+    constant,
+    index_constant,
+    iota_text,
+    scalar_type,
+    splat_text,
+    vector_type,
+)
+
+Lines = list[Any]  # of str and of nested Lines
+Key = tuple[int, bool]  # id of an interned expression, lane 0?
+
+
+@dataclass
+class Scope:
+    """A region of the function whose values dominate what comes after them in it.
+
+    Attributes:
+        lines: where its instructions go. pre: lines before it, in the parent (the preheader).
+        guarded: lines that run before the loop, only if it runs at least once.
+        memo: values of expressions. splats: values widened to vectors, by text.
+    """
+
+    lines: Lines
+    pre: Lines
+    guarded: Lines | None
+    memo: dict[Key, Value] = field(default_factory=dict)
+    splats: dict[str, Value] = field(default_factory=dict)
+
+
+class Emitter:
+    """State of printing one function; implements vector_ops.Builder."""
+
+    def __init__(self, pointers: dict[Buffer, str], dims: dict[Dim, str], stored: set[Buffer]):
+        self.pointers = pointers
+        self.dims = dims
+        self.stored = stored
+        self.declares: dict[str, str] = {}
+        self.lines: Lines = []
+        self.scopes = [Scope(self.lines, [], None)]
+        self.block = "entry"
+        self.cells: dict[Any, Value] = {}
+        self.bindings: dict[Local, Value] = {}
+        self.lets: dict[Local, Expr] = {}
+        self.axes: dict[Axis, Value] = {}
+        self.axis: Axis | None = None  # of the vector loop we are in
+        self.lanes = 1
+        self.mask: Value | None = None  # of the active lanes, in a tail
+        self.uses_scratch = False
+        self._vary: dict[int, bool] = {}
+        self._target = self.lines
+        self._count = 0
+
+    # -------------------------------------------------------------- instructions
+    @property
+    def depth(self) -> int:
+        return len(self.scopes) - 1
+
+    def name(self, prefix: str = "v") -> str:
+        self._count += 1
+        return f"{prefix}{self._count}"
+
+    def put(self, line: str) -> None:
+        self._target.append(f"  {line}")
+
+    def op(self, instruction: str) -> str:
+        name = f"%{self.name()}"
+        self._target.append(f"  {name} = {instruction}")
+        return name
+
+    def declare(self, name: str, result: str, args: Iterable[str]) -> None:
+        if name not in self.declares:
+            types = ", ".join(_type_of(a) for a in args)
+            self.declares[name] = f"declare {result} @{name}({types})"
+
+    def call(self, name: str, result: str, args: list[str]) -> str:
+        self.declare(name, result, args)
+        return self.op(f"call {result} @{name}({', '.join(args)})")
+
+    def label(self, name: str) -> None:
+        self._target.append(f"{name}:")
+        self.block = name
+
+    def at_depth(self, depth: int) -> None:
+        """Further instructions go into the scope of that depth."""
+        top = self.depth
+        self._target = self.scopes[-1].lines if depth >= top else self.scopes[depth + 1].pre
+
+    def here(self) -> None:
+        self._target = self.scopes[-1].lines
+
+    def lines_here(self) -> Lines:
+        """The innermost scope's lines."""
+        return self.scopes[-1].lines
+
+    @contextmanager
+    def into(self, lines: Lines) -> Iterator[None]:
+        """Instructions inside go to `lines`."""
+        before, self._target = self._target, lines
+        yield
+        self._target = before
+
+    def raise_flag(self, flag: int, bad: Value) -> None:
+        cell = self.cells[("flag", flag)]
+        lanes = max(cell.lanes, bad.lanes)
+        bad = self.widened(bad, lanes)
+        text = bad.text
+        kind = vector_type("i1", lanes)
+        if self.mask is not None and lanes > 1:
+            text = self.op(f"and {kind} {text}, {self.mask.text}")
+        raised = self.op(f"or {kind} {self.widened(cell, lanes).text}, {text}")
+        self.cells[("flag", flag)] = Value(raised, bool_, lanes, self.depth)
+
+    # -------------------------------------------------------------- scopes
+    def push(self, pre: Lines, guarded: Lines | None) -> None:
+        self.scopes.append(Scope(self.scopes[-1].lines, pre, guarded))
+        self.here()
+
+    def pop(self) -> None:
+        self.scopes.pop()
+        self.here()
+
+    def forget(self, changed: Iterable[Any]) -> None:
+        """Drop what was computed from accumulators or buffers that change now."""
+        gone = set(changed)
+        if not gone:
+            return
+        for scope in self.scopes:
+            stale = [key for key, value in scope.memo.items() if value.reads & gone]
+            for key in stale:
+                del scope.memo[key]
+
+    def enter_vector(self, axis: Axis | None, lanes: int) -> None:
+        self.axis, self.lanes = axis, lanes
+        self._vary = {}
+
+    # -------------------------------------------------------------- evaluation
+    def value(self, root: Expr, lane0: bool = False) -> Value:
+        """The expression's value here: a vector if it varies with the vector loop's axis."""
+        first = (root, lane0)
+        stack = [first]
+        while stack:
+            node, zero = stack[-1]
+            if self._known(node, zero) is not None:
+                stack.pop()
+                continue
+            missing = [d for d in self._deps(node, zero) if self._known(*d) is None]
+            if missing:
+                stack.extend(reversed(missing))
+                continue
+            stack.pop()
+            self._emit(node, zero)
+        found = self._known(*first)
+        assert found is not None
+        return found
+
+    def lane0(self, root: Expr) -> Value:
+        """The scalar in the first lane; the expression must be affine in the vector axis."""
+        return self.value(root, lane0=True)
+
+    def varies(self, root: Expr) -> bool:
+        """Whether the expression may differ between the lanes of the vector loop."""
+        if self.lanes == 1:
+            return False
+        known = self._vary
+        stack = [root]
+        while stack:
+            node = stack[-1]
+            if id(node) in known:
+                stack.pop()
+                continue
+            missing = [a for a in node.args if id(a) not in known]
+            if missing:
+                stack.extend(missing)
+                continue
+            stack.pop()
+            known[id(node)] = self._varies_itself(node) or any(known[id(a)] for a in node.args)
+        return known[id(root)]
+
+    def _varies_itself(self, node: Expr) -> bool:
+        if isinstance(node, Local):
+            bound = self.bindings.get(node) or self.cells.get(node)
+            return bound is not None and bound.lanes > 1
+        return isinstance(node, Axis) and node == self.axis
+
+    def stride(self, offset: Expr) -> int | None:
+        """The step of an offset from lane to lane; None where it is not constant."""
+        if self.axis is None or not self.varies(offset):
+            return 0
+        return stride(offset, self.axis, self.varies, self.lets)
+
+    def _known(self, node: Expr, zero: bool) -> Value | None:
+        zero = zero and self.varies(node)
+        if not zero:
+            fixed = self._leaf(node)
+            if fixed is not None:
+                return fixed
+        key = (id(node), zero)
+        for scope in reversed(self.scopes):
+            found = scope.memo.get(key)
+            if found is not None:
+                return found
+        return None
+
+    def _leaf(self, node: Expr) -> Value | None:
+        if isinstance(node, Const):
+            return constant(node.value, node.dtype)
+        if isinstance(node, Axis) and node != self.axis:
+            found = self.axes.get(node)
+            if found is None:
+                raise CompileError(f"axis {node.name} is used outside of its loop")
+            return found
+        if isinstance(node, Local):
+            return self.bindings.get(node)
+        return None
+
+    def _deps(self, node: Expr, zero: bool) -> list[tuple[Expr, bool]]:
+        if zero and self.varies(node):
+            if isinstance(node, Local):
+                return [(self.lets[node], True)]
+            return [(a, True) for a in node.args]
+        if isinstance(node, Load):
+            return [(a, False) for a in node.args[len(node.index) :]]
+        return [(a, False) for a in node.args]
+
+    def _emit(self, node: Expr, zero: bool) -> None:
+        zero = zero and self.varies(node)
+        if isinstance(node, Load) and not zero:
+            from graphc.render.vector_memory import emit_load
+
+            self.here()
+            self._remember(node, zero, emit_load(self, node))
+            return
+        args = [self._argument(a, z) for a, z in self._deps(node, zero)]
+        reads = frozenset().union(*(a.reads for a in args)) if args else frozenset()
+        depth = max((a.depth for a in args), default=0)
+        if isinstance(node, Axis | Local | DimValue):
+            self._remember(node, zero, self._symbol(node, zero, args))
+            return
+        if effect_flag(node):
+            depth = self.depth
+        self.at_depth(depth)
+        lanes = self.lanes if not zero and self.varies(node) else 1
+        text = self._text(node, [self.widened(a, lanes) for a in args], lanes)
+        self.here()
+        self._remember(node, zero, Value(text, node.dtype, lanes, depth, reads))
+
+    def _argument(self, node: Expr, zero: bool) -> Value:
+        found = self._known(node, zero)
+        assert found is not None
+        return found
+
+    def _remember(self, node: Expr, zero: bool, value: Value) -> None:
+        self.scopes[min(value.depth, self.depth)].memo[(id(node), zero)] = value
+
+    def _text(self, node: Expr, args: list[Value], lanes: int) -> str:
+        if isinstance(node, Prim):
+            return emit_prim(self, node.name, args, node.dtype, lanes)
+        if isinstance(node, Cast):
+            return vector_casts.cast(self, args[0], node.dtype)
+        if isinstance(node, Select):
+            return select(self, args[0].text, args[1].text, args[2].text, node.dtype, lanes)
+        raise CompileError(f"a loop nest must not hold {type(node).__name__}: {node!r}")
+
+    def _symbol(self, node: Expr, zero: bool, args: list[Value]) -> Value:
+        if isinstance(node, DimValue):
+            return self._dimension(node.dim)
+        if isinstance(node, Axis):
+            first = self.axes[node]
+            if zero:
+                return first
+            self.here()
+            base = self.splat(first)
+            kind = vector_type("i64", self.lanes)
+            text = self.op(f"add {kind} {base.text}, {iota_text(self.lanes)}")
+            return Value(text, int64, self.lanes, self.depth)
+        if zero:
+            return args[0]
+        local = cast("Local", node)
+        cell = self.cells.get(local)
+        if cell is None:
+            raise CompileError(f"local {local.name} is read before it is set")
+        self.here()
+        text = vector_casts.cast(self, cell, local.dtype)
+        return Value(text, local.dtype, cell.lanes, self.depth, frozenset((local,)))
+
+    def _dimension(self, dim: Dim) -> Value:
+        """A symbolic dimension: a parameter, or a polynomial of parameters."""
+        if isinstance(dim, int):
+            return index_constant(dim)
+        found = self.dims.get(dim)
+        if found is not None:
+            return Value(found, int64)
+        self.at_depth(0)
+        total = "0"
+        for mono, coef in dim.terms:
+            product = str(coef)
+            for atom in mono:
+                symbol = SymDim.symbol(atom) if isinstance(atom, str) else None
+                param = self.dims.get(symbol) if symbol is not None else None
+                if param is None:
+                    raise CompileError(f"dimension {dim} is no parameter of the kernel")
+                product = self.op(f"mul i64 {product}, {param}")
+            total = self.op(f"add i64 {total}, {product}")
+        self.here()
+        return Value(total, int64)
+
+    # -------------------------------------------------------------- widening
+    def widened(self, value: Value, lanes: int) -> Value:
+        """The value in `lanes` lanes; a vector stays as it is."""
+        if lanes == 1 or value.lanes == lanes:
+            return value
+        if not value.text.startswith("%"):
+            text = splat_text(value.text, scalar_type(value.dtype), lanes)
+            return Value(text, value.dtype, lanes)
+        return self.splat(value, lanes)
+
+    def splat(self, value: Value, lanes: int = 0) -> Value:
+        """A scalar in all lanes, in the scope where the scalar is defined."""
+        lanes = lanes or self.lanes
+        depth = min(value.depth, self.depth)
+        key = f"{lanes}{value.text}"
+        for scope in self.scopes:
+            found = scope.splats.get(key)
+            if found is not None:
+                return found
+        if not value.text.startswith("%"):
+            return self.widened(value, lanes)
+        before = self._target
+        self.at_depth(depth)
+        wide = self.splat_here(value, lanes)
+        self._target = before
+        return wide
+
+    def splat_here(self, value: Value, lanes: int) -> Value:
+        """A scalar in all lanes, computed at the current place."""
+        depth = min(value.depth, self.depth)
+        scalar = scalar_type(value.dtype)
+        kind = vector_type(scalar, lanes)
+        one = self.op(f"insertelement {kind} poison, {value.typed}, i64 0")
+        text = self.op(
+            f"shufflevector {kind} {one}, {kind} poison, <{lanes} x i32> zeroinitializer"
+        )
+        wide = Value(text, value.dtype, lanes, depth, value.reads)
+        self.scopes[depth].splats[f"{lanes}{value.text}"] = wide
+        return wide
+
+
+def _type_of(argument: str) -> str:
+    """The type in "<16 x float> %v1", "i32 4", "ptr %p"."""
+    if argument.startswith("<"):
+        return argument[: argument.index(">") + 1]
+    return argument.split(" ", 1)[0]

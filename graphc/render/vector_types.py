@@ -1,0 +1,130 @@
+"""LLVM's types, constants and values for the vector printer.
+
+Lives here: how dtypes are held in registers and memory, constant texts, Value. Not here:
+instructions (render/vector_ops.py). Only render/vector*.py import this module.
+
+Registers: bool is i1, bfloat16 its bits in an i16, the rest as LLVM names it; signed and unsigned
+integers share a type. Memory: bool is one byte.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import CompileError
+from graphc.ir.dtypes import DType, bfloat16, bool_, float16, float32, float64, int64
+
+_REGISTER = {float16: "half", bfloat16: "i16", float32: "float", float64: "double", bool_: "i1"}
+
+
+@dataclass(frozen=True)
+class Value:
+    """An LLVM value.
+
+    Attributes:
+        text: "%v3" or a constant. dtype: element type. lanes: 1 for a scalar.
+        depth: index of the scope where it is defined (0: the function's entry).
+        reads: accumulators and buffers that it was computed from and that may still change.
+    """
+
+    text: str
+    dtype: DType
+    lanes: int = 1
+    depth: int = 0
+    reads: frozenset[Any] = frozenset()
+
+    @property
+    def type(self) -> str:
+        return vector_type(scalar_type(self.dtype), self.lanes)
+
+    @property
+    def typed(self) -> str:
+        return f"{self.type} {self.text}"
+
+
+def scalar_type(dtype: DType) -> str:
+    """The register type of one element. Raises CompileError for strings and complex numbers."""
+    found = _REGISTER.get(dtype)
+    if found is not None:
+        return found
+    if not dtype.is_integer:
+        raise CompileError(f"kernels do not take elements of type {dtype.name}")
+    return f"i{8 * dtype.size}"
+
+
+def memory_type(dtype: DType) -> str:
+    return "i8" if dtype is bool_ else scalar_type(dtype)
+
+
+def vector_type(scalar: str, lanes: int) -> str:
+    return scalar if lanes == 1 else f"<{lanes} x {scalar}>"
+
+
+def suffix(scalar: str, lanes: int) -> str:
+    """The part of an intrinsic's name that names its type: v16f32, i64."""
+    short = {"float": "f32", "double": "f64", "half": "f16", "ptr": "p0"}.get(scalar, scalar)
+    return short if lanes == 1 else f"v{lanes}{short}"
+
+
+def constant_text(value: Any, dtype: DType) -> str:
+    """A scalar constant."""
+    if dtype is bool_:
+        return "true" if value else "false"
+    if dtype is bfloat16:
+        return str(_bfloat16_bits(float(value)))
+    if dtype is float16:
+        bits = struct.unpack("<H", np.float16(value).tobytes())[0]
+        return f"0xH{bits:04X}"
+    if dtype.is_floating:
+        # LLVM writes float constants with the bits of the equal double
+        number = float(np.float32(value)) if dtype is float32 else float(value)
+        return f"0x{struct.unpack('<Q', struct.pack('<d', number))[0]:016X}"
+    bits = 8 * dtype.size
+    wrapped = int(value) & ((1 << bits) - 1)
+    # the signed form is the canonical text
+    return str(wrapped - (1 << bits) if wrapped >> (bits - 1) else wrapped)
+
+
+def _bfloat16_bits(value: float) -> int:
+    bits = int(np.float32(value).view(np.uint32))
+    if value != value:
+        return 0x7FC0
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16) & 0xFFFF
+
+
+def splat_text(constant: str, scalar: str, lanes: int) -> str:
+    """A constant in all lanes."""
+    return constant if lanes == 1 else f"splat ({scalar} {constant})"
+
+
+def iota_text(lanes: int) -> str:
+    return "<" + ", ".join(f"i64 {i}" for i in range(lanes)) + ">"
+
+
+def constant(value: Any, dtype: DType, lanes: int = 1) -> Value:
+    text = splat_text(constant_text(value, dtype), scalar_type(dtype), lanes)
+    return Value(text, dtype, lanes)
+
+
+def index_constant(value: int) -> Value:
+    return Value(str(value), int64)
+
+
+def identity(monoid: str, dtype: DType) -> Any:
+    """The neutral element of a monoid as a Python number."""
+    if monoid == "add":
+        return 0
+    if monoid == "mul":
+        return 1
+    if monoid in ("or", "and"):
+        return (monoid == "and") if dtype is bool_ else (-1 if monoid == "and" else 0)
+    largest = monoid in ("min", "argmin")
+    if dtype is bool_:
+        return largest
+    if dtype.is_floating:
+        return float("inf") if largest else float("-inf")
+    return int(dtype.max) if largest else int(dtype.min)
