@@ -8,8 +8,9 @@ import importlib.util
 from graphc.ops import operators as operators
 
 MODULES = (
-    "source", "state", "math", "math_special", "logic", "reduce", "shape", "slicing", "joining", "tiling", "creation",
-    "index", "scatter", "sets", "matmul", "linalg", "nn", "losses", "random", "gradient",
+    "source", "state", "math", "math_special", "logic", "reduce", "gradient", "shape", "slicing",
+    "joining", "tiling", "creation", "diagonal", "index", "ranking", "scatter", "segment",
+    "scatter_state", "sets", "matmul", "linalg", "decomposition", "nn", "losses", "random",
     "training",
 )  # fmt: skip
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.node import _UNSET, Node, Tensor
+from graphc.ir.shape import Shape, dims_product
 
 MAX_ELEMENTS = 1 << 14
 
@@ -23,9 +24,14 @@ FLOWS = frozenset(
         "cast", "identity", "stop_gradient", "concat", "stack", "unstack", "split", "strided_slice",
         "slice", "reshape", "expand_dims", "squeeze", "gather", "reduce_prod", "reduce_sum",
         "transpose", "tile", "reverse", "fill", "range", "zeros_like", "ones_like", "broadcast_to",
-        "pad", "truncatediv", "reduce_max", "reduce_min", "abs", "reverse_axes", "size_of",
+        "pad", "truncatediv", "reduce_max", "reduce_min", "abs", "split_v", "transpose_v",
+        "invert_permutation",
     }
 )  # fmt: skip
+
+
+# ops that take unknown inputs: their elements become None, the others stay known
+JOINS = frozenset({"concat", "stack"})
 
 
 def value_of(tensor: Tensor) -> np.ndarray[Any, Any] | None:
@@ -76,9 +82,13 @@ def _evaluate(node: Node) -> tuple[Any, ...] | None:
         return (node.attrs["value"].array,)
     if op in ("shape", "size", "rank"):
         return _of_shape(node)
+    if op == "shape_n":
+        return tuple(_dims_value(t.dims, o) for t, o in zip(node.inputs, node.outputs, strict=True))
     if op not in FLOWS or not all(_small(t) for t in node.outputs):
         return None
     values = [t._value for t in node.inputs]
+    if op in JOINS:
+        values = [_unknowns(t) if v is None else v for t, v in zip(node.inputs, values, strict=True)]
     if any(v is None for v in values) or node.op.numpy is None:
         return None
     try:
@@ -100,21 +110,33 @@ def _as_value(value: Any, tensor: Tensor) -> np.ndarray[Any, Any]:
     return array
 
 
+def _unknowns(tensor: Tensor) -> np.ndarray[Any, Any] | None:
+    """An array of None in the tensor's shape, where that is static."""
+    if tensor.dims is None or not all(isinstance(d, int) for d in tensor.dims):
+        return None
+    return np.full(tensor.dims, None, dtype=object)  # type: ignore[arg-type]
+
+
+def _dims_value(shape: Shape, out: Tensor) -> np.ndarray[Any, Any] | None:
+    """The dimensions as a vector."""
+    if shape is None:
+        return None
+    values = np.empty(len(shape), dtype=object)
+    values[:] = shape
+    return _as_value(values, out)
+
+
 def _of_shape(node: Node) -> tuple[Any, ...] | None:
     shape = node.inputs[0].dims
     if shape is None:
         return None
     if node.op.name == "rank":
         return (np.asarray(len(shape), node.outputs[0].dtype.np),)
-    values = np.empty(len(shape), dtype=object)
-    values[:] = shape
-    if node.op.name == "size":
-        total: Any = 1
-        for dim in shape:
-            total = None if total is None or dim is None else total * dim
-        if total is None:
-            return None
-        boxed = np.empty((), dtype=object)
-        boxed[()] = total
-        values = boxed
-    return (_as_value(values, node.outputs[0]),)
+    if node.op.name == "shape":
+        return (_dims_value(shape, node.outputs[0]),)
+    total = dims_product(shape)
+    if total is None:
+        return None
+    boxed = np.empty((), dtype=object)
+    boxed[()] = total
+    return (_as_value(boxed, node.outputs[0]),)

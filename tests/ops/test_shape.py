@@ -1,0 +1,27 @@
+"""Shape ops: reshape, transpose, expand_dims, squeeze, broadcast_to, shape, and partial shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from graphc.ir.dtypes import float32, int32
+from graphc.ir.graph import Graph
+from graphc.kernel.expr import Axis, Prim, postorder
+from graphc.ops import joining, shape, tiling
+from graphc.ops.define import REGISTRY, F
+from tests.ops.array_checks import check_forward, check_gradient, names_of, placeholder, run
+
+NAMES = names_of(shape)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_kernel_and_shape_rule_agree_with_the_reference(name: str) -> None:
+    check_forward(REGISTRY[name])
+
+
+@pytest.mark.parametrize("name", [n for n in NAMES if REGISTRY[n].grad is not None])
+def test_gradient_is_the_numeric_one(name: str) -> None:
+    check_gradient(REGISTRY[name])
