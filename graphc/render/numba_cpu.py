@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from graphc.kernel.nest import Kernel
-from graphc.render.numba_source import identifier, module_text, storage_name
+from graphc.render.numba_names import identifier, storage_name
+from graphc.render.numba_source import module_text
 
 _numbers = itertools.count()
 _lock = threading.Lock()
@@ -122,10 +123,10 @@ def llvm_ir(kernel: Kernel, symbol: str) -> str:
     Numba vectorises for the processor at hand. Raises what Numba raises.
     """
     import numba
-    from numba import types as nt
 
     function = _compilable(kernel, identifier(kernel.name), "slots")
-    signature = nt.void(nt.CPointer(nt.int64), nt.int64, nt.int64)
+    kinds: Any = numba.types
+    signature = kinds.void(kinds.CPointer(kinds.int64), kinds.int64, kinds.int64)
     compiled = numba.cfunc(signature, error_model="numpy")(function)
     return _only(compiled.inspect_llvm(), compiled.native_name, symbol)
 

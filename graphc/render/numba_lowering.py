@@ -13,11 +13,17 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+import numba
+import numba.extending
 from llvmlite import ir
-from numba import types
-from numba.extending import lower_builtin, type_callable
 
 from graphc.render import numba_support as support
+
+# Numba's own annotations do not cover what is used here
+types: Any = numba.types
+typed_signature: Any = numba.core.typing.signature
+lower_builtin: Any = numba.extending.lower_builtin
+type_callable: Any = numba.extending.type_callable
 
 Code = Callable[..., Any]  # (builder, signature, *values) -> value
 FREE_ORDER = ("reassoc", "nsz")  # never nnan or ninf
@@ -50,12 +56,10 @@ def _register(function: Callable[..., Any], signature: Callable[..., Any], code:
 
 def _typed(result: Callable[..., Any] | Any, *params: Any) -> Callable[..., Any]:
     """A signature whose parameters are all of the first argument's type, or as given."""
-    import numba
-
     def signature(*args: Any) -> Any:
         kinds = params or (args[0],) * len(args)
         out = args[0] if result is None else result
-        return numba.core.typing.signature(out, *kinds)
+        return typed_signature(out, *kinds)
 
     return signature
 
@@ -107,9 +111,7 @@ def _mul_to(builder: Any, sig: Any, a: Any, b: Any) -> Any:
 
 
 def _where_signature(condition: Any, yes: Any, no: Any) -> Any:
-    import numba
-
-    return numba.core.typing.signature(yes, types.boolean, yes, yes)
+    return typed_signature(yes, types.boolean, yes, yes)
 
 
 # ------------------------------------------------------------------ integers
@@ -202,8 +204,9 @@ def _raise_flag(builder: Any, status_type: Any, status: Any, wrong: Any, flag: i
     if isinstance(status_type, types.Array):
         status = builder.extract_value(status, 4)
     with builder.if_then(wrong, likely=False):
-        pointer = builder.bitcast(status, word.as_pointer())
-        builder.store(builder.or_(builder.load(pointer), ir.Constant(word, flag)), pointer)
+        target = builder.bitcast(status, word.as_pointer())
+        # parts of one kernel run on several threads
+        builder.atomic_rmw("or", target, ir.Constant(word, flag), "monotonic")
 
 
 def _clamp_index(builder: Any, sig: Any, index: Any, extent: Any) -> Any:
@@ -227,11 +230,9 @@ def _check_divisor(builder: Any, sig: Any, divisor: Any, status: Any) -> Any:
 
 
 def _checked(params: int) -> Callable[..., Any]:
-    import numba
-
     def signature(*args: Any) -> Any:
         kind = types.int64 if params == 2 else args[0]
-        return numba.core.typing.signature(kind, *((kind,) * params), args[-1])
+        return typed_signature(kind, *((kind,) * params), args[-1])
 
     return signature
 
@@ -340,7 +341,7 @@ def slot(kind: str) -> Any:
 
     @type_callable(unpack)
     def typer(context: Any) -> Any:
-        return lambda args, k: _typed(result, given, types.int64)(args, k)
+        return lambda args, k: typed_signature(result, given, types.int64)
 
     @lower_builtin(unpack, given, types.int64)
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
