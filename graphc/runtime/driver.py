@@ -12,7 +12,8 @@ KERNEL  fn over [0, extent) in pieces [0, chunk), [chunk, 2 chunk), ...; chunk <
         threads there are; the number of a piece is lo / chunk.
 CHECK   stop at this step if any of the `extent` int64 status words at args is not zero.
 HOST    stop at this step, always: Python does it and resumes behind it.
-JUMP    go on at step `extent` (absolute).
+JUMP    go on at step `extent` (absolute). With aux0 = `signals_address()`, every aux2-th time (aux1
+        counts down) Python's signals are looked at, so that Ctrl-C ends a loop that does not.
 BRANCH  go on at step `extent` if the byte (a bool) at args is zero, else at the next one.
 ADD     int64 at args += extent: a loop counter, or a pointer slot that walks along an array.
 SET     int64 at args = extent.
@@ -39,6 +40,7 @@ KERNEL, CHECK, HOST, JUMP, BRANCH, ADD, SET, MOVE, SWAP, COPY = range(10)
 FN, ARGS, EXTENT, CHUNK, KIND, AUX0, AUX1, AUX2 = range(STEP_WORDS)
 
 FINISHED = -1
+INTERRUPTED = -2  # a signal handler raised; compiled entries turn this into its exception
 PROFILE_WORDS = 4  # of each step: calls, total ns, start of the first call, end of the last one
 
 _DRIVE = """
@@ -122,6 +124,32 @@ status:
   %good = icmp eq i64 %word, 0
   br i1 %good, label %check, label %leave
 jump:
+  %api.p = getelementptr i64, ptr %fn.p, i64 5
+  %api = load ptr, ptr %api.p
+  %polls = icmp ne ptr %api, null
+  br i1 %polls, label %countdown, label %jumped
+countdown:
+  %turns.p = getelementptr i64, ptr %fn.p, i64 6
+  %turns = load i64, ptr %turns.p
+  %turns1 = sub i64 %turns, 1
+  store i64 %turns1, ptr %turns.p
+  %due = icmp slt i64 %turns, 1
+  br i1 %due, label %ask, label %jumped
+ask:
+  %every.p = getelementptr i64, ptr %fn.p, i64 7
+  %every = load i64, ptr %every.p
+  store i64 %every, ptr %turns.p
+  %check.p = getelementptr ptr, ptr %api, i64 1
+  %give.p = getelementptr ptr, ptr %api, i64 2
+  %take = load ptr, ptr %api
+  %signals = load ptr, ptr %check.p
+  %give = load ptr, ptr %give.p
+  %gil = call i32 %take()
+  %raised = call i32 %signals()
+  call void %give(i32 %gil)
+  %calm = icmp eq i32 %raised, 0
+  br i1 %calm, label %jumped, label %leave
+jumped:
   br label %tail
 branch:
   %flag = load i8, ptr %args
@@ -157,15 +185,15 @@ copy:
   br label %tail
 tail:
   %next = phi i64 [%i1, %whole], [%i1, %call], [%i1, %region], [%i1, %serial], [%i1, %check],
-    [%extent, %jump], [%where, %branch], [%i1, %add], [%i1, %set], [%i1, %move], [%i1, %swap],
+    [%extent, %jumped], [%where, %branch], [%i1, %add], [%i1, %set], [%i1, %move], [%i1, %swap],
     [%i1, %copy]
   %owned1 = phi i1 [%owned, %whole], [%owned, %call], [true, %region], [%owned, %serial],
-    [%owned, %check], [%owned, %jump], [%owned, %branch], [%owned, %add], [%owned, %set],
+    [%owned, %check], [%owned, %jumped], [%owned, %branch], [%owned, %add], [%owned, %set],
     [%owned, %move], [%owned, %swap], [%owned, %copy]
   {clock_after}
   br label %head
 leave:
-  %code = phi i64 [-1, %head], [%i, %step], [%i, %status]
+  %code = phi i64 [-1, %head], [%i, %step], [%i, %status], [-2, %ask]
   br i1 %owned, label %release, label %exit
 release:
   store atomic i64 0, ptr %pool release, align 8
@@ -218,7 +246,21 @@ define private i64 @now(ptr %t) alwaysinline {
 declare i32 @QueryPerformanceCounter(ptr)
 """
 
-SYMBOLS = ("graphc_drive", "graphc_drive_profile")
+# The entry for ctypes that lets other Python threads run meanwhile.
+_FREE = """
+define i64 @graphc_drive_free(ptr %table, i64 %start, i64 %steps, ptr %pool, ptr %api) {
+  %save.p = getelementptr ptr, ptr %api, i64 3
+  %restore.p = getelementptr ptr, ptr %api, i64 4
+  %save = load ptr, ptr %save.p
+  %restore = load ptr, ptr %restore.p
+  %state = call ptr %save()
+  %code = call i64 @graphc_drive(ptr %table, i64 %start, i64 %steps, ptr %pool)
+  call void %restore(ptr %state)
+  ret i64 %code
+}
+"""
+
+SYMBOLS = ("graphc_drive", "graphc_drive_profile", "graphc_drive_free")
 
 
 def driver_ir() -> str:
@@ -240,7 +282,7 @@ def driver_ir() -> str:
         "declare i64 @llvm.smin.i64(i64, i64)\n"
         "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)\n"
     )
-    return plain + profiling + clock + intrinsics
+    return plain + profiling + _FREE + clock + intrinsics
 
 
 @functools.cache
@@ -250,17 +292,29 @@ def code() -> dict[str, int]:
 
 
 @functools.cache
-def _drive(release_gil: bool) -> Callable[[int, int, int, int], int]:
-    kind = ctypes.CFUNCTYPE if release_gil else ctypes.PYFUNCTYPE
-    word, pointer = ctypes.c_int64, ctypes.c_void_p
-    return kind(word, pointer, word, word, pointer)(code()["graphc_drive"])
+def _api() -> np.ndarray:
+    """Addresses of CPython's functions: take and give back the GIL around a look at signals, and
+    the two that give it up around a walk. Code never holds them: it is cached across processes.
+    """
+    api = ctypes.pythonapi
+    functions = (
+        api.PyGILState_Ensure, api.PyErr_CheckSignals, api.PyGILState_Release,
+        api.PyEval_SaveThread, api.PyEval_RestoreThread,
+    )  # fmt: skip
+    return np.array([ctypes.cast(f, ctypes.c_void_p).value for f in functions], np.int64)
 
 
+def signals_address() -> int:
+    """What a JUMP carries in aux0 to look at signals."""
+    return int(_api().ctypes.data)
+
+
+# PYFUNCTYPE keeps the GIL, and raises what a signal handler raised inside.
 @functools.cache
-def _drive_profile() -> Callable[[int, int, int, int, int], int]:
-    word, pointer = ctypes.c_int64, ctypes.c_void_p
-    entry = ctypes.CFUNCTYPE(word, pointer, word, word, pointer, pointer)
-    return entry(code()["graphc_drive_profile"])
+def _entry(name: str, words: int) -> Callable[..., int]:
+    pointer, word = ctypes.c_void_p, ctypes.c_int64
+    more = (pointer,) * (words - 4)
+    return ctypes.PYFUNCTYPE(word, pointer, word, word, pointer, *more)(code()[name])
 
 
 def check_table(table: np.ndarray, profile: np.ndarray | None = None) -> None:
@@ -281,10 +335,13 @@ def drive(table: np.ndarray, pool: int = 0, *, start: int = 0, release_gil: bool
 
     `pool` is `threads.pool_address()`, or 0 for a serial run. Returns FINISHED, or the index of the
     step that stopped the walk: a CHECK that found a status, or a HOST step. Raises ValueError for
-    an array that is no table.
+    an array that is no table, and what a signal handler raises in a loop (KeyboardInterrupt).
     """
     check_table(table)
-    return _drive(release_gil)(table.ctypes.data, start, len(table), pool)
+    walk = (table.ctypes.data, start, len(table), pool)
+    if release_gil:
+        return _entry("graphc_drive_free", 5)(*walk, signals_address())
+    return _entry("graphc_drive", 4)(*walk)
 
 
 def drive_profile(table: np.ndarray, profile: np.ndarray, pool: int = 0, *, start: int = 0) -> int:
@@ -293,4 +350,5 @@ def drive_profile(table: np.ndarray, profile: np.ndarray, pool: int = 0, *, star
     Times are nanoseconds of the clock of `time.monotonic_ns`. The stopping step is not counted.
     """
     check_table(table, profile)
-    return _drive_profile()(table.ctypes.data, start, len(table), pool, profile.ctypes.data)
+    walk = (table.ctypes.data, start, len(table), pool)
+    return _entry("graphc_drive_profile", 5)(*walk, profile.ctypes.data)

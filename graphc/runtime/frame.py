@@ -119,36 +119,41 @@ bound:
   %a1 = add i64 %a, 1
   br label %args
 run:
-  %release.p = getelementptr i64, ptr %frame, i64 {release_gil}
-  %release = load i64, ptr %release.p
-  %free = icmp ne i64 %release, 0
-  br i1 %free, label %parallel, label %plain
-plain:
-  %code.plain = call i64 @graphc_run(ptr %frame)
-  br label %ran
-parallel:
-  %save.p = getelementptr i64, ptr %frame, i64 {save}
-  %save = load ptr, ptr %save.p
-  %state = call ptr %save()
-  %code.free = call i64 @graphc_run(ptr %frame)
-  %restore.p = getelementptr i64, ptr %frame, i64 {restore}
-  %restore = load ptr, ptr %restore.p
-  call void %restore(ptr %state)
-  br label %ran
-ran:
-  %code = phi i64 [%code.plain, %plain], [%code.free, %parallel]
-  br label %answer
+  %code = call i64 @graphc_run(ptr %frame)
+  %raised = icmp eq i64 %code, {interrupted}
+  br i1 %raised, label %raise, label %answer
+raise:
+  ret ptr null
 refuse:
   %bad = phi i64 [%given, %entry], [%a, %arg], [%a, %array], [%a, %axis]
   br label %answer
 answer:
-  %result = phi i64 [%code, %ran], [%bad, %refuse]
+  %result = phi i64 [%code, %run], [%bad, %refuse]
   %long.p = getelementptr i64, ptr %frame, i64 {long}
   %long = load ptr, ptr %long.p
   %integer = call ptr %long(i64 %result)
   ret ptr %integer
 }}
 define i64 @graphc_run(ptr %frame) {{
+entry:
+  %release.p = getelementptr i64, ptr %frame, i64 {release_gil}
+  %release = load i64, ptr %release.p
+  %free = icmp ne i64 %release, 0
+  br i1 %free, label %parallel, label %plain
+plain:
+  %code.plain = call i64 @walk(ptr %frame)
+  ret i64 %code.plain
+parallel:
+  %save.p = getelementptr i64, ptr %frame, i64 {save}
+  %save = load ptr, ptr %save.p
+  %state = call ptr %save()
+  %code.free = call i64 @walk(ptr %frame)
+  %restore.p = getelementptr i64, ptr %frame, i64 {restore}
+  %restore = load ptr, ptr %restore.p
+  call void %restore(ptr %state)
+  ret i64 %code.free
+}}
+define private i64 @walk(ptr %frame) {{
 entry:
   %table = load ptr, ptr %frame
   %start.p = getelementptr i64, ptr %frame, i64 {start}
@@ -173,9 +178,11 @@ timed:
   br label %exit
 exit:
   %stop = phi i64 [%one, %fast], [%two, %timed]
-  %finished = icmp slt i64 %stop, 0
+  %stopped = icmp sge i64 %stop, 0
   %shifted = sub i64 -2, %stop
-  %code = select i1 %finished, i64 -1, i64 %shifted
+  %finished = icmp eq i64 %stop, -1
+  %other = select i1 %finished, i64 -1, i64 {interrupted}
+  %code = select i1 %stopped, i64 %shifted, i64 %other
   ret i64 %code
 }}
 """
@@ -191,7 +198,7 @@ def frame_ir() -> str:
         header_words=_HEADER_WORDS, descr=_DESCR, nd=_ND, flags=_FLAGS, dims=_DIMS,
         nslots=_NSLOTS, slots=_SLOTS, release_gil=_RELEASE_GIL, save=_SAVE, restore=_RESTORE,
         long=_LONG, start=_START, steps=_STEPS, pool=_POOL, profile=_PROFILE, walk=_WALK,
-        walk_profile=_WALK_PROFILE,
+        walk_profile=_WALK_PROFILE, interrupted=-(1 << 63),
     )  # fmt: skip
 
 
@@ -277,7 +284,7 @@ def _method() -> _MethodDef:
 class Frame:
     """The entry of a plan: `run(*feeds, *outs)` checks arrays, binds their addresses and walks.
 
-    `run` is a builtin function and answers an int: FINISHED (-1); i >= 0: argument i is not an
+    `run` is a builtin function. It raises what a signal handler raises in a loop, and answers an int: FINISHED (-1); i >= 0: argument i is not an
     exact, contiguous, aligned ndarray of its spec's dtype and shape (the plan's slow path converts
     it, or binds another shape, and nothing has run); <= -2: step `stopped_at(code)` stopped the
     walk. i == number of arguments given, when that number is wrong. Outputs must be writeable.
@@ -303,7 +310,7 @@ class Frame:
         self._specs = tuple(feeds) + tuple(outs)
         self._feeds = len(feeds)
         self._words = self._header(pool, release_gil)
-        self._walk = _runner(release_gil)
+        self._walk = _runner()
         self.run: Callable[..., int] = self._builtin() if supported() else self._run_in_python
 
     def call(self, feeds: tuple[Any, ...], outs: tuple[Any, ...] = ()) -> int:
@@ -383,9 +390,9 @@ class Frame:
 
 
 @functools.cache
-def _runner(release_gil: bool) -> Callable[[int], int]:
-    kind = ctypes.CFUNCTYPE if release_gil else ctypes.PYFUNCTYPE
-    return kind(ctypes.c_int64, ctypes.c_void_p)(_code()["graphc_run"])
+def _runner() -> Callable[[int], int]:
+    # keeps the GIL (the frame itself gives it up, if it shall), and raises what a handler raised
+    return ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(_code()["graphc_run"])
 
 
 @functools.cache

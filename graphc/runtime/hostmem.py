@@ -31,7 +31,8 @@ def aligned_empty(shape: int | tuple[int, ...], dtype: Any, align: int = ALIGN) 
     nbytes = math.prod(dims) * dtype.itemsize
     room = np.empty(nbytes + align, np.uint8)
     first = -room.ctypes.data % align
-    return room[first : first + nbytes].view(dtype).reshape(dims)
+    array: np.ndarray = room[first : first + nbytes].view(dtype).reshape(dims)
+    return array
 
 
 def map_block(nbytes: int) -> np.ndarray:

@@ -75,7 +75,9 @@ class Pool:
         nbytes = math.prod(dims) * dtype.itemsize
         if nbytes < hostmem.LARGE or dtype.hasobject or min(dims, default=0) < 0:
             return np.empty(dims, dtype)
-        return self._lend(self._take(_rounded(nbytes)))[:nbytes].view(dtype).reshape(dims)
+        root = self._lend(self._take(_rounded(nbytes)))
+        array: np.ndarray = root[:nbytes].view(dtype).reshape(dims)
+        return array
 
     def trim(self, max_bytes: int = 0) -> int:
         """Give idle blocks back to the system until `max_bytes` are left; how many bytes went."""
@@ -116,7 +118,7 @@ class Pool:
     def _lend(self, block: np.ndarray) -> np.ndarray:
         """A root array over a block: all views refer to it, and its death returns the block."""
         # Through a memoryview, because NumPy makes views of an array refer to what it views.
-        root = np.frombuffer(memoryview(block), np.uint8)
+        root = np.frombuffer(block.data, np.uint8)
         key = id(block)
         returned, lent = self._returned, self._lent
 

@@ -3,6 +3,11 @@
 Here: the Python side that starts, stops and counts workers, through forks and to the interpreter's
 exit. Not here: the compiled protocol (`runtime.mailbox`), which steps are split (`runtime.driver`
 walks the table, `runtime.plan` fixes the chunks). Imported by `runtime` and `session`.
+
+Measured on two Zen 5 cores (2025-11-21), x + y in float32, one thread against two: 4096 elements
+0.18 and 0.21 us, 16 K 1.0 and 0.8, 64 K 3.2 and 2.1, 256 K 27 and 13, 1 M 99 and 59. With every core
+busy elsewhere the calling thread does all itself, at the serial time: the longest of 3000 splits of
+64 K elements took 0.2 ms. A sleeping worker wakes in 10 to 100 us, which the caller never waits.
 """
 
 from __future__ import annotations
@@ -36,6 +41,7 @@ from graphc.runtime.mailbox import (
 )
 
 MAX_THREADS = 256
+EXIT_SECONDS = 1.0  # the interpreter's exit waits this long for a run that uses the pool
 SPIN_SECONDS = 100e-6  # a worker looks for work this long before it sleeps
 
 
@@ -110,9 +116,19 @@ class _Pool:
             self._words[THREADS] = 1 if self._closed else 0
 
     def close(self) -> None:
-        """Stop the workers for good, at the interpreter's exit: later runs are serial."""
+        """Stop the workers for good, at the interpreter's exit: later runs are serial.
+
+        A daemon thread that is inside a run keeps its workers: they end with the process.
+        """
         self._closed = True
-        self.resize(self._wanted)
+        patience = time.monotonic() + EXIT_SECONDS
+        while not self._try_lock(self.address):
+            if time.monotonic() > patience:
+                return
+            time.sleep(1e-3)
+        self._stop()
+        self._words[THREADS] = 1
+        self._unlock(self.address)
 
     def _start(self) -> None:
         """Called by compiled code that found no workers. Must not raise."""

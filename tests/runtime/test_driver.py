@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import time
 
 import numpy as np
 import pytest
 
-from graphc.runtime import driver, threads
+from graphc.runtime import driver, frame, threads
 from tests.runtime.kernels import Log, add_kernel, log_kernel
 
 
@@ -90,6 +91,36 @@ def test_a_counted_loop_walks_along_an_array() -> None:
     assert driver.drive(steps) == driver.FINISHED
     assert count[0] == 0
     assert (x == 1).all()
+
+
+def endless(jumps_between_looks: int) -> np.ndarray:
+    return table((0, 0, 0, 0, driver.JUMP, driver.signals_address(), 0, jumps_between_looks))
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="no timers")
+@pytest.mark.parametrize("release_gil", [False, True])
+def test_a_signal_ends_an_endless_loop(release_gil: bool) -> None:
+    class Alarm(Exception):
+        pass
+
+    def ring(*_: object) -> None:
+        raise Alarm
+
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(Alarm):
+            driver.drive(endless(64), release_gil=release_gil)
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        loop = frame.Frame(endless(64), [], release_gil=release_gil)
+        with pytest.raises(Alarm):
+            loop.run()
+        signal.setitimer(signal.ITIMER_REAL, 0.05)
+        with pytest.raises(Alarm):
+            loop.resume()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def test_set_move_swap() -> None:

@@ -160,6 +160,27 @@ def test_the_interpreter_exits_with_workers_awake_or_asleep() -> None:
         assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_exit_does_not_wait_for_an_endless_run_of_a_daemon_thread() -> None:
+    done = run_script(
+        """
+        threads.set_num_threads(2)
+        log = __import__("tests.runtime.kernels", fromlist=["Log"])
+        x = np.zeros(8, np.float32)
+        args = np.array([x.ctypes.data], np.int64)
+        steps = np.zeros((2, 8), np.int64)
+        steps[0, :5] = log.add_kernel(), args.ctypes.data, 8, 4, driver.KERNEL
+        steps[1, driver.KIND] = driver.JUMP
+        pool = threads.pool_address()
+        endless = lambda: driver.drive(steps, pool, release_gil=True)
+        threading.Thread(target=endless, daemon=True).start()
+        time.sleep(0.05)
+        print("left")
+        """,
+        timeout=20,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "left\n", "")
+
+
 def test_runs_in_exit_handlers_are_serial_and_exact() -> None:
     done = run_script(
         """
