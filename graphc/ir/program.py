@@ -131,14 +131,19 @@ class Program:
         nodes: in topological order, all needed.
         feeds: tensors of the `feed` nodes, in the order of the plan's feeds.
         outputs: the fetched tensors. updates: the written variables.
-        env: hints and guards of the symbols.
+        builder: where new nodes of this program go; holds the hints and guards of its symbols.
     """
 
     nodes: tuple[Node, ...]
     feeds: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     updates: tuple[Update, ...]
-    env: ShapeEnv = field(repr=False)
+    builder: ProgramBuilder = field(repr=False)
+
+    @property
+    def env(self) -> ShapeEnv:
+        """Hints and guards of the symbols."""
+        return self.builder.env
 
     @property
     def roots(self) -> tuple[Tensor, ...]:

@@ -9,7 +9,7 @@ origins: a node that replaces another gets the other's origins and name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -80,26 +80,25 @@ def rewrite(program: Program, visit: NodeFn) -> Program:
 
     Equal nodes merge on the way (CSE), unneeded ones go.
     """
-    builder = ProgramBuilder(program.env)
+    builder = program.builder
     new: dict[Tensor, Tensor] = {}
     with builder.building():
         for node in program.nodes:
             builder.at(node.origins, node.name)
-            copy = _copy(builder, node, [new[t] for t in node.inputs])
+            copy = _over(builder, node, tuple(new[t] for t in node.inputs))
             got = visit(copy)
             outs = copy.outputs if got is None else got if isinstance(got, tuple) else (got,)
             for old, fresh in zip(node.outputs, outs, strict=True):
-                new[old] = _merge_type(old, fresh)
+                new[old] = fresh if fresh is old else _merge_type(old, fresh)
     return finish(program, new)
 
 
-def _copy(builder: ProgramBuilder, node: Node, inputs: Sequence[Tensor]) -> Node:
-    if node.op.stateful or node.op.infer is None:
-        types = [t.type for t in node.outputs]
-        made = builder.add(node.op, inputs, node.attrs, types)
-        for old, fresh in zip(node.outputs, made.outputs, strict=True):
-            fresh._value = old._value
-        return made
+def _over(builder: ProgramBuilder, node: Node, inputs: tuple[Tensor, ...]) -> Node:
+    """The node over these inputs: itself where nothing changed."""
+    if inputs == node.inputs:
+        return node
+    if node.op.stateful:
+        return builder.add(node.op, inputs, node.attrs, [t.type for t in node.outputs])
     return builder.create_node(node.op, inputs, node.attrs)
 
 
@@ -121,7 +120,7 @@ def finish(program: Program, new: Mapping[Tensor, Tensor]) -> Program:
     outputs = tuple(new[t] for t in program.outputs)
     updates = tuple(Update(u.variable, new[u.value]) for u in program.updates)
     roots = outputs + tuple(u.value for u in updates)
-    return Program(live_nodes(roots, feeds), feeds, outputs, updates, program.env)
+    return Program(live_nodes(roots, feeds), feeds, outputs, updates, program.builder)
 
 
 def apply_rules(program: Program, rules: RuleSet, log: RewriteLog | None = None) -> Program:

@@ -170,7 +170,7 @@ class Functionalizer:
             )
         roots = outputs + tuple(u.value for u in updates)
         return Program(
-            live_nodes(roots, self.feed_tensors), self.feed_tensors, outputs, updates, self.env
+            live_nodes(roots, self.feed_tensors), self.feed_tensors, outputs, updates, self.builder
         )
 
     def _convert(self, node: Node, fed: Mapping[Tensor, Any]) -> None:

@@ -155,7 +155,7 @@ class Stage:
         program = worker.run(self.nodes, self.spec.fetches, dict.fromkeys(self.spec.feeds))
         if not self.spec.final:
             # values of an early stage are used again later; only the last stage writes
-            program = Program(program.nodes, program.feeds, program.outputs, (), program.env)
+            program = Program(program.nodes, program.feeds, program.outputs, (), program.builder)
         return program
 
 

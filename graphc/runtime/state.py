@@ -31,6 +31,8 @@ class VariableStore:
         self.lock = threading.RLock()
         self.arrays: dict[Node, Array] = {}
         self.epoch = 0
+        # instances of bindings that this session has used (runtime/binding.py)
+        self.instances: dict[Any, list[Any]] = {}
 
     def get(self, variable: Node) -> Array | None:
         """A copy of the value, or None where it is uninitialised."""
@@ -79,6 +81,7 @@ class VariableStore:
     def clear(self) -> None:
         with self.lock:
             self.arrays.clear()
+            self.instances.clear()
             self.epoch += 1
 
     @property

@@ -46,20 +46,26 @@ class ReferencePlan:
     def __init__(self, program: Program, config: Config) -> None:
         self.program = program
         self.check_numerics = config.check_numerics
+        self.needed_reads: set[Tensor] = set()
 
     def run(
         self, ctx: RunContext, arrays: Sequence[Array], symbols: Mapping[str, int]
     ) -> list[Array]:
         """Fetched arrays, owned by the caller; variables are updated at the end."""
+        values = self.evaluate(ctx, arrays)
+        for update in self.program.updates:
+            ctx.store.set(update.variable, values[update.value])
+        return [np.array(values[t]) for t in self.program.outputs]
+
+    def evaluate(self, ctx: RunContext, arrays: Sequence[Array]) -> dict[Tensor, Array]:
+        """Every tensor's value; no variable is written."""
         values: dict[Tensor, Array] = {}
         for node in self.program.nodes:
             outs = self._node(node, values, ctx, arrays)
             values.update(zip(node.outputs, outs, strict=True))
             if self.check_numerics:
                 check_finite(node, outs)
-        for update in self.program.updates:
-            ctx.store.set(update.variable, values[update.value])
-        return [np.array(values[t]) for t in self.program.outputs]
+        return values
 
     def _node(
         self,
@@ -73,12 +79,21 @@ class ReferencePlan:
             return (arrays[node.attrs["position"]],)
         if op == "read":
             # a copy: the update at the end must not change what was fetched
-            return (ctx.store.view(node.attrs["variable"]).copy(),)
+            return (self._read(node, ctx),)
         if op == "initialized":
             return (np.asarray(ctx.store.initialized(node.attrs["variable"])),)
         if op == "rng_state":
             return (ctx.rng_state(node.name, node.attrs),)
         return evaluate_node(node, [values[t] for t in node.inputs])
+
+
+    def _read(self, node: Node, ctx: RunContext) -> Array:
+        if not self.needed_reads:
+            self.needed_reads = {t for n in self.program.nodes for t in n.inputs}
+            self.needed_reads |= set(self.program.roots)
+        if node.outputs[0] not in self.needed_reads:
+            return np.empty(0)  # an assignment's own target: never looked at
+        return ctx.store.view(node.attrs["variable"]).copy()
 
 
 def check_finite(node: Node, outs: Sequence[Array]) -> None:

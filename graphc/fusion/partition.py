@@ -1,0 +1,302 @@
+"""Partition of a program into groups: which ops become one kernel, and why others do not.
+
+Lives here: Group, Refusal, Partition, the greedy merge. Not here: how nodes read (footprint.py),
+what a group computes (build.py). Imports ir, ops.define, fusion.footprint.
+
+A group is rows of one domain: every member computes on the domain's axes or on its leading `row`
+axes, so that one loop nest serves all; or a single irregular reduction with what can be inlined
+into it. Producers merge into their consumers in topological order; every refusal keeps its reason
+and the bytes it costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from graphc.config import Config
+from graphc.fusion.footprint import Access, Dims, Footprint, footprint_of, strip
+from graphc.ir.node import Node, Tensor
+from graphc.ir.program import Program, consumers_of
+from graphc.ir.shape import evaluate
+
+CHEAP = 6.0  # recomputing up to this cost is cheaper than a trip through memory
+MAX_BUFFERS = 32
+MAX_REDUCTIONS = 8
+VIEWS = frozenset({"reshape", "expand_dims", "squeeze", "identity", "stop_gradient"})
+
+
+@dataclass(eq=False)
+class Group:
+    """Nodes that become one kernel.
+
+    Attributes:
+        domain, row, regular: as in Footprint, for all members.
+        detached: members that are inlined at another index than the domain's.
+    """
+
+    nodes: list[Node]
+    domain: Dims
+    row: int
+    regular: bool
+    reduces: bool
+    cost: float
+    detached: set[Node] = field(default_factory=set)
+    reductions: int = 0
+
+    @property
+    def id(self) -> int:
+        return self.nodes[-1].id
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A producer that was not merged into its consumer, and why."""
+
+    producer: Node
+    consumer: Node
+    reason: str
+    nbytes: int
+
+
+@dataclass
+class Partition:
+    """The result: groups in no particular order, the refusals, the bytes that fusion saved."""
+
+    groups: list[Group]
+    group_of: dict[Node, Group]
+    refusals: list[Refusal]
+    saved: int
+
+
+def is_fusable(node: Node) -> bool:
+    """Whether the node has a kernel definition (sources, GEMM and host ops have none)."""
+    return node.op.kernel is not None and node.op.family not in ("host", "extern", "source")
+
+
+def tensor_bytes(tensor: Tensor, hints: Mapping[str, int]) -> int:
+    total = tensor.dtype.size
+    for dim in tensor.dims or ():
+        assert dim is not None
+        total *= evaluate(dim, hints)
+    return total
+
+
+class Partitioner:
+    """One partition of a program."""
+
+    def __init__(self, program: Program, config: Config) -> None:
+        self.program = program
+        self.config = config
+        self.hints = program.env.hints
+        self.readers = consumers_of(program)
+        self.roots = set(program.roots)
+        self.footprints: dict[Node, Footprint] = {}
+        self.group_of: dict[Node, Group] = {}
+        self.refusals: list[Refusal] = []
+        self.saved = 0
+
+    def run(self) -> Partition:
+        for node in self.program.nodes:
+            if not is_fusable(node):
+                continue
+            seen = self.footprints[node] = footprint_of(node)
+            self.group_of[node] = Group(
+                [node], seen.domain, seen.row, seen.regular, seen.reduces, seen.cost,
+                reductions=int(seen.reduces),
+            )  # fmt: skip
+            if self.config.fuse:
+                self._absorb(node)
+        groups = list(dict.fromkeys(self.group_of.values()))
+        return Partition(groups, self.group_of, self.refusals, self.saved)
+
+    def _absorb(self, node: Node) -> None:
+        """Merges the groups of the node's producers into its own, largest saving first."""
+        inputs = [t for t in dict.fromkeys(node.inputs) if t.node in self.group_of]
+        inputs.sort(key=lambda t: -tensor_bytes(t, self.hints))
+        for tensor in inputs:
+            producer, consumer = self.group_of[tensor.node], self.group_of[node]
+            if producer is consumer:
+                continue
+            reason = self._refuse(producer, consumer)
+            nbytes = tensor_bytes(tensor, self.hints)
+            if reason:
+                self.refusals.append(Refusal(tensor.node, node, reason, nbytes))
+                continue
+            self._merge(producer, consumer)
+            external = tensor in self.roots or any(
+                self.group_of.get(r) is not self.group_of[node] for r in self.readers[tensor]
+            )
+            # a read is saved, and the write as well where nobody else needs it
+            self.saved += nbytes if external else 2 * nbytes
+
+    # ------------------------------------------------------------ legality
+    def _refuse(self, producer: Group, consumer: Group) -> str:
+        """Why the two may not merge; "" where they may."""
+        if len(producer.nodes) + len(consumer.nodes) > self.config.max_fused_ops:
+            return f"the kernel would hold more than {self.config.max_fused_ops} ops"
+        if producer.reductions + consumer.reductions > MAX_REDUCTIONS:
+            return "too many reductions for one kernel"
+        if producer.cost + consumer.cost > 4000:
+            return "the kernel would be too large to compile quickly"
+        if self._buffers(producer, consumer) > MAX_BUFFERS:
+            return f"the kernel would touch more than {MAX_BUFFERS} buffers"
+        for node, tensor in self._edges(producer, consumer):
+            reason = self._refuse_edge(producer, consumer, node, tensor)
+            if reason:
+                return reason
+        if self._cyclic(producer, consumer):
+            return "another kernel must run between the two"
+        return ""
+
+    def _edges(self, producer: Group, consumer: Group) -> Iterable[tuple[Node, Tensor]]:
+        for node in consumer.nodes:
+            for tensor in dict.fromkeys(node.inputs):
+                if self.group_of.get(tensor.node) is producer:
+                    yield node, tensor
+
+    def _refuse_edge(self, p: Group, c: Group, node: Node, tensor: Tensor) -> str:
+        access = self.footprints[node].reads.get(tensor, Access("point"))
+        if access.kind in ("remap", "gather") or node in c.detached or tensor.node in p.detached:
+            return self._refuse_remap(p, c, access)
+        if not c.regular and access.kind == "whole":
+            return self._refuse_prologue(p, c)
+        wide = strip(tensor.dims)
+        if access.positions == tuple(range(len(access.positions))):
+            return self._refuse_aligned(p, c, wide, tensor)
+        return self._refuse_recompute(p, c, "it is broadcast along an outer axis")
+
+    def _refuse_aligned(self, p: Group, c: Group, wide: Dims, tensor: Tensor) -> str:
+        """The consumer reads the tensor at the domain's leading axes."""
+        if not p.regular:
+            # an irregular reduction takes consumers of its own output's shape
+            if c.regular and not c.reduces and c.domain == wide and c.domain == p.domain:
+                return ""
+            return "the reduction must be finished before its result is broadcast"
+        if not c.regular:
+            if p.reduces or p.domain != c.domain:
+                return "the two loop over different domains"
+            return ""
+        if p.reduces and p.row == 0 and c.domain != ():
+            return "the reduction over everything must be finished before its result is used"
+        if p.domain == c.domain:
+            return self._refuse_rows(p, c)
+        if p.reduces and c.domain == p.domain[: p.row]:
+            return "" if not c.reduces else "the two reduce different axes"
+        if c.reduces and p.domain == c.domain[: c.row] and not p.reduces:
+            return ""
+        if not p.reduces and len(p.domain) < len(c.domain):
+            if p.domain == c.domain[: len(p.domain)]:
+                return self._refuse_recompute(p, c, "it is computed once a row", hoisted=True)
+        return "the two loop over different domains"
+
+    def _refuse_rows(self, p: Group, c: Group) -> str:
+        if p.reduces and c.reduces and p.row != c.row:
+            return "the two reduce different axes"
+        if c.reduces and c.row == 0 and not self._internal(p, c):
+            return "the reduction over everything runs in chunks and cannot store its input"
+        if p.reduces and p.row == 0 and len(p.domain) > 0:
+            return "the reduction over everything must be finished before its result is used"
+        return ""
+
+    def _refuse_prologue(self, p: Group, c: Group) -> str:
+        """The consumer is a reduction over other than trailing axes and reads everything."""
+        if p.reduces:
+            return "a reduction would be computed again for each element"
+        if not self._internal(p, c):
+            return "its value is needed elsewhere too, and this reduction walks it across rows"
+        return ""
+
+    def _refuse_remap(self, p: Group, c: Group, access: Access) -> str:
+        if p.reduces or not p.regular:
+            return "a reduction is read at another index"
+        if not self._internal(p, c):
+            return "its value is needed elsewhere too, at another index"
+        if access.kind == "gather" and p.cost > CHEAP:
+            return "gathered rows would be computed again for each index"
+        return ""
+
+    def _refuse_recompute(self, p: Group, c: Group, why: str, hoisted: bool = False) -> str:
+        if p.reduces or not p.regular:
+            return "a reduction would be computed again for each row"
+        if not self._internal(p, c):
+            return f"{why}, and its value is needed elsewhere too"
+        if not hoisted and p.cost > CHEAP:
+            return f"{why}: computing it again costs more than reading it"
+        return ""
+
+    def _internal(self, p: Group, c: Group) -> bool:
+        """Whether nobody but the consumer group reads what the producer group computes."""
+        for node in p.nodes:
+            for tensor in node.outputs:
+                if tensor in self.roots:
+                    return False
+                for reader in self.readers.get(tensor, ()):
+                    if self.group_of.get(reader) not in (p, c):
+                        return False
+        return True
+
+    def _buffers(self, p: Group, c: Group) -> int:
+        inside = {*p.nodes, *c.nodes}
+        touched = {t for n in inside for t in n.inputs if t.node not in inside}
+        return len(touched)
+
+    def _cyclic(self, p: Group, c: Group) -> bool:
+        """Whether some path leads from p through another group into c."""
+        limit = max(n.id for n in c.nodes)
+        seen: set[Node] = set()
+        stack = [
+            r
+            for n in p.nodes
+            for t in n.outputs
+            for r in self.readers.get(t, ())
+            if self.group_of.get(r) not in (p, c)
+        ]
+        while stack:
+            node = stack.pop()
+            if node in seen or node.id > limit:
+                continue
+            seen.add(node)
+            group = self.group_of.get(node)
+            members = group.nodes if group is not None else [node]
+            for member in members:
+                for tensor in member.outputs:
+                    for reader in self.readers.get(tensor, ()):
+                        if self.group_of.get(reader) is c:
+                            return True
+                        stack.append(reader)
+        return False
+
+    # ------------------------------------------------------------ merging
+    def _merge(self, p: Group, c: Group) -> None:
+        detached = c.detached | p.detached
+        for node, tensor in self._edges(p, c):
+            access = self.footprints[node].reads.get(tensor, Access("point"))
+            aligned = access.kind == "point" and access.positions == tuple(
+                range(len(access.positions))
+            )
+            if (not aligned and access.kind != "whole") or node in c.detached:
+                detached |= set(p.nodes)
+        domain, row, regular = c.domain, c.row, c.regular
+        if not p.regular or (p.regular and p.reduces and p.domain != ()):
+            if not (set(p.nodes) & detached):
+                domain, row, regular = p.domain, p.row, p.regular
+        merged = Group(
+            sorted([*p.nodes, *c.nodes], key=lambda n: n.id),
+            domain,
+            row,
+            regular,
+            p.reduces or c.reduces,
+            p.cost + c.cost,
+            detached,
+            p.reductions + c.reductions,
+        )
+        if c.reduces and c.regular and p.regular:
+            merged.domain, merged.row = c.domain, c.row
+        for node in merged.nodes:
+            self.group_of[node] = merged
+
+
+def partition(program: Program, config: Config) -> Partition:
+    """Groups the program's fusable nodes; one op a group when `config.fuse` is off."""
+    return Partitioner(program, config).run()

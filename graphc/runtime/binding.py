@@ -1,0 +1,456 @@
+"""Bindings: a plan for one set of extents, and instances of it with memory of their own.
+
+Lives here: Binding (sizes, offsets, the argument template), Instance (memory, addresses, a run).
+Not here: steps and storages (schedule.py), building (plan.py), the compiled walk (driver.py,
+frame.py).
+
+Argument slots of all steps lie in one int64 array. A binding fills what does not depend on
+memory; an instance adds the addresses. An instance serves one run at a time; each session keeps
+the instances it has used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from graphc.errors import InternalError, InvalidArgumentError
+from graphc.ir.node import Tensor
+from graphc.ir.shape import evaluate, evaluate_shape
+from graphc.ops.values import value_of
+from graphc.runtime import driver, threads
+from graphc.runtime.backends.reference import evaluate_node
+from graphc.runtime.faults import located
+from graphc.runtime.frame import Frame, FeedSpec
+from graphc.runtime.hostmem import arena
+from graphc.runtime.memory import Request, plan_arena
+from graphc.runtime.pool import Pool
+from graphc.runtime.schedule import Step, Storage
+from graphc.runtime.state import RunContext, VariableStore
+from graphc.runtime.stats import STATS
+
+if TYPE_CHECKING:
+    from graphc.runtime.plan import CpuPlan
+
+Array = np.ndarray[Any, Any]
+POOL = Pool()
+POOLED_BYTES = 1 << 20  # results of this size come from the recycling pool
+BYTES_PER_NS = 30.0  # what one core moves; 2026-11: 33 to 57 GB/s measured
+COST_PER_NS = 48.0  # elements times table cost, 16 lanes at 3 GHz
+ALONE_NS = 4000.0  # below this a step is not worth waking a worker for
+MAX_PIECES = 64
+RELEASE_GIL_NS = 30000.0
+
+
+class Binding:
+    """A plan for concrete extents. `symbols` gives every symbol of the program its value."""
+
+    def __init__(self, plan: CpuPlan, symbols: Mapping[str, int]) -> None:
+        self.plan = plan
+        self.symbols = dict(symbols)
+        schedule = plan.schedule
+        self.steps = schedule.steps
+        self.storages = _storages(self.steps, schedule.fetches)
+        self.number = {s: k for k, s in enumerate(self.storages)}
+        self.nbytes = [evaluate(s.nbytes, symbols) for s in self.storages]
+        self._plan_memory()
+        self._bind_values()
+        self._plan_slots()
+        self.outputs = [self._output(t) for t in schedule.program.outputs]
+        self.host_steps = any(s.kind == "host" for s in self.steps)
+        self.givens = [k for k, s in enumerate(self.storages) if s.kind == "given"]
+        self.written = {
+            u.variable: (evaluate_shape(u.value.dims or (), symbols), u.value.dtype.np)
+            for u in schedule.program.updates
+        }
+        self.read = [
+            n.attrs["variable"]
+            for n in schedule.program.nodes
+            if n.op.name == "read"
+        ]
+
+    # ------------------------------------------------------------ what is fixed
+    def _plan_memory(self) -> None:
+        first: dict[int, int] = {}
+        last: dict[int, int] = {}
+        for at, step in enumerate(self.steps):
+            for storage in (*step.reads, *step.writes):
+                k = self.number[storage]
+                first.setdefault(k, at)
+                last[k] = at
+        in_arena = [k for k, s in enumerate(self.storages) if s.kind == "arena"]
+        requests = [Request(self.nbytes[k], first[k], last[k]) for k in in_arena]
+        self.arena = plan_arena(requests)
+        self.offsets = dict(zip(in_arena, self.arena.offsets, strict=True))
+        STATS.arena(self.arena.nbytes)
+
+    def _bind_values(self) -> None:
+        """Arrays known at binding: constants, shapes."""
+        self.arrays: dict[int, Array] = {}
+        for k, storage in enumerate(self.storages):
+            if storage.kind == "const":
+                assert storage.tensor is not None
+                array = storage.tensor.node.attrs["value"].array
+                self.arrays[k] = np.ascontiguousarray(array).reshape(array.shape)
+            elif storage.kind == "bind":
+                assert storage.tensor is not None
+                self.arrays[k] = self._shape_value(storage.tensor)
+
+    def _shape_value(self, tensor: Tensor) -> Array:
+        value = value_of(tensor)
+        if value is None:
+            raise InternalError(f"{tensor.text_name} is not known when the plan is bound")
+        flat = [evaluate(v, self.symbols) for v in value.reshape(-1).tolist()]
+        return np.array(flat, tensor.dtype.np).reshape(value.shape)
+
+    def _plan_slots(self) -> None:
+        """The argument template and which slots each storage fills."""
+        args: list[int] = []
+        self.table = np.zeros((len(self.steps), driver.STEP_WORDS), np.int64)
+        self.slots: dict[int, list[int]] = {k: [] for k in range(len(self.storages))}
+        self.status_slots: list[tuple[int, int]] = []
+        self.copy_rows: list[tuple[int, int, int]] = []
+        total_ns = 0.0
+        for at, step in enumerate(self.steps):
+            row = self.table[at]
+            row[driver.ARGS] = len(args)
+            if step.kind == "host":
+                row[driver.KIND] = driver.HOST
+                total_ns += RELEASE_GIL_NS
+                continue
+            if step.kind == "check":
+                row[driver.KIND] = driver.CHECK
+                row[driver.EXTENT] = self.plan.schedule.status_count
+                continue
+            for storage in (*step.reads, *step.writes):
+                self.slots[self.number[storage]].append(len(args))
+                args.append(0)
+            if step.kind == "copy":
+                row[driver.KIND] = driver.COPY
+                row[driver.CHUNK] = self.nbytes[self.number[step.reads[0]]]
+                self.copy_rows.append((at, len(args) - 1, len(args) - 2))
+                continue
+            total_ns += self._fill_call(row, step, args)
+        self.args = np.array(args, np.int64)
+        self.work_ns = total_ns
+
+    def _fill_call(self, row: Array, step: Step, args: list[int]) -> float:
+        """Scalars, extent and chunk of a kernel or a GEMM; its estimated time."""
+        row[driver.KIND] = driver.KERNEL
+        row[driver.FN] = self.plan.addresses[step]
+        if step.gemm is not None:
+            args.extend(step.gemm.slots(self.symbols))
+            rows = step.gemm.rows(self.symbols)
+            pieces = step.gemm.pieces(self.symbols)
+            row[driver.EXTENT] = rows
+            row[driver.CHUNK] = -(-rows // pieces) if pieces > 1 else 0
+            flops = 2.0 * rows * evaluate(step.gemm.n, self.symbols)
+            return flops * evaluate(step.gemm.k, self.symbols) / 100.0
+        kernel = step.kernel
+        assert kernel is not None
+        args.extend(evaluate(d, self.symbols) for d in kernel.dims)
+        if kernel.flags:
+            self.status_slots.append((len(args), step.status))
+            args.append(0)
+        extent = evaluate(kernel.extent, self.symbols)
+        nanoseconds = self._estimate(step)
+        row[driver.EXTENT] = extent
+        row[driver.CHUNK] = chunk_of(extent, kernel.grain, nanoseconds)
+        return nanoseconds
+
+    def _estimate(self, step: Step) -> float:
+        nbytes = [self.nbytes[self.number[s]] for s in (*step.reads, *step.writes)]
+        domain = step.group.domain if step.group is not None else ()
+        elements = 1
+        for dim in domain:
+            elements *= evaluate(dim, self.symbols)
+        largest = max([*nbytes, 4]) // 4
+        cost = step.group.cost if step.group is not None else 1.0
+        return sum(nbytes) / BYTES_PER_NS + max(elements, largest) * cost / COST_PER_NS
+
+    def _output(self, tensor: Tensor) -> tuple[tuple[int, ...], Any] | None:
+        """(shape, dtype) of a fetched array; None where only the data decide."""
+        if tensor.dims is None or any(d is None for d in tensor.dims):
+            return None
+        return evaluate_shape(tensor.dims, self.symbols), tensor.dtype.np  # type: ignore[arg-type]
+
+    # ------------------------------------------------------------ running
+    def run(self, ctx: RunContext, arrays: Sequence[Array]) -> list[Array]:
+        """Fetched arrays of one run."""
+        free = ctx.store.instances.setdefault(self, [])
+        try:
+            instance = free.pop()
+        except IndexError:
+            instance = Instance(self)
+        try:
+            return instance.run(ctx, arrays)
+        finally:
+            free.append(instance)
+
+
+def chunk_of(extent: int, grain: int, nanoseconds: float) -> int:
+    """The chunk of a step, by its shape alone; 0 for one piece."""
+    if nanoseconds < ALONE_NS or extent <= grain:
+        return 0
+    pieces = 2
+    while pieces < MAX_PIECES and pieces * ALONE_NS * 2 < nanoseconds:
+        pieces *= 2
+    chunk = -(-extent // pieces)
+    return -(-chunk // grain) * grain
+
+
+def _storages(steps: Sequence[Step], fetches: Sequence[Storage]) -> list[Storage]:
+    found: dict[Storage, None] = {}
+    for step in steps:
+        for storage in (*step.reads, *step.writes):
+            found[storage] = None
+    for storage in fetches:
+        found[storage] = None
+    return list(found)
+
+
+class Instance:
+    """One binding with memory: arguments, arena, status words, and the frame that runs it."""
+
+    def __init__(self, binding: Binding) -> None:
+        self.binding = binding
+        plan = binding.plan
+        self.args = binding.args.copy()
+        self.arena = arena(max(binding.arena.nbytes, 64))
+        self.status = np.zeros(max(plan.schedule.status_count, 1), np.int64)
+        self.given = {
+            k: np.zeros(_given_shape(binding.storages[k]), binding.storages[k].tensor.dtype.np)  # type: ignore[union-attr]
+            for k in binding.givens
+        }
+        self.epoch = -1
+        self.results: dict[int, Array] = {}
+        self._point()
+        self.frame = self._frame()
+        self.simple = not (binding.givens or binding.host_steps or plan.config.validate)
+        self.specs = [s for s in binding.outputs if s is not None]
+        self.dynamic = len(self.specs) != len(binding.outputs)
+
+    def _point(self) -> None:
+        """Addresses that stay: arena, constants, given values, status words."""
+        binding = self.binding
+        base = self.arena.ctypes.data
+        for k, slots in binding.slots.items():
+            if not slots:
+                continue
+            if k in binding.offsets:
+                self.args[slots] = base + binding.offsets[k]
+            elif k in binding.arrays:
+                self.args[slots] = binding.arrays[k].ctypes.data
+            elif k in self.given:
+                self.args[slots] = self.given[k].ctypes.data
+        for slot, word in binding.status_slots:
+            self.args[slot] = self.status.ctypes.data + 8 * word
+
+    def _frame(self) -> Frame:
+        binding, plan = self.binding, self.binding.plan
+        table = binding.table.copy()
+        base = self.args.ctypes.data
+        table[:, driver.ARGS] = base + 8 * table[:, driver.ARGS]
+        for row, target, source in binding.copy_rows:
+            table[row, driver.ARGS] = base + 8 * target
+            table[row, driver.EXTENT] = base + 8 * source
+        checks = table[:, driver.KIND] == driver.CHECK
+        table[checks, driver.ARGS] = self.status.ctypes.data
+        feeds: dict[int, list[int]] = {}
+        fetched: dict[int, list[int]] = {}
+        for storage, k in binding.number.items():
+            if storage.kind == "feed":
+                feeds.setdefault(storage.key, []).extend(binding.slots[k])  # type: ignore[arg-type]
+            elif storage.kind == "fetch":
+                fetched.setdefault(storage.key, []).extend(binding.slots[k])  # type: ignore[arg-type]
+        feed_specs = [
+            FeedSpec(t.dtype.np, evaluate_shape(t.dims or (), binding.symbols),  # type: ignore[arg-type]
+                     tuple(base + 8 * s for s in feeds.get(n, ())))
+            for n, t in enumerate(plan.program.feeds)
+        ]  # fmt: skip
+        out_specs = [
+            FeedSpec(spec[1], spec[0], tuple(base + 8 * s for s in fetched.get(n, ())))
+            for n, spec in enumerate(binding.outputs)
+            if spec is not None
+        ]
+        profile = None
+        if plan.config.profile:
+            profile = np.zeros((len(table), driver.PROFILE_WORDS), np.int64)
+        return Frame(
+            table,
+            feed_specs,
+            out_specs,
+            pool=0 if plan.config.threads == 1 else threads.pool_address(),
+            release_gil=binding.work_ns > RELEASE_GIL_NS,
+            profile=profile,
+        )
+
+    # ------------------------------------------------------------ variables
+    def rebind(self, store: VariableStore) -> dict[Any, Array]:
+        """Addresses of variables. Returns fresh memory for those that this run makes."""
+        binding = self.binding
+        fresh: dict[Any, Array] = {}
+        for variable, (shape, dtype) in binding.written.items():
+            have = store.arrays.get(variable)
+            if have is None or have.shape != shape:
+                fresh[variable] = store.allocate(shape, dtype)
+        for variable in binding.read:
+            # a read whose value nobody needs (an assignment's own target) has no slots
+            store.arrays.get(variable)
+        for storage, k in binding.number.items():
+            slots = binding.slots[k]
+            if storage.kind != "variable" or not slots:
+                continue
+            reads = storage.tensor is not None and storage.tensor.node.op.name == "read"
+            if reads:
+                self.args[slots] = store.view(storage.key).ctypes.data  # type: ignore[arg-type]
+            else:
+                array = fresh.get(storage.key)
+                target = array if array is not None else store.view(storage.key)  # type: ignore[arg-type]
+                self.args[slots] = target.ctypes.data
+        return fresh
+
+    # ------------------------------------------------------------ a run
+    def run(self, ctx: RunContext, arrays: Sequence[Array]) -> list[Array]:
+        """Fetched arrays; the variables change only if nothing failed."""
+        store = ctx.store
+        fresh: dict[Any, Array] = {}
+        if self.epoch != store.epoch:
+            epoch = store.epoch
+            fresh = self.rebind(store)
+            self.epoch = -1 if fresh else epoch
+        if self.given:
+            self._give(ctx)
+        outs = self.outputs()
+        code = self.frame.run(*arrays, *outs)
+        if code >= 0:
+            arrays = self._fitting(arrays)
+            code = self.frame.run(*arrays, *outs)
+        if code != driver.FINISHED:
+            self._continue(code, ctx, arrays, outs)
+        for variable, array in fresh.items():
+            store.adopt(variable, array)
+        return outs if not self.dynamic else self._with_results(outs)
+
+    def outputs(self) -> list[Array]:
+        return [
+            np.empty(shape, dtype)
+            if len(shape) == 0 or dtype.itemsize * _count(shape) < POOLED_BYTES
+            else POOL.empty(shape, dtype)
+            for shape, dtype in self.specs
+        ]
+
+    def _give(self, ctx: RunContext) -> None:
+        for k, array in self.given.items():
+            tensor = self.binding.storages[k].tensor
+            assert tensor is not None
+            node = tensor.node
+            if node.op.name == "rng_state":
+                array[...] = ctx.rng_state(node.name, node.attrs)
+            else:
+                array[...] = ctx.store.initialized(node.attrs["variable"])
+
+    def _fitting(self, arrays: Sequence[Array]) -> list[Array]:
+        """Feeds as the frame takes them: exact arrays, contiguous, aligned."""
+        out = []
+        for n, array in enumerate(arrays):
+            spec = self.frame._specs[n]
+            if not spec.accepts(array):
+                fixed = np.empty(spec.shape, spec.dtype)
+                if array.shape != spec.shape:
+                    raise InternalError(f"feed {n} has shape {array.shape}, not {spec.shape}")
+                fixed[...] = array
+                array = fixed
+            out.append(array)
+        return out
+
+    def _continue(
+        self, code: int, ctx: RunContext, arrays: Sequence[Array], outs: list[Array]
+    ) -> None:
+        """Host steps, and what to say when a check stopped the walk."""
+        while code != driver.FINISHED:
+            if code >= 0:
+                raise InternalError(f"argument {code} does not fit the plan")
+            at = Frame.stopped_at(code)
+            step = self.binding.steps[at]
+            if step.kind == "check":
+                self.status[:] = 0
+                self.fail(ctx, arrays)
+            self._host(step, ctx, arrays, outs)
+            code = self.frame.resume(at + 1)
+
+    def _host(
+        self, step: Step, ctx: RunContext, arrays: Sequence[Array], outs: list[Array]
+    ) -> None:
+        assert step.node is not None
+        inputs = [
+            self.array_of(s, t, ctx, arrays, outs)
+            for s, t in zip(step.reads, step.node.inputs, strict=True)
+        ]
+        for storage, tensor, value in zip(
+            step.writes, step.node.outputs, evaluate_node(step.node, inputs), strict=True
+        ):
+            if tensor.dims is None or any(d is None for d in tensor.dims):
+                assert storage.kind == "fetch"
+                self.results[storage.key] = value  # type: ignore[index]
+                continue
+            target = self.array_of(storage, tensor, ctx, arrays, outs)
+            target[...] = value.reshape(target.shape)
+
+    def array_of(
+        self, storage: Storage, tensor: Tensor, ctx: RunContext, arrays: Sequence[Array],
+        outs: Sequence[Array],
+    ) -> Array:  # fmt: skip
+        """The storage's memory as the tensor's array."""
+        binding = self.binding
+        shape = evaluate_shape(tensor.dims or (), binding.symbols)  # type: ignore[arg-type]
+        k = binding.number[storage]
+        if storage.kind == "arena":
+            at = binding.offsets[k]
+            raw = self.arena[at : at + binding.nbytes[k]]
+            return raw.view(tensor.dtype.np).reshape(shape)
+        if storage.kind == "feed":
+            return arrays[storage.key].reshape(shape)  # type: ignore[index]
+        if storage.kind == "variable":
+            return ctx.store.view(storage.key).reshape(shape)  # type: ignore[arg-type]
+        if storage.kind == "given":
+            return self.given[k].reshape(shape)
+        if storage.kind == "fetch":
+            skipped = sum(s is None for s in binding.outputs[: storage.key])  # type: ignore[misc]
+            return outs[storage.key - skipped].reshape(shape)  # type: ignore[operator]
+        return binding.arrays[k].reshape(shape)
+
+    def _with_results(self, outs: list[Array]) -> list[Array]:
+        given = iter(outs)
+        found = [
+            self.results.pop(n) if spec is None else next(given)
+            for n, spec in enumerate(self.binding.outputs)
+        ]
+        return found
+
+    def fail(self, ctx: RunContext, arrays: Sequence[Array]) -> None:
+        """Raises what the reference says of these inputs: it names the element and the line."""
+        from graphc.runtime.backends.reference import ReferencePlan
+
+        plan = self.binding.plan
+        ReferencePlan(plan.program, plan.config).evaluate(ctx, arrays)
+        step = next(s for s in self.binding.steps if s.status >= 0)
+        assert step.group is not None
+        raise located(
+            InvalidArgumentError("an index is out of range or an integer was divided by zero"),
+            step.group.nodes[-1],
+        )
+
+
+def _given_shape(storage: Storage) -> tuple[int, ...]:
+    assert storage.tensor is not None
+    return tuple(storage.tensor.dims or ())  # type: ignore[arg-type]
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    total = 1
+    for size in shape:
+        total *= size
+    return total

@@ -1,0 +1,72 @@
+"""CpuPlan: a program compiled for the CPU, for all extents that its guards allow.
+
+Lives here: building (passes, schedule, kernels) and the table of bindings. Not here: addresses
+and runs (binding.py), the observer's output (inspect/dump.py).
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.config import Config
+from graphc.ir.program import Program
+from graphc.ir.shape import shape_env
+from graphc.passes.pipeline import Observer, optimize
+from graphc.runtime import codegen
+from graphc.runtime.binding import Binding
+from graphc.runtime.schedule import Schedule, Step, schedule
+from graphc.runtime.state import RunContext
+
+Array = np.ndarray[Any, Any]
+
+
+class CpuPlan:
+    """Steps with compiled code, and bindings by extents."""
+
+    def __init__(
+        self, program: Program, config: Config, observer: Observer | None = None
+    ) -> None:
+        self.config = config
+        self.program = optimize(program, config, observer)
+        with shape_env(self.program.env):
+            self.schedule: Schedule = schedule(self.program, config)
+        self.kernels: dict[Step, codegen.CompiledKernel] = {}
+        self.addresses = self._compile()
+        self._bindings: dict[tuple[int, ...], Binding] = {}
+        self._lock = threading.Lock()
+
+    def _compile(self) -> dict[Step, int]:
+        steps = [s for s in self.schedule.steps if s.kernel is not None]
+        compiled = codegen.build([s.kernel for s in steps if s.kernel is not None], self.config)
+        self.kernels = dict(zip(steps, compiled, strict=True))
+        out = {step: kernel.address for step, kernel in self.kernels.items()}
+        for step in self.schedule.steps:
+            if step.gemm is not None:
+                out[step] = _gemm_address(step.gemm.kernel_name, step.gemm.ir())
+        return out
+
+    def bind(self, symbols: Mapping[str, int]) -> Binding:
+        """The binding for these extents; made once."""
+        key = tuple(symbols[s] for s in sorted(symbols))
+        found = self._bindings.get(key)
+        if found is None:
+            with self._lock:
+                found = self._bindings.setdefault(key, Binding(self, symbols))
+        return found
+
+    def run(
+        self, ctx: RunContext, arrays: Sequence[Array], symbols: Mapping[str, int]
+    ) -> list[Array]:
+        return self.bind(symbols).run(ctx, arrays)
+
+
+@functools.cache
+def _gemm_address(name: str, text: str) -> int:
+    from graphc.runtime import jit
+
+    return jit.compile_and_load(text, [name], name=name)[name]

@@ -1,0 +1,465 @@
+"""The schedule of a program: steps in order, and where each tensor lives.
+
+Lives here: Storage, Step, Schedule, the scheduler. Not here: addresses (runtime/binding.py), the
+memory plan (runtime/memory.py). Imports fusion, kernel.lower, ir.
+
+Order: a variable is written only after every other step has read its old value, and after every
+step that may still fail, so that an error never leaves a variable half updated.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from graphc.config import Config
+from graphc.fusion.build import GroupBuilder
+from graphc.fusion.partition import VIEWS, Group, Partition, partition
+from graphc.ir.node import Node, Tensor
+from graphc.ir.program import Program, consumers_of
+from graphc.ir.shape import Dim, dims_product
+from graphc.kernel.expr import Buffer
+from graphc.kernel.lower import lower
+from graphc.kernel.nest import Kernel
+from graphc.kernel.optimize import in_place
+from graphc.runtime.extern import GemmCall, gemm_call
+
+BIND_OPS = frozenset({"shape", "size", "rank"})  # known when extents are: written at binding
+
+
+@dataclass(eq=False)
+class Storage:
+    """A piece of memory. kind: feed, variable, const, given (rng_state, initialized), bind,
+    arena, fetch. `key` says which one: feed position, variable node, tensor, output number."""
+
+    kind: str
+    key: object
+    dtype_size: int
+    elements: Dim
+    tensor: Tensor | None = None
+
+    @property
+    def nbytes(self) -> Dim:
+        return self.elements * self.dtype_size
+
+
+@dataclass(eq=False)
+class Step:
+    """One step. kind: kernel, gemm, host, copy, check.
+
+    Attributes:
+        reads, writes: storages, in the order of the argument slots.
+        group: the fused nodes behind a kernel; node: of a gemm or host step.
+    """
+
+    kind: str
+    name: str
+    reads: tuple[Storage, ...] = ()
+    writes: tuple[Storage, ...] = ()
+    kernel: Kernel | None = None
+    gemm: GemmCall | None = None
+    node: Node | None = None
+    group: Group | None = None
+    status: int = -1
+    copies: tuple[Storage, Storage] | None = None
+
+    @property
+    def may_fail(self) -> bool:
+        return self.kind == "host" or self.status >= 0
+
+
+@dataclass
+class Schedule:
+    """Steps in order, and the storage of every materialised tensor."""
+
+    program: Program
+    partition: Partition
+    steps: list[Step]
+    home: dict[Tensor, Storage]
+    fetches: list[Storage]
+    status_count: int
+    inplace_updates: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+class Scheduler:
+    """Builds one schedule."""
+
+    def __init__(self, program: Program, config: Config) -> None:
+        self.program = program
+        self.config = config
+        self.partition = partition(program, config)
+        self.readers = consumers_of(program)
+        self.home: dict[Tensor, Storage] = {}
+        self.units: list[Unit] = []
+        self.unit_of: dict[Node, Unit] = {}
+        self.status = 0
+        self.scratch: dict[object, Storage] = {}
+
+    def run(self) -> Schedule:
+        self._sources()
+        self._make_units()
+        self._link()
+        self._place_outputs()
+        inplace = self._place_updates()
+        order = self._order()
+        steps = self._emit(order)
+        fetches, copies = self._fetches()
+        steps = self._with_checks(steps, copies)
+        return Schedule(
+            self.program, self.partition, steps, self.home, fetches, self.status, inplace
+        )
+
+    # ------------------------------------------------------------ sources
+    def _sources(self) -> None:
+        for node in self.program.nodes:
+            op = node.op.name
+            for tensor in node.outputs:
+                if op == "feed":
+                    self._give(tensor, "feed", node.attrs["position"])
+                elif op == "read":
+                    self._give(tensor, "variable", node.attrs["variable"])
+                elif op == "const":
+                    self._give(tensor, "const", tensor)
+                elif op in ("rng_state", "initialized"):
+                    self._give(tensor, "given", node)
+                elif op in BIND_OPS:
+                    self._give(tensor, "bind", tensor)
+
+    def _give(self, tensor: Tensor, kind: str, key: object) -> Storage:
+        elements = dims_product(tensor.dims or ())
+        if elements is None:
+            elements = 0  # a data-dependent result: the host keeps it
+        storage = Storage(kind, key, tensor.dtype.size, elements, tensor)
+        self.home[tensor] = storage
+        return storage
+
+    # ------------------------------------------------------------ units
+    def _make_units(self) -> None:
+        done: set[Group] = set()
+        for node in self.program.nodes:
+            if node.op.family == "source" or node.op.name in BIND_OPS:
+                continue
+            group = self.partition.group_of.get(node)
+            if group is None:
+                unit = Unit([node], None, gemm_call(node))
+            elif group in done:
+                continue
+            elif len(group.nodes) == 1 and node.op.name in VIEWS:
+                unit = Unit([node], None, None, view=True)
+            else:
+                done.add(group)
+                unit = Unit(list(group.nodes), group, None)
+            self.units.append(unit)
+            for member in unit.nodes:
+                self.unit_of[member] = unit
+
+    def _link(self) -> None:
+        roots = set(self.program.roots)
+        for unit in self.units:
+            members = set(unit.nodes)
+            for node in unit.nodes:
+                for tensor in node.inputs:
+                    if tensor.node not in members:
+                        unit.inputs[tensor] = None
+                        source = self.unit_of.get(tensor.node)
+                        if source is not None:
+                            unit.before.add(source)
+                for tensor in node.outputs:
+                    outside = any(r not in members for r in self.readers.get(tensor, ()))
+                    if outside or tensor in roots:
+                        unit.exposed.append(tensor)
+        for unit in self.units:
+            if unit.group is not None:
+                self._lower(unit)
+
+    def _lower(self, unit: Unit) -> None:
+        assert unit.group is not None
+        origins = tuple(
+            f"{n.name or n.op.name} ({n.op.name}), {n.origin.location()}" for n in unit.nodes
+        )
+        computes = GroupBuilder(unit.group, self._buffer).computes(unit.exposed)
+        name = kernel_name(unit.nodes)
+        unit.kernels = lower(name, computes, {}, origins)
+        unit.flagged = any(k.flags for k in unit.kernels)
+
+    def _buffer(self, tensor: Tensor) -> Buffer:
+        return Buffer(tensor, tensor.dtype, tensor.dims or (), tensor.text_name.removesuffix(":0"))
+
+    # ------------------------------------------------------------ homes
+    def _place_outputs(self) -> None:
+        """Exposed tensors live in the arena, unless they are fetched or views."""
+        for unit in self.units:
+            if unit.view:
+                out = unit.nodes[0].outputs[0]
+                self.home[out] = self.home[unit.nodes[0].inputs[0]]
+                continue
+            for tensor in unit.exposed:
+                self._give(tensor, "arena", tensor)
+        taken: set[Storage] = set()
+        for number, tensor in enumerate(self.program.outputs):
+            storage = self.home[tensor]
+            if storage.kind == "arena" and storage not in taken:
+                taken.add(storage)
+                storage.kind, storage.key = "fetch", number
+
+    def _place_updates(self) -> int:
+        """Kernels write variables in place where nobody reads the old value afterwards."""
+        count = 0
+        for update in self.program.updates:
+            unit = self.unit_of.get(update.value.node)
+            if unit is None or unit.group is None or unit.flagged:
+                continue
+            if self.home[update.value].kind != "arena":
+                continue
+            if sum(u.value is update.value for u in self.program.updates) > 1:
+                continue
+            if self._try_in_place(update.variable, update.value, unit):
+                count += 1
+        return count
+
+    def _try_in_place(self, variable: Node, value: Tensor, unit: Unit) -> bool:
+        old = next(
+            (
+                n.outputs[0]
+                for n in self.program.nodes
+                if n.op.name == "read" and n.attrs["variable"] is variable
+            ),
+            None,
+        )
+        others = {
+            u for u in self.units if u is not unit and (u.may_fail or self._reads(u, old))
+        }
+        if old is not None and self._copied_at_end(old):
+            return False
+        if old is not None and old.type != value.type:
+            return False
+        if self._reaches(unit, others):
+            return False
+        if old is not None and self._reads(unit, old):
+            shared = {self._buffer(value): self._buffer(old)}
+            try:
+                unit.kernels = in_place(unit.kernels, {}, shared)
+            except ValueError:
+                return False
+        unit.before |= others
+        unit.writes_variable = True
+        storage = self.home[value]
+        storage.kind, storage.key = "variable", variable
+        return True
+
+    def _copied_at_end(self, old: Tensor) -> bool:
+        """Whether another variable takes this old value by a copy behind all kernels."""
+        home = self.home[old]
+        return any(self.home.get(u.value) is home for u in self.program.updates)
+
+    def _reads(self, unit: Unit, tensor: Tensor | None) -> bool:
+        """Whether the unit reads the tensor's memory, directly or through a view."""
+        if tensor is None or unit.view:
+            return False
+        home = self.home[tensor]
+        return any(self.home.get(t) is home for t in unit.inputs)
+
+    def _reaches(self, start: Unit, targets: set[Unit]) -> bool:
+        """Whether a target runs after `start` by the dependencies so far."""
+        stack, seen = list(targets), set(targets)
+        while stack:
+            for before in stack.pop().before:
+                if before is start:
+                    return True
+                if before not in seen:
+                    seen.add(before)
+                    stack.append(before)
+        return False
+
+    # ------------------------------------------------------------ order
+    def _order(self) -> list[Unit]:
+        """Topological; of the ready units first those that write no variable, then the oldest."""
+        waiting = {u: len(u.before) for u in self.units}
+        after: dict[Unit, list[Unit]] = {}
+        for unit in self.units:
+            for before in unit.before:
+                after.setdefault(before, []).append(unit)
+        heap = [(u.writes_variable, u.nodes[-1].id, n, u)
+                for n, u in enumerate(self.units) if not u.before]  # fmt: skip
+        number = {u: n for n, u in enumerate(self.units)}
+        heapq.heapify(heap)
+        out: list[Unit] = []
+        while heap:
+            *_, unit = heapq.heappop(heap)
+            out.append(unit)
+            for later in after.get(unit, ()):
+                waiting[later] -= 1
+                if not waiting[later]:
+                    entry = (later.writes_variable, later.nodes[-1].id, number[later], later)
+                    heapq.heappush(heap, entry)
+        assert len(out) == len(self.units), "the units depend on each other in a circle"
+        return out
+
+    # ------------------------------------------------------------ steps
+    def _emit(self, order: Sequence[Unit]) -> list[Step]:
+        steps: list[Step] = []
+        for unit in order:
+            if unit.view:
+                continue
+            if unit.group is not None:
+                steps.extend(self._kernel_step(unit, k) for k in unit.kernels)
+            elif unit.gemm is not None:
+                call = unit.gemm
+                reads = (self.home[call.a], self.home[call.b])
+                writes = (self._out(call.out),)
+                steps.append(
+                    Step("gemm", call.kernel_name, reads, writes, gemm=call, node=call.node)
+                )
+            else:
+                node = unit.nodes[0]
+                reads = tuple(self.home[t] for t in node.inputs)
+                writes = tuple(self._out(t) for t in node.outputs)
+                steps.append(Step("host", node.op.name, reads, writes, node=node))
+        return steps
+
+    def _out(self, tensor: Tensor) -> Storage:
+        """Where an output goes; outputs that nobody reads still need memory."""
+        return self.home[tensor] if tensor in self.home else self._give(tensor, "arena", tensor)
+
+    def _kernel_step(self, unit: Unit, kernel: Kernel) -> Step:
+        reads = tuple(self._storage(b) for b in kernel.inputs)
+        writes = tuple(self._written(b, unit) for b in kernel.outputs)
+        status = -1
+        if kernel.flags:
+            status = self.status
+            self.status += 1
+        return Step(
+            "kernel", kernel.name, reads, writes, kernel, group=unit.group, status=status
+        )
+
+    def _storage(self, buffer: Buffer) -> Storage:
+        if isinstance(buffer.key, Tensor):
+            return self.home[buffer.key]
+        found = self.scratch.get(buffer.key)
+        if found is None:
+            elements = dims_product(buffer.shape)
+            assert elements is not None
+            found = Storage("arena", buffer.key, buffer.dtype.size, elements)
+            self.scratch[buffer.key] = found
+        return found
+
+    def _written(self, buffer: Buffer, unit: Unit) -> Storage:
+        """An output that takes a variable's memory stands under the read's key."""
+        key = buffer.key
+        if isinstance(key, Tensor) and key.node.op.name == "read":
+            variable = key.node.attrs["variable"]
+            for tensor in unit.exposed:
+                home = self.home[tensor]
+                if home.kind == "variable" and home.key is variable:
+                    return home
+        return self._storage(buffer)
+
+    def _fetches(self) -> tuple[list[Storage], list[Step]]:
+        """A storage a fetch; what lives elsewhere is copied before variables change."""
+        out: list[Storage] = []
+        copies: list[Step] = []
+        for number, tensor in enumerate(self.program.outputs):
+            home = self.home[tensor]
+            if home.kind == "fetch" and home.key == number:
+                out.append(home)
+                continue
+            target = Storage("fetch", number, home.dtype_size, home.elements, tensor)
+            out.append(target)
+            copies.append(
+                Step("copy", f"fetch {number}", (home,), (target,), copies=(home, target))
+            )
+        return out, copies
+
+    def _with_checks(self, steps: list[Step], fetch_copies: list[Step]) -> list[Step]:
+        """[compute..., copies of old values, check, writes of variables..., copies of new ones]"""
+        first = next(
+            (n for n, s in enumerate(steps) if any(w.kind == "variable" for w in s.writes)),
+            len(steps),
+        )
+        written = {
+            w for s in steps for w in s.writes if w.kind == "variable"
+        }
+        early = [c for c in fetch_copies if c.reads[0].kind in ("variable", "feed", "const")
+                 and c.reads[0] not in written]  # fmt: skip
+        late = [c for c in fetch_copies if c not in early]
+        check = [Step("check", "check")] if self.status else []
+        moved = self._update_copies()
+        return [*steps[:first], *early, *check, *steps[first:], *late, *moved]
+
+    def _update_copies(self) -> list[Step]:
+        """Updates whose value was computed elsewhere are copied into the variable at the end."""
+        pairs: list[tuple[Storage, Storage]] = []
+        for update in self.program.updates:
+            home = self.home[update.value]
+            if home.kind == "variable" and home.key is update.variable:
+                continue
+            target = Storage(
+                "variable", update.variable, home.dtype_size, home.elements, update.value
+            )
+            pairs.append((home, target))
+        return [
+            Step("copy", f"update {t.key.name}", (s,), (t,), copies=(s, t))  # type: ignore[attr-defined]
+            for s, t in _unclashed(pairs)
+        ]
+
+
+def _unclashed(pairs: list[tuple[Storage, Storage]]) -> list[tuple[Storage, Storage]]:
+    """Copies in an order in which no source is overwritten before it is read.
+
+    A circle (a, b = b, a) is broken by a copy through the arena.
+    """
+    out: list[tuple[Storage, Storage]] = []
+    left = list(pairs)
+    while left:
+        ready = next(
+            (
+                p
+                for p in left
+                if not any(q is not p and q[0].kind == "variable" and q[0].key is p[1].key
+                           for q in left)  # fmt: skip
+            ),
+            None,
+        )
+        if ready is None:
+            source, target = left[0]
+            spare = Storage("arena", ("spare", source.key), source.dtype_size, source.elements)
+            out.append((source, spare))
+            left[0] = (spare, target)
+            continue
+        left.remove(ready)
+        out.append(ready)
+    return out
+
+
+@dataclass(eq=False)
+class Unit:
+    """What is scheduled as one: a group, a GEMM, a host op or a view."""
+
+    nodes: list[Node]
+    group: Group | None
+    gemm: GemmCall | None
+    view: bool = False
+    inputs: dict[Tensor, None] = field(default_factory=dict)
+    exposed: list[Tensor] = field(default_factory=list)
+    before: set[Unit] = field(default_factory=set)
+    kernels: list[Kernel] = field(default_factory=list)
+    flagged: bool = False
+    writes_variable: bool = False
+
+    @property
+    def may_fail(self) -> bool:
+        return self.flagged or (self.group is None and self.gemm is None and not self.view)
+
+
+def kernel_name(nodes: Sequence[Node]) -> str:
+    """Readable: up to three op names of the group, and how many more there are."""
+    names = list(dict.fromkeys(n.op.name for n in nodes))
+    short = "_".join(names[-3:])
+    return f"{short}_and_{len(nodes) - 3}" if len(nodes) > 3 else short
+
+
+def schedule(program: Program, config: Config) -> Schedule:
+    """The schedule of an optimised program."""
+    return Scheduler(program, config).run()
