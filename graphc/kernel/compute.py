@@ -50,10 +50,10 @@ class Compute:
         return f"{self.buffer!r}[{axes}] = {text(self.value)}"
 
 
-def fresh_reduce_axes(root: Expr) -> Expr:
+def fresh_reduce_axes(root: Expr, made: dict[Axis, Axis] | None = None) -> Expr:
     """The same value with new reduce axes, so that no index put into it can be captured.
 
-    A reduction that occurs twice in `root` stays one shared expression. Copies made by different
+    `made` receives the old axis of each new one. A reduction that occurs twice in `root` stays one shared expression. Copies made by different
     calls differ in their axes; kernel/lower.py gives equal reductions equal axes again.
     """
     if not has_reduce(root):
@@ -64,6 +64,8 @@ def fresh_reduce_axes(root: Expr) -> Expr:
         if isinstance(done, Reduce):
             axes = tuple(Axis(a.extent, a.name) for a in done.axes)
             mapping: dict[Expr, Expr] = dict(zip(done.axes, axes, strict=True))
+            if made is not None:
+                made.update(zip(axes, done.axes, strict=True))
             body = substitute(done.args[0], mapping)
             done = Reduce(done.monoid, axes, body, done.dtype)
         new[id(node)] = done

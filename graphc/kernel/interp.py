@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.dtypes import DType, int64
+from graphc.ir.dtypes import DType
 from graphc.ir.shape import evaluate as dim_value
 from graphc.kernel.compute import Compute
 from graphc.kernel.expr import (
@@ -97,7 +97,7 @@ class _Evaluator:
             if np.any((index < 0) | (index >= extent)):
                 self.status |= FLAG_INDEX
         elif TABLE[node.name].effect == "div" and np.any(args[1] == 0):
-            self.status |= 0 if isinstance(node.args[1], DimValue) else FLAG_DIV
+            self.status |= FLAG_DIV
         result = np.asarray(TABLE[node.name].numpy(*args))
         if result.dtype != node.dtype.np:
             result = result.astype(node.dtype.np)
@@ -139,6 +139,7 @@ class _Machine(_Evaluator):
         self.range = (lo, hi)
         self.values: dict[Expr, Any] = {}
         self.accums: dict[Local, Accum] = {}
+        self.active = 0  # lanes in use in the current step of a reducing loop
 
     def expr(self, root: Expr) -> Any:
         done: dict[int, Any] = {}
@@ -180,9 +181,8 @@ class _Machine(_Evaluator):
         assert stmt.position is not None
         position = self.expr(stmt.position)
         old, best = self.values[stmt.local], self.values[accum.best]
-        width = _width(value, position)
-        if np.ndim(best) and width is not None and width < len(best):
-            self._extreme(accum, value, position, slice(0, width))
+        if self.active and np.ndim(best) and self.active < len(best):
+            self._extreme(accum, value, position, slice(0, self.active))
             return
         won = better(accum.monoid, value, best)
         self.values[accum.best] = np.where(won, value, best)[()]
@@ -197,8 +197,8 @@ class _Machine(_Evaluator):
         self.values[accum.best], self.values[accum.local] = best, old
 
     def _lanes(self, old: Any, value: Any, accum: Accum) -> Any:
-        width = _width(value)
-        if np.ndim(old) and width is not None and width < len(old):
+        width = self.active
+        if width and np.ndim(old) and width < len(old):
             # the masked tail: the lanes behind keep what they have
             out = old.copy()
             out[:width] = combine(accum.monoid, accum.dtype, old[:width], value)
@@ -243,7 +243,9 @@ class _Machine(_Evaluator):
         for first in range(lo, hi, loop.lanes):
             last = min(first + loop.lanes, hi)
             self.values[loop.axis] = np.arange(first, last, dtype=np.int64)
+            self.active = last - first
             self.block(loop.body)
+        self.active = 0
         for local in loop.reduces:
             self._join(self.accums[local], before)
 
@@ -263,10 +265,6 @@ class _Machine(_Evaluator):
             if better(accum.monoid, value, best) or (tie and position < where):
                 best, where = value, position
         self.values[accum.best], self.values[local] = best, where
-
-
-def _width(*values: Any) -> int | None:
-    return next((len(v) for v in values if np.ndim(v)), None)
 
 
 def run(
@@ -365,4 +363,4 @@ def _reduced(node: Reduce, env: dict[int, Any], rank: int, evaluator: _Evaluator
     return np.asarray(total).astype(node.dtype.np)[()]
 
 
-__all__ = ["better", "combine", "evaluate", "identity", "int64", "run"]
+__all__ = ["better", "combine", "evaluate", "identity", "run"]

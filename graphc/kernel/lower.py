@@ -34,7 +34,8 @@ from graphc.kernel.expr import (
     replaced,
 )
 from graphc.kernel.nest import Accum, For, Kernel, Let, Stmt, Store, Update, statements, stmt_exprs
-from graphc.kernel.space import Free, Item, Space, is_prefix, items_of, load_forms, prepare
+from graphc.kernel.prims import TABLE
+from graphc.kernel.space import Free, Item, Space, arranged, is_prefix, items_of, prepare
 from graphc.kernel.split import Scratch, divided
 
 _RING = ("add", "sub", "mul", "neg")
@@ -98,7 +99,7 @@ def _lower_items(
     kernels: list[Kernel],
     origins: tuple[str, ...],
 ) -> None:
-    space = prepare(items, spans)
+    space = arranged(prepare(items, spans))
     parts = divided(space, scratch)
     if parts is None:
         kernels.append(Builder(space).kernel(origins))
@@ -106,6 +107,14 @@ def _lower_items(
     for part_items, part_spans in parts:
         for group in _classes(part_items):
             _lower_items(group, part_spans, scratch, kernels, origins)
+
+
+def _safe_division(node: Prim) -> Prim:
+    """A division by an extent may stand outside the loops that do not run where it is 0."""
+    if TABLE[node.name].effect != "div":
+        return node
+    divisor = Prim("max", (node.args[1], const(1, int64)), int64)
+    return Prim(node.name, (node.args[0], divisor), node.dtype)
 
 
 # ------------------------------------------------------------------ blocks
@@ -165,7 +174,7 @@ class Builder:
         for root in spans:
             self.free.add(root)
         levels, uses, hoisted, pure = self.levels, self.uses, self.hoisted, self.pure
-        for root in roots:
+        for root in (*roots, *spans):
             uses[id(root)] = uses.get(id(root), 0) + 1
         for node in postorder(*roots, *spans):
             level = levels[id(node)] = self.level(node)
@@ -251,6 +260,8 @@ class Builder:
             return
         assert not isinstance(node, Axis), f"axis {node.name} is not bound here"
         new = replaced(node, tuple(self.rep(a, home) for a in node.args))
+        if isinstance(new, Prim) and isinstance(new.args[-1], DimValue):
+            new = _safe_division(new)
         depth = 1 + max((self.depths.get(id(a), 0) for a in new.args), default=0)
         if self._named(node, depth):
             local = self.local("x" if isinstance(node, Load) else "t", node.dtype)
@@ -396,5 +407,3 @@ class Builder:
             "", tuple(inputs), outputs, tuple(dims), body, extent, grain, flags, origins
         )
 
-
-__all__ = ["lower", "load_forms"]

@@ -18,7 +18,6 @@ from graphc.kernel.expr import (
     Buffer,
     Cast,
     Const,
-    DimValue,
     Expr,
     Load,
     Prim,
@@ -34,6 +33,7 @@ from graphc.kernel.space import Free, Space, guess, load_forms, reduces
 BASE_LANES = 16  # one 64-byte vector of float32
 _LIGHT, _MEDIUM = 8.0, 40.0
 _LINE = 64
+_CHUNK_GUESS = 4096
 
 
 def may_flag(node: Prim) -> bool:
@@ -42,8 +42,7 @@ def may_flag(node: Prim) -> bool:
     if effect != "div":
         return bool(effect)
     divisor = node.args[1]
-    # a symbolic divisor is an extent: where it is 0 the loops do not run
-    return not (isinstance(divisor, DimValue) or (isinstance(divisor, Const) and divisor.value))
+    return not (isinstance(divisor, Const) and divisor.value)
 
 
 # ------------------------------------------------------------------ vector loops
@@ -53,12 +52,10 @@ def vector_axis(space: Space, free: Free) -> int:
     unit = space.unit
     if not space.axes:
         return none
-    mask = (1 << unit + 1) - 1
-    inner = [
-        r
-        for r in reduces(space.values())
-        if free.of[id(r)] & free.main & ~mask == 0 and free.of[id(r)] & (1 << unit)
-    ]
+    if any(free.add(e) >> unit & 1 for pair in space.spans.values() for e in pair):
+        return none  # the lanes of a vector loop run their inner loops together
+    # reductions that would run inside the lanes
+    inner = [r for r in reduces(space.values()) if (free.of[id(r)] & free.main) >> unit]
     if not inner:
         return unit
     return unit if _lane_score(space, inner) >= _reduce_score(space, inner) else none
@@ -156,12 +153,13 @@ def grain(loop: For) -> int:
     for stmt in statements(loop.body):
         if isinstance(stmt, Store):
             step = max(step, _line_step(stmt, loop.axis))
-    step = max(step, loop.lanes)
     work = _work(loop.body)
     wanted = int(32768 / max(work, 1.0))
     if loop.lanes > 1:
+        step = max(step, loop.lanes)
         wanted = min(max(wanted, 256), 8192)
-    return max(step, wanted // step * step)
+    # where one iteration is much work, threads that share a cache line do not matter
+    return wanted // step * step or max(1, wanted)
 
 
 def _line_step(store: Store, axis: Axis) -> int:
@@ -177,7 +175,8 @@ def _work(body: Sequence[Stmt]) -> float:
     total = 2.0
     for stmt in body:
         if isinstance(stmt, For):
-            total += _work(stmt.body) * guess(stmt.axis.extent)
+            whole = isinstance(stmt.lo, Const)
+            total += _work(stmt.body) * (guess(stmt.axis.extent) if whole else _CHUNK_GUESS)
         else:
             total += body_cost((stmt,)) + 1.0
     return total

@@ -8,7 +8,7 @@ and kernel/split import this module.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from graphc.ir.dtypes import int64
 from graphc.ir.shape import Dim, SymDim, dims_equal, evaluate
@@ -17,7 +17,6 @@ from graphc.kernel.compute import Compute, fresh_reduce_axes
 from graphc.kernel.expr import (
     Axis,
     Buffer,
-    Const,
     Expr,
     Load,
     Prim,
@@ -61,7 +60,6 @@ class Space:
     spans: dict[Axis, tuple[Expr, Expr]]
     simplifier: Simplifier
     unit: int = -1
-    bits: dict[Axis, int] = field(default_factory=dict)
 
     def values(self) -> list[Expr]:
         return [item.value for item in self.items]
@@ -108,7 +106,7 @@ def is_prefix(short: Sequence[Axis], long: Sequence[Axis]) -> bool:
 def prepare(items: Sequence[Item], spans: Mapping[Axis, tuple[Expr, Expr]]) -> Space:
     """Unify the axes of the items by position, simplify, join axes, name reductions."""
     longest = max((item.axes for item in items), key=len)
-    items = _apart(items, spans)
+    items, spans = _apart(items, spans)
     main = tuple(
         Axis(a.extent, _MAIN_NAMES[n] if n < len(_MAIN_NAMES) else f"i{n}")
         for n, a in enumerate(longest)
@@ -149,7 +147,7 @@ def reduces(roots: Iterable[Expr]) -> list[Reduce]:
 
 def _apart(
     items: Sequence[Item], spans: Mapping[Axis, tuple[Expr, Expr]]
-) -> Sequence[Item]:
+) -> tuple[Sequence[Item], Mapping[Axis, tuple[Expr, Expr]]]:
     """Items in which every axis object has one role: one place in the space or in a reduction."""
     role: dict[Axis, tuple[object, ...]] = {}
     clash = False
@@ -162,16 +160,20 @@ def _apart(
             mine = ("reduce", height, n, len(reduce.axes))
             clash |= role.setdefault(axis, mine) != mine
     if not clash:
-        return items
-    assert not spans, "a split reduction has axes of its own"
+        return items, spans
     out = []
+    new_spans: dict[Axis, tuple[Expr, Expr]] = {}
     for item in items:
         axes = tuple(Axis(a.extent, a.name) for a in item.axes)
-        rename: dict[Axis, Expr] = dict(zip(item.axes, axes, strict=True))
-        rewrite = Simplifier(rename)
-        value = rewrite(fresh_reduce_axes(item.value))
+        rewrite = Simplifier(dict(zip(item.axes, axes, strict=True)))
+        made: dict[Axis, Axis] = {}
+        value = rewrite(fresh_reduce_axes(item.value, made))
         out.append(Item(item.buffer, axes, rewrite(item.offset), value))
-    return out
+        for new, old in made.items():
+            if old in spans:
+                low, high = spans[old]
+                new_spans[new] = (rewrite(low), rewrite(high))
+    return out, new_spans
 
 
 def _heights(roots: Iterable[Expr]) -> dict[Reduce, int]:
@@ -260,7 +262,7 @@ def _reduce_names(
             extent = extent * axis.extent
             if axis in joined:
                 continue
-            key = (height, place, extent, axis.uid if axis in spans else 0)
+            key = (height, place, extent, spans.get(axis))
             if key not in shared:
                 letter = _REDUCE_NAMES[place] if place < len(_REDUCE_NAMES) else f"r{place}"
                 shared[key] = Axis(extent, letter)
@@ -301,6 +303,44 @@ def _second_pass(
     return Space(tuple(axes), tuple(new_items), new_spans, simplifier, len(axes) - 1)
 
 
+# ------------------------------------------------------------------ the order of the loops
+def arranged(space: Space) -> Space:
+    """The loops in such an order that reductions are done once and not once for each element.
+
+    A reduction that depends on some of the main axes belongs right inside their loops, so they
+    go outside: a softmax over the middle axis runs with that axis innermost. Where that would
+    leave too little to do in parallel the order stays (and kernel/split.py stores the result).
+    """
+    free = Free(space)
+    masks = {free.of[id(r)] for r in reduces(space.values())}
+    masks = {m for m in masks if not m & ~free.main}
+    if all(m & (m + 1) == 0 for m in masks):
+        return space
+    masks.update((1 << len(item.axes)) - 1 for item in space.items)
+    order: list[int] = []
+    seen = 0
+    for mask in sorted(masks, key=lambda m: (m.bit_count(), m)):
+        if seen & ~mask:
+            return space  # no order suits all
+        order.extend(n for n in range(len(space.axes)) if mask & ~seen & (1 << n))
+        seen = mask
+    if order[0] == space.unit and not _columns_suffice(space):
+        return space
+    axes = tuple(space.axes[n] for n in order)
+    items = tuple(
+        Item(i.buffer, axes[: len(i.axes)], i.offset, i.value) for i in space.items
+    )
+    return Space(axes, items, space.spans, space.simplifier, order.index(space.unit))
+
+
+def _columns_suffice(space: Space) -> bool:
+    """Whether the contiguous axis alone gives enough parallel work, or all is small."""
+    extents = [a.extent for a in space.axes]
+    if guess(extents[space.unit]) >= 1024:
+        return True
+    return all(isinstance(e, int) for e in extents) and size_guess(extents) <= 32768
+
+
 # ------------------------------------------------------------------ free axes as bits
 class Free:
     """Which axes each expression depends on, as a set of bits; main axes first."""
@@ -323,7 +363,7 @@ class Free:
             for arg in node.args:
                 own |= of[id(arg)]
             if isinstance(node, Axis):
-                own = self.axis_bit(node)
+                own = self.axis_bit(node) | self._span_bits(node)
             elif isinstance(node, Reduce):
                 own = self._bound(node, own)
             of[id(node)] = own
@@ -331,10 +371,14 @@ class Free:
 
     def _bound(self, node: Reduce, own: int) -> int:
         for axis in node.axes:
-            own &= ~self.axis_bit(axis)
-            for bound in self._spans.get(axis, ()):
-                own |= self.add(bound)
+            own = own & ~self.axis_bit(axis) | self._span_bits(axis)
         return own
+
+    def _span_bits(self, axis: Axis) -> int:
+        out = 0
+        for bound in self._spans.get(axis, ()):
+            out |= self.add(bound)
+        return out
 
     def axis_bit(self, axis: Axis) -> int:
         return self.bit.setdefault(axis, 1 << len(self.bit))
@@ -344,13 +388,3 @@ def load_forms(roots: Iterable[Expr], simplifier: Simplifier) -> list[Linear]:
     return [
         simplifier.form(n.args[0]) for n in postorder(*roots) if isinstance(n, Load) and n.flat
     ]
-
-
-def is_zero(expr: Expr) -> bool:
-    return isinstance(expr, Const) and expr.value == 0
-
-
-__all__ = [
-    "Free", "Item", "L", "Space", "guess", "is_prefix", "is_zero", "items_of", "load_forms",
-    "prepare", "reduces", "size_guess",
-]  # fmt: skip

@@ -1,12 +1,218 @@
+"""Reductions that need a kernel of their own: large ones in chunks, and those that all rows need.
+
+Lives here: divided (which reductions go out and what stays), Scratch. Not here: statements
+(kernel/lower.py). Only kernel/lower.py imports this module.
+
+Chunks depend on the shapes alone, never on the number of threads, so the bits are always the same.
+"""
+
 from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
-from graphc.kernel.expr import Axis, Expr
-from graphc.kernel.space import Item, Space
+
+from graphc.ir.dtypes import DType, int64
+from graphc.ir.shape import Dim, SymDim
+from graphc.kernel.expr import (
+    Axis,
+    Buffer,
+    Expr,
+    Load,
+    Prim,
+    Reduce,
+    index,
+    postorder,
+    replaced,
+    substitute,
+)
+from graphc.kernel.space import Free, Item, Space, load_forms, reduces, size_guess
+
+CHUNK = 16384  # elements of one partial sum
+LARGE = 32768  # a full reduction of more elements is split
+_LONG = 8192  # a reduction to few outputs is split from here
+_FEW_ROWS, _FEW_COLUMNS = 16, 1024  # fewer outputs than these cannot keep the threads busy
+
+Spans = Mapping[Axis, tuple[Expr, Expr]]
+Part = tuple[list[Item], Spans]
+
 
 class Scratch:
+    """Makes the buffers between the kernels of one group."""
+
     def __init__(self, name: str) -> None:
         self.name = name
         self.count = 0
+        self.partial: set[Buffer] = set()
 
-def divided(space: Space, scratch: Scratch) -> list[tuple[Sequence[Item], Mapping[Axis, tuple[Expr, Expr]]]] | None:
-    return None
+    def buffer(self, dtype: DType, shape: Sequence[Dim]) -> Buffer:
+        number = self.count
+        self.count += 1
+        key = ("scratch", self.name, number)
+        return Buffer(key, dtype, shape, f"{self.name}_scratch{number}")
+
+
+def divided(space: Space, scratch: Scratch) -> list[Part] | None:
+    """The parts of a space that must be separate kernels, in order; None where one will do."""
+    found = reduces(space.values())
+    if not found:
+        return None
+    free = Free(space)
+    whole: set[int] = set()
+    chunked: set[int] = set()
+    for node in found:
+        mask = free.of[id(node)]
+        if mask & ~free.main:
+            continue  # inside another reduction's loop
+        prefix = mask & (mask + 1) == 0
+        if not prefix or (mask == 0 and space.axes):
+            whole.add(id(node))
+        elif _is_long(node, mask, space, scratch):
+            chunked.add(id(node))
+    if not whole and not chunked:
+        return None
+    return _Division(space, scratch, free, whole, chunked).run()
+
+
+def _is_long(node: Reduce, mask: int, space: Space, scratch: Scratch) -> bool:
+    if any(axis in space.spans for axis in node.axes):
+        return False
+    if any(load.buffer in scratch.partial for load in _own_loads(node)):
+        return False  # it combines partial results
+    extents = [a.extent for a in node.axes]
+    if mask == 0:
+        inner = [a.extent for r in reduces(node.args) for a in r.axes]
+        if any(isinstance(e, SymDim) for e in extents):
+            return True
+        return size_guess(extents) * max(1, size_guess(inner)) > LARGE
+    kept = [a.extent for n, a in enumerate(space.axes) if mask >> n & 1]
+    forms = load_forms(node.args, space.simplifier)
+    rows = any(f.terms.get(a) == 1 for f in forms for a in node.axes)
+    few = _FEW_ROWS if rows else _FEW_COLUMNS
+    return size_guess(kept) < few and size_guess(extents) >= _LONG
+
+
+def _own_loads(node: Reduce) -> list[Load]:
+    """Loads of a reduction's body outside the reductions inside."""
+    out: list[Load] = []
+    stack = list(node.args)
+    seen: set[int] = set()
+    while stack:
+        expr = stack.pop()
+        if id(expr) in seen or isinstance(expr, Reduce):
+            continue
+        seen.add(id(expr))
+        if isinstance(expr, Load):
+            out.append(expr)
+        stack.extend(expr.args)
+    return out
+
+
+class _Division:
+    """Rewrites the values of a space: reductions become loads of scratch buffers."""
+
+    def __init__(
+        self, space: Space, scratch: Scratch, free: Free, whole: set[int], chunked: set[int]
+    ) -> None:
+        self.space = space
+        self.scratch = scratch
+        self.free = free
+        self.whole = whole
+        self.chunked = chunked
+        self.stages: list[Part] = []
+        self.new: dict[int, Expr] = {}
+        self.stage: dict[int, int] = {}
+
+    def run(self) -> list[Part]:
+        values = self.space.values()
+        order = postorder(*values)
+        scalars = self._with_reduction(order)
+        edge = self._edges(order, values, scalars)
+        for node in order:
+            args = tuple(self.new[id(a)] for a in node.args)
+            stage = max((self.stage[id(a)] for a in node.args), default=0)
+            new = replaced(node, args)
+            if id(node) in self.chunked:
+                assert isinstance(new, Reduce)
+                new = self._chunks(node, new, stage)
+                stage += 1
+            if id(node) in edge:
+                new = self._stored(node, new, stage)
+                stage += 1
+            self.new[id(node)], self.stage[id(node)] = new, stage
+        items = [
+            Item(i.buffer, i.axes, i.offset, self.new[id(i.value)]) for i in self.space.items
+        ]
+        return [*self.stages, (items, self.space.spans)]
+
+    def _with_reduction(self, order: Sequence[Expr]) -> set[int]:
+        """Nodes that hold a reduction to be stored and depend on the same axes as it does."""
+        of = self.free.of
+        out: set[int] = set()
+        for node in order:
+            if id(node) in self.whole:
+                out.add(id(node))
+            elif not isinstance(node, Reduce):
+                if any(id(a) in out and of[id(a)] == of[id(node)] for a in node.args):
+                    out.add(id(node))
+        return out
+
+    def _edges(
+        self, order: Sequence[Expr], values: Sequence[Expr], inside: set[int]
+    ) -> set[int]:
+        """The largest of these: what uses them is not one of them."""
+        edge = {id(v) for v in values if id(v) in inside}
+        for node in order:
+            for arg in node.args:
+                if id(arg) in inside and not (
+                    id(node) in inside and self.free.of[id(arg)] == self.free.of[id(node)]
+                ):
+                    edge.add(id(arg))
+        return edge
+
+    def _kept(self, node: Expr) -> tuple[Axis, ...]:
+        mask = self.free.of[id(node)]
+        return tuple(a for n, a in enumerate(self.space.axes) if mask >> n & 1)
+
+    def _put(self, stage: int, item: Item, spans: Spans) -> None:
+        while len(self.stages) <= stage:
+            self.stages.append(([], {}))
+        items, known = self.stages[stage]
+        self.stages[stage] = ([*items, item], {**known, **spans})
+
+    def _stored(self, node: Expr, value: Expr, stage: int) -> Expr:
+        """The value goes to a scratch buffer over the axes that it depends on."""
+        axes = self._kept(node)
+        buffer = self.scratch.buffer(value.dtype, [a.extent for a in axes])
+        offset = self.space.simplifier.offset(buffer.shape, axes)
+        self._put(stage, Item(buffer, axes, offset, value), {})
+        return Load(buffer, axes)
+
+    def _chunks(self, node: Expr, value: Reduce, stage: int) -> Expr:
+        """Partial results over chunks of the first axis, and the reduction that joins them."""
+        kept = self._kept(node)
+        axis = value.axes[0]
+        size = self._chunk_size(value, kept)
+        count: Dim = (axis.extent + (size - 1)) // size
+        chunk, joined = Axis(count, "c"), Axis(count, "c")
+        low = chunk * size
+        high: Expr = low + size
+        if not isinstance(axis.extent, int) or axis.extent % size:
+            high = Prim("min", (high, index(axis.extent)), int64)
+        shape = [count, *(a.extent for a in kept)]
+        buffer = self.scratch.buffer(value.dtype, shape)
+        self.scratch.partial.add(buffer)
+        offset = self.space.simplifier.offset(shape, [chunk, *kept])
+        self._put(stage, Item(buffer, (chunk, *kept), offset, value), {axis: (low, high)})
+        part = Load(buffer, (joined, *kept))
+        if value.monoid not in ("argmax", "argmin"):
+            return Reduce(value.monoid, (joined,), part, value.dtype)
+        best = Reduce(value.monoid, (joined,), substitute(value.args[0], {axis: part}), int64)
+        return Load(buffer, (best, *kept))
+
+    def _chunk_size(self, value: Reduce, kept: Sequence[Axis]) -> int:
+        inner = size_guess([a.extent for a in (*value.axes[1:], *kept)])
+        nested = size_guess([a.extent for r in reduces(value.args) for a in r.axes])
+        size = CHUNK
+        while size > 1 and size * inner * max(1, nested) > CHUNK:
+            size //= 2
+        return size
+

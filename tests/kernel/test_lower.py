@@ -182,3 +182,13 @@ def test_key_ignores_names_and_symbols():
         return kernel.key()
 
     assert key("B", "one") == key("C", "two")
+
+
+def test_division_by_an_empty_extent_is_not_an_error(check):
+    """Row numbers stand outside the inner loop, which does not run where N is 0."""
+    i, j = Axis(B * 2), Axis(N)
+    x, o = buf("x", B, N + 1), buf("o", B * 2, N)
+    row = k.floordiv(i * index(N) + j, index(2 * N))
+    column = k.floormod(i, index(N + 1))
+    group = check([Compute(o, (i, j), Load(x, (row, column)))], {x: rand(3, 1)}, {"B": 3, "N": 0})
+    assert group.status == 0
