@@ -370,7 +370,27 @@ def _atan(x: Expr) -> Expr:
     return odd(x, _atan_parts(a, Const(1.0, x.dtype)), SPEC[x.dtype].tiny)
 
 
+# ------------------------------------------------------------------ algebra
+def _recip(x: Expr) -> Expr:
+    return Const(1, x.dtype) / x
+
+
+def _rsqrt(x: Expr) -> Expr:
+    return Const(1, x.dtype) / k.sqrt(x)
+
+
+def _sign(x: Expr) -> Expr:
+    """-1, 0, 1; a NaN stays, -0 becomes 0."""
+    if x.dtype.is_unsigned:
+        return k.select(k.eq(x, 0), x, 1)
+    zero_or_nan = k.select(k.eq(x, 0), Const(0, x.dtype), x) if x.dtype.is_floating else x
+    return k.select(k.gt(x, 0), Const(1, x.dtype), k.select(k.lt(x, 0), -1, zero_or_nan))
+
+
 RULES: dict[str, Callable[..., Expr]] = {
+    "recip": _recip,
+    "rsqrt": _rsqrt,
+    "sign": _sign,
     "exp": _exp,
     "expm1": _expm1,
     "log": _log,

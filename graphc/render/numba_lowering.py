@@ -56,6 +56,7 @@ def _register(function: Callable[..., Any], signature: Callable[..., Any], code:
 
 def _typed(result: Callable[..., Any] | Any, *params: Any) -> Callable[..., Any]:
     """A signature whose parameters are all of the first argument's type, or as given."""
+
     def signature(*args: Any) -> Any:
         kinds = params or (args[0],) * len(args)
         out = args[0] if result is None else result

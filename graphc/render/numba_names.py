@@ -17,8 +17,8 @@ from graphc.render import numba_support
 
 IDENTIFIER = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
 _HELPER = re.compile(r"[a-z]\w*_[fiu]\d+\Z", re.ASCII)  # exp_f32, slot_i64
-_SUPPORT = {n for n, v in vars(numba_support).items() if not n.startswith("_") and n != "Any"}
-RESERVED = {"abs", "range", "lo", "hi", "status", "args", "pointer"} | _SUPPORT
+SUPPORT = {n for n, v in vars(numba_support).items() if not n.startswith("_") and n != "Any"}
+RESERVED = {"abs", "range", "lo", "hi", "status", "args", "pointer"} | SUPPORT
 
 
 def type_name(dtype: DType) -> str:
@@ -45,15 +45,22 @@ def identifier(name: str) -> str:
 
 
 class Text(str):
-    """Source of a value; `tight` tells that it needs no parentheses as an operand."""
+    """Source of a value.
+
+    Attributes:
+        tight: it needs no parentheses as an operand. product: it needs none beside + and -.
+        bits: for the value of half-width bits, the source of those.
+    """
 
     tight: bool
     product: bool
+    bits: str
 
-    def __new__(cls, text: str, tight: bool = True, product: bool = False) -> Text:
+    def __new__(cls, text: str, tight: bool = True, product: bool = False, bits: str = "") -> Text:
         made = super().__new__(cls, text)
         made.tight = tight
         made.product = product
+        made.bits = bits
         return made
 
     @property

@@ -8,12 +8,13 @@ One statement of a nest is one line, loops are ranges, accumulators scalars.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from graphc.ir.shape import Dim
 from graphc.kernel.expr import Buffer, Const, DimValue, Local
 from graphc.kernel.nest import Accum, For, Kernel, Let, Stmt, Store, Update
-from graphc.render.numba_names import Text, half, identity, storage_name
+from graphc.render.numba_names import SUPPORT, Text, identity, storage_name
 from graphc.render.numba_values import ARITHMETIC, RENAMED, Helpers, ValuePrinter
 
 
@@ -62,7 +63,7 @@ class Printer(ValuePrinter):
         best, dtype = self.name(stmt.best, stmt.best.name), stmt.best.dtype
         start = identity(stmt.monoid.removeprefix("arg"), dtype)
         self.emit(f"{best} = {self.constant(start, dtype)}")
-        self.emit(f"{name} = {self.use('i64')}(0)")
+        self.emit(f"{name} = i64(0)")
 
     def _update(self, stmt: Update) -> None:
         accum, total = self._accums[stmt.local], self.name(stmt.local, stmt.local.name)
@@ -97,7 +98,7 @@ class Printer(ValuePrinter):
         at = self.offset(stmt.offset)
         text = self.value(stmt.value)
         if stmt.buffer.dtype.is_half:
-            text = self._call(half("store", stmt.buffer.dtype), (text,))
+            text = self.half_bits(text, stmt.buffer.dtype)
         self.emit(f"{self.stores[stmt.buffer]}[{at}] = {text}")
 
 
@@ -155,12 +156,11 @@ def module_text(kernel: Kernel, name: str, form: str = "plain") -> tuple[str, di
         _unpack(printer, kernel, [f"pointer({short})" for short in names])
     header = f"def {name}({', '.join([*names, 'lo', 'hi'])}):"
     printer.block(kernel.body)
-    parts = _header(kernel, name)
-    if helpers.used:
-        parts += ["", *_imports(helpers.used)]
-    parts += [f"\n\n{text.rstrip()}" for text in helpers.texts.values()]
-    parts += ["\n", header, *printer.lines]
-    return "\n".join(parts) + "\n", dict(helpers.texts)
+    functions = [*helpers.texts.values(), "\n".join([header, *printer.lines])]
+    body = "\n\n".join(f"\n{function.rstrip()}" for function in functions)
+    used = SUPPORT.intersection(re.findall(r"[A-Za-z_]\w*", body))
+    parts = [*_header(kernel, name), *([""] * bool(used)), *_imports(used)]
+    return "\n".join([*parts, "", body]) + "\n", dict(helpers.texts)
 
 
 def _unpack(printer: Printer, kernel: Kernel, values: Sequence[str]) -> None:
@@ -184,6 +184,8 @@ def _unpack(printer: Printer, kernel: Kernel, values: Sequence[str]) -> None:
 
 def _imports(names: set[str]) -> list[str]:
     """One import, wrapped at 100 columns."""
+    if not names:
+        return []
     line = f"from graphc.render.numba_support import {', '.join(sorted(names))}"
     if len(line) <= 100:
         return [line]

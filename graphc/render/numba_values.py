@@ -38,7 +38,8 @@ from graphc.render.numba_names import (
     type_name,
 )
 
-_LONG = 66  # a longer expression gets a name of its own
+_LONG = 66  # a longer part of an expression gets a name of its own
+_LINE = 76  # a longer expression is split
 ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 _COMPARE = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 _BITS = {"and": "&", "or": "|", "xor": "^"}
@@ -59,14 +60,10 @@ def _expand(node: Prim) -> Expr | None:
 
 
 class Helpers:
-    """The functions that stand above the kernel: primitives written out by kernel/approx.py.
-
-    `used` collects the names that the module imports from numba_support.
-    """
+    """The functions that stand above the kernel: primitives written out by kernel/approx.py."""
 
     def __init__(self) -> None:
         self.texts: dict[str, str] = {}
-        self.used: set[str] = set()
 
     def name_of(self, prim: Prim) -> str | None:
         """The helper of a primitive, printed at its first use; None where there is none."""
@@ -118,12 +115,6 @@ class ValuePrinter:
             self._names[key] = found
         return found
 
-    def use(self, name: str) -> str:
-        """A function or type of numba_support: imported by the module."""
-        if name != "bool":
-            self.helpers.used.add(name)
-        return name
-
     def emit(self, line: str) -> None:
         self.lines.append("    " * self.depth + line)
 
@@ -152,10 +143,15 @@ class ValuePrinter:
         done: dict[Expr, Text] = {}
         for node in order:
             made = self._node(node, [done[a] for a in node.args])
+            if node == root and len(made) > _LINE:
+                made = self._node(node, [self._short(done[a]) for a in node.args])
             plain = isinstance(node, Const | Axis | Local | DimValue)
             shared = uses.get(node, 0) > 1 or len(made) > _LONG
             done[node] = self.temp(made) if shared and not plain and node != root else made
         return done[root]
+
+    def _short(self, text: Text) -> Text:
+        return self.temp(text) if len(text) > _LINE // 4 else text
 
     def offset(self, root: Expr) -> str:
         """An int64 expression where plain integers are at home: in brackets and ranges."""
@@ -164,15 +160,15 @@ class ValuePrinter:
     def constant(self, value: Any, dtype: DType) -> Text:
         if dtype.is_bool:
             return Text(repr(bool(value)))
-        kind = self.use(type_name(dtype))
+        kind = type_name(dtype)
         if dtype.is_half and np.isfinite(value):
             value = half_value(value, dtype)
         if not dtype.is_floating:
             return Text(f"{kind}({value})")
         if value != value:
-            return Text(f"{kind}({self.use('nan')})")
+            return Text(f"{kind}(nan)")
         if value in (np.inf, -np.inf):
-            return Text(f"{kind}({'-' * (value < 0)}{self.use('inf')})")
+            return Text(f"{kind}({'-' * (value < 0)}inf)")
         # the shortest text that gives the same bits
         return Text(f"{kind}({dtype.compute.np.type(value)!s})")
 
@@ -190,7 +186,7 @@ class ValuePrinter:
         if isinstance(node, Cast):
             return self._cast(args[0], node.args[0].dtype, node.dtype)
         if isinstance(node, Select):
-            return Text(f"{self.use('where')}({', '.join(args)})")
+            return Text(f"where({', '.join(args)})")
         if isinstance(node, Prim):
             return self._prim(node, args)
         raise TypeError(f"a loop nest holds no {type(node).__name__}")
@@ -198,13 +194,13 @@ class ValuePrinter:
     def _load(self, node: Load, args: list[Text]) -> Text:
         index = node.args[0]
         at = str(index.value) if isinstance(index, Const) else args[0]
-        text = f"{self.loads[node.buffer]}[{at}]"
+        text = bits = f"{self.loads[node.buffer]}[{at}]"
         if node.dtype.is_half:
-            text = f"{self.use(half('load', node.dtype))}({text})"
+            text = f"{half('load', node.dtype)}({text})"
         elif node.dtype.is_bool and self.byte_bools:
-            text = f"({text} != {self.use('u8')}(0))"
+            text = f"({text} != u8(0))"
         if not node.masked:
-            return Text(text)
+            return Text(text, bits=bits)
         return Text(f"{text} if {args[-2].operand} else {args[-1].operand}", tight=False)
 
     def _cast(self, x: Text, source: DType, target: DType) -> Text:
@@ -216,21 +212,28 @@ class ValuePrinter:
             return Text(f"{x.operand} != {self.constant(0, source)}", tight=False)
         kind = type_name(target)
         if source.is_floating and target.is_integer:
-            return Text(f"{self.use(f'to_{kind}')}({x})")
-        return Text(f"{self.use(kind)}({x})")
+            return Text(f"{f'to_{kind}'}({x})")
+        return Text(f"{kind}({x})")
 
     def _round_half(self, x: Text, source: DType, target: DType) -> Text:
-        if target is source:
+        """The value rounded to a half width, still as f32."""
+        if target is source or f"{half('load', target)}({x.bits})" == x:
             return x
         if source.is_bool:
-            return Text(f"{self.use('f32')}({x})")
+            return Text(f"f32({x})")
         if source.name == "float64" and target.name == "float16":
             x = self._call("to_odd_f32", (x,))
         elif source.compute.name != "float32":
             # bfloat16 by way of f32, as its NumPy type does it
             x = self._call("f32", (x,))
-        bits = f"{self.use(half('store', target))}({x})"
-        return Text(f"{self.use(half('load', target))}({bits})")
+        bits = f"{half('store', target)}({x})"
+        return Text(f"{half('load', target)}({bits})", bits=bits)
+
+    def half_bits(self, x: Text, dtype: DType) -> Text:
+        """The value's half-width bits, as they go to memory."""
+        if f"{half('load', dtype)}({x.bits})" == x:
+            return Text(x.bits)
+        return self._call(half("store", dtype), (x,))
 
     # -------------------------------------------------------------- primitives
     def _prim(self, node: Prim, args: list[Text]) -> Text:
@@ -262,12 +265,12 @@ class ValuePrinter:
         return Text(f"{helper}({', '.join(args)})")
 
     def _call(self, function: str, args: Iterable[str]) -> Text:
-        return Text(f"{self.use(function)}({', '.join(args)})")
+        return Text(f"{function}({', '.join(args)})")
 
     def _wrapped(self, text: str, dtype: DType) -> Text:
         """Arithmetic of an integer below 64 bits: Python and Numba would widen it."""
         if dtype.is_integer and dtype.size < 8:
-            return Text(f"{self.use(type_name(dtype))}({text})")
+            return Text(f"{type_name(dtype)}({text})")
         return text if isinstance(text, Text) else Text(text, tight=False)
 
     def _indices(self, node: Prim, args: list[Text], terms: bool = False) -> tuple[str, str]:
@@ -291,7 +294,7 @@ class ValuePrinter:
         return self._wrapped(Text(f"abs({args[0]})"), dtype)
 
     def _sign(self, node: Prim, args: list[Text], dtype: DType) -> Text:
-        kind, zero, x = self.use(type_name(dtype)), self.constant(0, dtype), self.atom(args[0])
+        kind, zero, x = type_name(dtype), self.constant(0, dtype), self.atom(args[0])
         if dtype.is_unsigned:
             return Text(f"{kind}({x} > {zero})")
         sign = self._wrapped(f"{kind}({x} > {zero}) - {kind}({x} < {zero})", dtype)
@@ -321,8 +324,8 @@ class ValuePrinter:
         return self._shift(node, args, dtype, ">>", "shift_right")
 
     def _mulhi_u32(self, node: Prim, args: list[Text], dtype: DType) -> Text:
-        wide = self.use("u64")
-        return Text(f"{self.use('u32')}(({wide}({args[0]}) * {wide}({args[1]})) >> {wide}(32))")
+        wide = "u64"
+        return Text(f"u32(({wide}({args[0]}) * {wide}({args[1]})) >> {wide}(32))")
 
     def _is_nan(self, node: Prim, args: list[Text], dtype: DType) -> Text:
         if not dtype.is_floating:
@@ -345,7 +348,7 @@ class ValuePrinter:
         if dtype is node.dtype:
             return x
         if dtype.is_half:
-            x = self._call(half("store", dtype), (x,))
+            x = self.half_bits(x, dtype)
         if node.dtype.is_half:
             return self._call(half("load", node.dtype), (x,))
         return self._call(f"bits_{type_name(node.dtype)}", (x,))

@@ -19,7 +19,7 @@ from graphc.ir.dtypes import (
     uint64,
 )
 from graphc.render.vector_ops import Builder, intrinsic, select
-from graphc.render.vector_types import Value, constant, scalar_type, vector_type
+from graphc.render.vector_types import Value, constant, register_type, vector_type
 
 
 def cast(b: Builder, x: Value, to: DType) -> str:
@@ -37,8 +37,7 @@ def cast(b: Builder, x: Value, to: DType) -> str:
     return _from_integer(b, x, to)
 
 
-def _type(dtype: DType, lanes: int) -> str:
-    return vector_type(scalar_type(dtype), lanes)
+_type = register_type
 
 
 def _to_bool(b: Builder, x: Value) -> str:

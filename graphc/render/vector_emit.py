@@ -229,27 +229,25 @@ class Emitter:
 
     def _known(self, node: Expr, zero: bool) -> Value | None:
         zero = zero and self.varies(node)
-        if not zero:
-            fixed = self._leaf(node)
-            if fixed is not None:
-                return fixed
         key = (id(node), zero)
         for scope in reversed(self.scopes):
             found = scope.memo.get(key)
             if found is not None:
                 return found
-        return None
+        return None if zero else self._leaf(node)
 
     def _leaf(self, node: Expr) -> Value | None:
         if isinstance(node, Const):
-            return constant(node.value, node.dtype)
+            value = constant(node.value, node.dtype)
+            self.scopes[0].memo[(id(node), False)] = value
+            return value
+        if isinstance(node, Local):
+            return self.bindings.get(node)
         if isinstance(node, Axis) and node != self.axis:
             found = self.axes.get(node)
             if found is None:
                 raise CompileError(f"axis {node.name} is used outside of its loop")
             return found
-        if isinstance(node, Local):
-            return self.bindings.get(node)
         return None
 
     def _deps(self, node: Expr, zero: bool) -> list[tuple[Expr, bool]]:
@@ -270,7 +268,10 @@ class Emitter:
             self._remember(node, zero, emit_load(self, node))
             return
         args = [self._argument(a, z) for a, z in self._deps(node, zero)]
-        reads = frozenset().union(*(a.reads for a in args)) if args else frozenset()
+        reads = args[0].reads if args else frozenset()
+        for arg in args[1:]:
+            if arg.reads:
+                reads |= arg.reads
         depth = max((a.depth for a in args), default=0)
         if isinstance(node, Axis | Local | DimValue):
             self._remember(node, zero, self._symbol(node, zero, args))

@@ -21,6 +21,7 @@ from graphc.render import vector_casts
 from graphc.render.base import LoopInfo, loop_info
 from graphc.render.vector_emit import Emitter, Lines
 from graphc.render.vector_memory import emit_store
+from graphc.render.vector_merged import MergedBody, active_lanes, worth_merging
 from graphc.render.vector_ops import combine, compare, select
 from graphc.render.vector_types import (
     Value,
@@ -32,6 +33,7 @@ from graphc.render.vector_types import (
 Cell = Any  # a Local, ("best", Local) or ("flag", bit)
 Parts = tuple[Value, ...]  # (value,) or (position, best)
 Join = Callable[[Parts, Parts], Parts]
+Body = Callable[[Value], None]
 
 
 class Loops:
@@ -90,7 +92,8 @@ class Loops:
             return
         cell = e.cells[local]
         value = self.converted(e.value(stmt.value), cell)
-        new = combine(e, self.accums[local].monoid, cell, value)
+        # the new value first: max and min then test it for NaN, off the loop's critical chain
+        new = combine(e, self.accums[local].monoid, value, cell)
         self.set_cell(local, new, cell)
         e.forget([local])
 
@@ -167,11 +170,21 @@ class Loops:
         pre: Lines = []
         self.e.lines_here().append(pre)
         runs = _static_count(stmt) is not None
-        self.counted(stmt, lo.text, hi.text, 1, self.cells_of(info), pre, runs)
+        body = self.body_of(stmt)
+        self.counted(body, lo.text, hi.text, 1, self.cells_of(info), pre, runs)
+
+    def body_of(self, stmt: For) -> Body:
+        """The loop's statements, for a value of its axis."""
+
+        def body(index: Value) -> None:
+            self.e.axes[stmt.axis] = index
+            self.block(stmt.body)
+
+        return body
 
     def counted(
         self,
-        stmt: For,
+        body: Body,
         lo: str,
         hi: str,
         step: int,
@@ -179,7 +192,7 @@ class Loops:
         pre: Lines,
         runs: bool,
     ) -> None:
-        """for axis in range(lo, hi, step): body, with `cells` as phis."""
+        """for index in range(lo, hi, step): body(index), with `cells` as phis."""
         e = self.e
         enter, head, done = e.name("enter"), e.name("loop"), e.name("done")
         before = {cell: e.cells[cell] for cell in cells}
@@ -198,11 +211,10 @@ class Loops:
         heads: Lines = []
         e.lines_here().append(heads)
         e.push(pre, guarded)
-        e.axes[stmt.axis] = Value(index, int64, 1, e.depth)
         for cell in cells:
             old = before[cell]
             e.cells[cell] = Value(phis[cell], old.dtype, old.lanes, e.depth)
-        self.block(stmt.body)
+        body(Value(index, int64, 1, e.depth))
         after = e.op(f"add nsw i64 {index}, {step}")
         again = e.op(f"icmp slt i64 {after}, {hi}")
         latch = e.block
@@ -250,12 +262,19 @@ class Loops:
         pre: Lines = []
         e.lines_here().append(pre)
         count = _static_count(stmt)
-        end = self.full_end(stmt, lo.text, hi.text)
-        e.enter_vector(stmt.axis, lanes)
-        if count is None or count >= lanes:
-            self.counted(stmt, lo.text, end, lanes, cells, pre, count is not None)
-        if count is None or count % lanes:
-            self.tail(stmt, end, hi.text, cells, pre, count is not None)
+        both = count is None or (count > lanes and count % lanes != 0)
+        if both and worth_merging(stmt):
+            e.enter_vector(stmt.axis, lanes)
+            merged = MergedBody(self, stmt, hi.text)
+            self.counted(merged.run, lo.text, hi.text, lanes, cells, pre, count is not None)
+        else:
+            end = self.full_end(stmt, lo.text, hi.text)
+            e.enter_vector(stmt.axis, lanes)
+            if count is None or count >= lanes:
+                body = self.body_of(stmt)
+                self.counted(body, lo.text, end, lanes, cells, pre, count is not None)
+            if count is None or count % lanes:
+                self.tail(stmt, end, hi.text, cells, pre, count is not None)
         e.enter_vector(None, 1)
         self.collect(cells, outer)
 
@@ -302,7 +321,7 @@ class Loops:
         e.label(inside)
         e.push(pre, None)
         e.axes[stmt.axis] = Value(start, int64, 1, e.depth)
-        e.mask = self.active(start, hi, lanes)
+        e.mask = active_lanes(e, start, hi)
         self.block(stmt.body)
         e.mask = None
         latch = e.block
@@ -311,17 +330,6 @@ class Loops:
         e.pop()
         e.label(done)
         self.merge(cells, before, inner, None if runs else origin, latch)
-
-    def active(self, start: str, hi: str, lanes: int) -> Value:
-        """The mask of lanes i with start + i < hi."""
-        e = self.e
-        kind = vector_type("i32", lanes)
-        rest = e.op(f"sub i64 {hi}, {start}")
-        short = e.op(f"trunc i64 {rest} to i32")
-        one = e.op(f"insertelement {kind} poison, i32 {short}, i64 0")
-        wide = e.op(f"shufflevector {kind} {one}, {kind} poison, {kind} zeroinitializer")
-        iota = "<" + ", ".join(f"i32 {i}" for i in range(lanes)) + ">"
-        return Value(e.op(f"icmp ugt {kind} {wide}, {iota}"), bool_, lanes, e.depth)
 
     # -------------------------------------------------------------- lanes to one
     def collect(self, cells: Sequence[Cell], outer: dict[Cell, Value]) -> None:

@@ -30,7 +30,7 @@ from graphc.kernel.nest import FLAG_DIV, FLAG_INDEX
 from graphc.render.vector_types import (
     Value,
     constant,
-    constant_text,
+    register_type,
     scalar_type,
     splat_text,
     suffix,
@@ -75,8 +75,7 @@ def _const(value: float, like: Value) -> str:
     return constant(value, like.dtype, like.lanes).text
 
 
-def _type(dtype: DType, lanes: int) -> str:
-    return vector_type(scalar_type(dtype), lanes)
+_type = register_type
 
 
 def select(b: Builder, cond: str, yes: str, no: str, dtype: DType, lanes: int) -> str:

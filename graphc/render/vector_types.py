@@ -9,8 +9,8 @@ integers share a type. Memory: bool is one byte.
 
 from __future__ import annotations
 
+import functools
 import struct
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,29 +21,49 @@ from graphc.ir.dtypes import DType, bfloat16, bool_, float16, float32, float64, 
 _REGISTER = {float16: "half", bfloat16: "i16", float32: "float", float64: "double", bool_: "i1"}
 
 
-@dataclass(frozen=True)
+_NOTHING: frozenset[Any] = frozenset()
+
+
 class Value:
-    """An LLVM value.
+    """An LLVM value; never changed once made.
 
     Attributes:
         text: "%v3" or a constant. dtype: element type. lanes: 1 for a scalar.
         depth: index of the scope where it is defined (0: the function's entry).
         reads: accumulators and buffers that it was computed from and that may still change.
+        type: its LLVM type.
     """
 
-    text: str
-    dtype: DType
-    lanes: int = 1
-    depth: int = 0
-    reads: frozenset[Any] = frozenset()
+    __slots__ = ("depth", "dtype", "lanes", "reads", "text", "type")
 
-    @property
-    def type(self) -> str:
-        return vector_type(scalar_type(self.dtype), self.lanes)
+    def __init__(
+        self,
+        text: str,
+        dtype: DType,
+        lanes: int = 1,
+        depth: int = 0,
+        reads: frozenset[Any] = _NOTHING,
+    ) -> None:
+        self.text = text
+        self.dtype = dtype
+        self.lanes = lanes
+        self.depth = depth
+        self.reads = reads
+        self.type = register_type(dtype, lanes)
 
     @property
     def typed(self) -> str:
         return f"{self.type} {self.text}"
+
+    @property
+    def is_constant(self) -> bool:
+        return not self.text.startswith("%")
+
+
+@functools.cache
+def register_type(dtype: DType, lanes: int) -> str:
+    """The type of `lanes` elements in registers."""
+    return vector_type(scalar_type(dtype), lanes)
 
 
 def scalar_type(dtype: DType) -> str:
@@ -106,6 +126,13 @@ def iota_text(lanes: int) -> str:
 
 
 def constant(value: Any, dtype: DType, lanes: int = 1) -> Value:
+    """A constant in all lanes."""
+    return _constant(repr(value), value, dtype, lanes)
+
+
+@functools.lru_cache(maxsize=4096)
+def _constant(_: str, value: Any, dtype: DType, lanes: int) -> Value:
+    # the text in the key tells -0.0 from 0.0 and True from 1
     text = splat_text(constant_text(value, dtype), scalar_type(dtype), lanes)
     return Value(text, dtype, lanes)
 
