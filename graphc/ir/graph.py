@@ -2,7 +2,7 @@
 
 Lives here: creation of nodes, unique names, name scopes, control dependencies, collections,
 devices, seeds, the stack of default graphs. Not here: variables' scopes (tf1/variable_scope.py),
-running (session.py). Imports only ir modules and errors.
+running (session.py). Imports only ir modules, config and errors.
 """
 
 from __future__ import annotations
@@ -13,51 +13,19 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from graphc.config import current as current_config
+from graphc.ir.device import device_fields, device_text
+from graphc.ir.graph_keys import GraphKeys
 from graphc.ir.node import Node, Tensor
 from graphc.ir.source import capture
 
 if TYPE_CHECKING:
     from graphc.ops.define import OpDef
 
+__all__ = ["Graph", "GraphKeys", "get_default_graph", "reset_default_graph"]
+
 _VALID_NAME = re.compile(r"^[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*$")
 _VALID_SCOPE = re.compile(r"^[A-Za-z0-9_.\\/>-]*$")
-
-
-class GraphKeys:
-    """Names of the standard collections (tf.GraphKeys)."""
-
-    GLOBAL_VARIABLES = "variables"
-    VARIABLES = "variables"
-    LOCAL_VARIABLES = "local_variables"
-    METRIC_VARIABLES = "metric_variables"
-    MODEL_VARIABLES = "model_variables"
-    TRAINABLE_VARIABLES = "trainable_variables"
-    SUMMARIES = "summaries"
-    SUMMARY_OP = "summary_op"
-    QUEUE_RUNNERS = "queue_runners"
-    TABLE_INITIALIZERS = "table_initializer"
-    ASSET_FILEPATHS = "asset_filepaths"
-    MOVING_AVERAGE_VARIABLES = "moving_average_variables"
-    REGULARIZATION_LOSSES = "regularization_losses"
-    CONCATENATED_VARIABLES = "concatenated_variables"
-    SAVERS = "savers"
-    WEIGHTS = "weights"
-    BIASES = "biases"
-    ACTIVATIONS = "activations"
-    UPDATE_OPS = "update_ops"
-    LOSSES = "losses"
-    SAVEABLE_OBJECTS = "saveable_objects"
-    RESOURCES = "resources"
-    LOCAL_RESOURCES = "local_resources"
-    INIT_OP = "init_op"
-    LOCAL_INIT_OP = "local_init_op"
-    READY_OP = "ready_op"
-    READY_FOR_LOCAL_INIT_OP = "ready_for_local_init_op"
-    GLOBAL_STEP = "global_step"
-    EVAL_STEP = "eval_step"
-    TRAIN_OP = "train_op"
-    COND_CONTEXT = "cond_context"
-    WHILE_CONTEXT = "while_context"
 
 
 class _Scopes(threading.local):
@@ -80,8 +48,10 @@ class Graph:
         self._collections: dict[Any, list[Any]] = {}
         self._consumers: dict[Tensor, list[Node]] = {}
         self._scopes = _Scopes()
+        self._unfeedable: set[Tensor] = set()
+        self._unfetchable: set[Node] = set()
         self._finalized = False
-        self._seed: int | None = None
+        self._seed: int | None = current_config().seed
         self.version = 0  # the number of nodes ever made
 
     # ------------------------------------------------------------ nodes
@@ -118,8 +88,8 @@ class Graph:
                 full,
                 self._control_inputs(inputs),
                 (capture(),),
-                self._device(op),
             )
+            self._place(node)
             self._nodes.append(node)
             self._by_name[full] = node
             for tensor in node.inputs:
@@ -134,7 +104,7 @@ class Graph:
             # an absolute name, as name_scope gives it
             full = name[:-1]
             if full not in self._by_name:
-                self._names_in_use.setdefault(full, 1)
+                self._names_in_use.setdefault(full.lower(), 1)
                 return full
             return self.unique_name_absolute(full)
         name = name or op.default_name
@@ -225,6 +195,9 @@ class Graph:
             scopes.control = before
 
     def _as_control(self, value: Any) -> Node:
+        if not isinstance(value, str | Node) and hasattr(value, "op"):
+            # IndexedSlices and other composites stand for the op that made them
+            value = value.op
         element = self.as_graph_element(value)
         return element.node if isinstance(element, Tensor) else element
 
@@ -242,19 +215,34 @@ class Graph:
     @contextlib.contextmanager
     def device(self, spec: Any) -> Iterator[None]:
         """Records the device of nodes made inside: a string, a function of the node, or None."""
-        self._scopes.device.append(spec)
+        scopes = self._scopes
+        before = scopes.device
+        scopes.device = [*before, spec]
         try:
             yield
         finally:
-            self._scopes.device.pop()
+            scopes.device = before
 
-    def _device(self, op: OpDef) -> str:
+    @contextlib.contextmanager
+    def colocate_with(self, op: Any, ignore_existing: bool = False) -> Iterator[None]:
+        """Nodes made inside are on the device of `op`; None clears the devices in force."""
+        if op is None:
+            with self.device(None):
+                yield
+            return
+        with self.device(self._as_control(op).device or None):
+            yield
+
+    def _place(self, node: Node) -> None:
+        """Merges the device scopes from the innermost out; the inner one wins a field."""
+        merged: dict[str, str] = {}
         for spec in reversed(self._scopes.device):
             if spec is None:
-                return ""
-            if isinstance(spec, str):
-                return spec if spec.startswith("/") or not spec else f"/{spec}"
-        return ""
+                break
+            text = spec(node) if callable(spec) else spec
+            for key, value in device_fields(text).items():
+                merged.setdefault(key, value)
+            node.device = device_text(merged)
 
     # ------------------------------------------------------------ collections
     def add_to_collection(self, name: Any, value: Any) -> None:
@@ -342,14 +330,10 @@ class Graph:
             return node.outputs[int(number)]
         if ":" not in name and allow_operation:
             if name not in self._by_name:
-                raise KeyError(
-                    f"The name '{name}' refers to an Operation not in the graph."
-                )
+                raise KeyError(f"The name '{name}' refers to an Operation not in the graph.")
             return self._by_name[name]
         if ":" not in name:
-            hint = (
-                f' Perhaps you meant "{name}:0"?' if name in self._by_name else ""
-            )
+            hint = f' Perhaps you meant "{name}:0"?' if name in self._by_name else ""
             raise ValueError(
                 f"The name '{name}' refers to an Operation, not a Tensor. Tensor names must be "
                 f'of the form "<op_name>:<output_index>".{hint}'
@@ -368,11 +352,19 @@ class Graph:
             )
         return self.as_graph_element(name, allow_tensor=False)
 
+    def prevent_feeding(self, tensor: Tensor) -> None:
+        """Session.run refuses to feed this tensor from here on."""
+        self._unfeedable.add(tensor)
+
     def is_feedable(self, tensor: Any) -> bool:
-        return True
+        return tensor not in self._unfeedable
+
+    def prevent_fetching(self, op: Node) -> None:
+        """Session.run refuses to fetch this op and its outputs from here on."""
+        self._unfetchable.add(op)
 
     def is_fetchable(self, element: Any) -> bool:
-        return True
+        return (element.node if isinstance(element, Tensor) else element) not in self._unfetchable
 
     # ------------------------------------------------------------ state of the graph
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 
-from graphc.ops import operators as operators
+from graphc.ops import operators as operators  # installs Tensor's operators
 
 MODULES = (
     "source", "state", "math", "math_special", "logic", "reduce", "gradient", "shape", "slicing",

@@ -278,10 +278,15 @@ class _Functional:
     """F.<op name>: the record, found when it is called; lets op files refer to each other."""
 
     def __getattr__(self, name: str) -> OpDef:
-        try:
-            return REGISTRY[name]
-        except KeyError:
-            raise AttributeError(f"no op is called {name!r}") from None
+        found = REGISTRY.get(name)
+        if found is None:
+            from graphc.ops import load_until
+
+            load_until(name)
+            found = REGISTRY.get(name)
+        if found is None:
+            raise AttributeError(f"no op is called {name!r}")
+        return found
 
 
 F = _Functional()

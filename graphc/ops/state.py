@@ -1,6 +1,7 @@
 """State ops: assignments to variables, as pure updates.
 
-Lives here: assign, assign_add, assign_sub, is_variable_initialized. Not here: the user's Variable
+Lives here: assign, assign_add, assign_sub, is_variable_initialized, initialized_value and the
+host steps of count_up_to and report_uninitialized_variables. Not here: the user's Variable
 class (tf1/variables.py), optimizers' apply ops (ops/training.py), scatter updates (ops/scatter.py).
 """
 
@@ -8,20 +9,35 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphc.ir.dtypes import ALL, NUMERIC, bool_
+import numpy as np
+
+from graphc.errors import OutOfRangeError
+from graphc.ir.dtypes import ALL, NUMERIC, bool_, int32, int64, string
 from graphc.ir.node import Node, Tensor, TensorType
-from graphc.ir.shape import merge_shapes
-from graphc.ops.define import F, InferContext, OpDef, state
+from graphc.ir.shape import Shape, bracket_text, dims_equal, merge_shapes
+from graphc.ops.define import F, InferContext, OpDef, host, state
 
 
 def _assign_type(ctx: InferContext) -> TensorType:
     ref, value = ctx.inputs
     if not ctx.attrs.get("validate_shape", True):
         return TensorType(ref.dtype, value.dims)
-    try:
-        return TensorType(ref.dtype, merge_shapes(ref.dims, value.dims))
-    except ValueError as err:
-        raise ctx.fail(str(err)) from None
+    _check_equal(ctx, ref.dims, value.dims)
+    return TensorType(ref.dtype, merge_shapes(ref.dims, value.dims))
+
+
+def _check_equal(ctx: InferContext, a: Shape, b: Shape) -> None:
+    """Raises ShapeError with TF1's texts where two shapes differ."""
+    if a is None or b is None:
+        return
+    if len(a) != len(b):
+        raise ctx.fail(f"Shapes must be equal rank, but are {len(a)} and {len(b)}")
+    for k, (x, y) in enumerate(zip(a, b, strict=True)):
+        if dims_equal(x, y) is False:
+            raise ctx.fail(
+                f"Dimension {k} in both shapes must be equal, but are {x} and {y}. "
+                f"Shapes are {bracket_text(a)} and {bracket_text(b)}."
+            )
 
 
 assign = state(
@@ -58,3 +74,43 @@ is_variable_initialized = OpDef(
     stateful=True,
     nograd="it looks at state, not at a value",
 )
+
+# the value of a variable where it is initialised, else the second input: that of its initial
+# value. Decided at the start of the run; the second input too where the same run assigns it.
+initialized_value = OpDef(
+    name="initialized_value",
+    tf="InitializedValue",
+    family="source",
+    args=("ref", "initial"),
+    infer=_assign_type,
+    numpy=None,
+    dtypes={"T": ALL},
+    stateful=True,
+    grad=lambda node, g: (g, None),
+)
+
+
+def _limited(ref: np.ndarray[Any, Any], limit: int) -> np.ndarray[Any, Any]:
+    if int(ref) >= limit:
+        raise OutOfRangeError(f"Reached limit of {limit}")
+    return ref
+
+
+count_limit = host(
+    "count_limit", tf="CountLimit", args=("ref",), infer=lambda ctx: ctx.inputs[0].type,
+    numpy=_limited, dtypes={"T": (int32, int64)}, nograd="integers", stateful=True,
+)  # fmt: skip
+
+
+def _missing_names(*flags: np.ndarray[Any, Any], names: tuple[str, ...]) -> np.ndarray[Any, Any]:
+    missing = [n.encode() for n, flag in zip(names, flags, strict=True) if not flag]
+    out = np.empty(len(missing), dtype=object)
+    out[:] = missing
+    return out
+
+
+uninitialized_names = host(
+    "uninitialized_names", tf="ReportUninitialized", args=("*flags",),
+    infer=lambda ctx: TensorType(string, (None,)), numpy=_missing_names,
+    groups=(bool_,), nograd="strings", data_dependent=True, stateful=True,
+)  # fmt: skip

@@ -100,8 +100,10 @@ class Functionalizer:
         feeds: Sequence[FeedValue],
         variable_shapes: Mapping[Node, Any],
         dynamic: frozenset[Node] = frozenset(),
+        present: frozenset[Node] = frozenset(),
     ) -> None:
         self.feeds = feeds
+        self.present = present  # variables that hold a value, as far as initialized_value asks
         self.dynamic = dynamic
         self.variable_shapes = variable_shapes
         self.env = ShapeEnv({})
@@ -195,6 +197,9 @@ class Functionalizer:
             return
         if op == "is_variable_initialized":
             self._is_initialized(node, mask)
+            return
+        if op == "initialized_value":
+            self._initialized_value(node, mask)
             return
         if node.op.refs:
             self._write(node, mask)
@@ -290,6 +295,16 @@ class Functionalizer:
             )
             value = made.outputs[0]
         self.values[node.outputs[0]] = value
+
+    def _initialized_value(self, node: Node, mask: int) -> None:
+        """The variable's value, or its initial one where it has none, or gets it in this run."""
+        variable = self.variable_of[node.inputs[0]]
+        initial = self._input(node.inputs[1], mask)
+        versions = self.versions[variable]
+        seen = any(mask & bit for bit, _ in versions.written)
+        reset = any(value is initial for _, value in versions.written)
+        held = variable in self.present and not reset
+        self.values[node.outputs[0]] = self._version(variable, mask) if seen or held else initial
 
     def _read_fetch(self, tensor: Tensor) -> Tensor:
         value = self.values.get(tensor)

@@ -48,10 +48,17 @@ class StageSpec:
 class Variant:
     """A plan with the conditions under which it holds: its symbols' pattern and guards."""
 
-    def __init__(self, program: Program, plan: Any, dims: tuple[tuple[Any, ...], ...]) -> None:
+    def __init__(
+        self,
+        program: Program,
+        plan: Any,
+        dims: tuple[tuple[Any, ...], ...],
+        present: tuple[bool, ...] = (),
+    ) -> None:
         self.program = program
         self.plan = plan
         self.dims = dims
+        self.present = present
 
     def match(
         self, shapes: Sequence[tuple[int, ...]], values: Mapping[str, int]
@@ -87,6 +94,10 @@ class Stage:
             for n in self.nodes
             if n.op.name == "variable" and (n.attrs["shape"] is None or None in n.attrs["shape"])
         )
+        # variables of which initialized_value asks: whether they hold a value belongs to a plan
+        self.guarded = tuple(
+            n.inputs[0].node for n in self.nodes if n.op.name == "initialized_value"
+        )
         self.variants: list[Variant] = []
         self.bindings: OrderedDict[Key, tuple[Variant, dict[str, int]]] = OrderedDict()
         self.lock = threading.RLock()
@@ -102,6 +113,8 @@ class Stage:
             key += tuple(arrays[k].tobytes() for k in self.valued)
         if self.partial:
             key += tuple(getattr(store.arrays.get(n), "shape", None) for n in self.partial)
+        if self.guarded:
+            key += self._present(store)
         found = self.bindings.get(key)
         if found is not None:
             return found
@@ -112,12 +125,17 @@ class Stage:
                 self.bindings.popitem(last=False)
         return found
 
+    def _present(self, store: VariableStore) -> tuple[bool, ...]:
+        return tuple(v in store.arrays for v in self.guarded)
+
     def _find_or_build(
         self, key: Key, arrays: Sequence[Array], store: VariableStore
     ) -> tuple[Variant, dict[str, int]]:
         shapes = [a.shape for a in arrays]
         if not self.partial:
             for variant in self.variants:
+                if variant.present != self._present(store):
+                    continue
                 symbols = variant.match(shapes, self._values(arrays))
                 if symbols is not None:
                     return variant, symbols
@@ -126,7 +144,7 @@ class Stage:
         plan = make_plan(program, self.config)
         STATS.plan_built(reason, [t.name for t in self.spec.fetches], shapes)
         dims = tuple(t.dims or () for t in program.feeds)
-        variant = Variant(program, plan, dims)
+        variant = Variant(program, plan, dims, self._present(store))
         self.variants.append(variant)
         return variant, dict(program.env.hints)
 
@@ -151,7 +169,8 @@ class Stage:
             for k, (t, a) in enumerate(zip(self.spec.feeds, arrays, strict=True))
         ]
         actual = {n: store.arrays[n].shape for n in self.partial if n in store.arrays}
-        worker = Functionalizer(feeds, actual, self.spec.dynamic)
+        present = frozenset(v for v in self.guarded if v in store.arrays)
+        worker = Functionalizer(feeds, actual, self.spec.dynamic, present)
         program = worker.run(self.nodes, self.spec.fetches, dict.fromkeys(self.spec.feeds))
         if not self.spec.final:
             # values of an early stage are used again later; only the last stage writes

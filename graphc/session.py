@@ -1,0 +1,525 @@
+"""Session: runs fetches of a graph and keeps its variables (tf.Session).
+
+Lives here: Session, InteractiveSession, the stack of default sessions, the fast path of known
+fetches and feeds, Tensor.eval and Operation.run. Not here: conversion of feeds (feeds.py), fetch
+structures (fetches.py), plans (runtime/executor.py). Imports runtime lazily.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from graphc.config import Config
+from graphc.errors import InvalidArgumentError
+from graphc.feeds import check_shape, feed_items, key_tensor, to_array
+from graphc.fetches import FetchPlan, scalar_or_array, structure_key
+from graphc.ir.graph import Graph, enter_default_graph, exit_default_graph, get_default_graph
+from graphc.ir.node import Node, Tensor
+from graphc.protos import ConfigProto, config_of
+
+_MAX_HANDLES = 4096
+_LIST = object()  # marks a list in a key, so that it differs from a tuple
+_GROWTH_LIMIT = 100
+
+
+class _Handle:
+    """What a session keeps of one combination of fetches and feed keys."""
+
+    __slots__ = (
+        "build", "dtypes", "fed_outputs", "nested", "order", "runner", "seen", "single", "tensors",
+    )  # fmt: skip
+
+    def __init__(
+        self, runner: Any, plan: FetchPlan, tensors: tuple[Tensor, ...], nested: bool
+    ) -> None:
+        self.runner = runner
+        self.tensors = tensors
+        self.dtypes = [t.dtype.np for t in tensors]
+        # concrete shapes that were checked against the static ones
+        self.seen: list[set[tuple[int, ...]]] = [set() for _ in tensors]
+        self.nested = nested
+        positions = {t: i for i, t in enumerate(tensors)}
+        # fetches that are fed come back as they were fed
+        self.fed_outputs = any(t in positions for t in plan.tensors)
+        computed = [t for t in plan.tensors if t not in positions]
+        at = {t: i for i, t in enumerate(computed)}
+        self.order = [(True, positions[t]) if t in positions else (False, at[t])
+                      for t in plan.tensors]  # fmt: skip
+        self.single = plan.single and not self.fed_outputs
+        self.build = plan.build
+
+    def arrays(self, values: Sequence[Any]) -> list[np.ndarray[Any, Any]]:
+        """The values as arrays of the fed tensors' dtypes, checked.
+
+        Raises:
+            TypeError, ValueError: TF1's texts for values that cannot be fed.
+        """
+        out = []
+        for value, dtype, seen, tensor in zip(
+            values, self.dtypes, self.seen, self.tensors, strict=True
+        ):
+            if type(value) is not np.ndarray or value.dtype is not dtype or dtype == object:
+                value = to_array(tensor, value)
+            shape = value.shape
+            if shape not in seen:
+                check_shape(tensor, shape)
+                if len(seen) >= _MAX_HANDLES:
+                    seen.clear()
+                seen.add(shape)
+            out.append(value)
+        return out
+
+    def finish(self, arrays: Sequence[Any], results: Sequence[Any]) -> Any:
+        """The user's structure from the runner's results."""
+        if not self.fed_outputs:
+            return self.build([scalar_or_array(r) for r in results])
+        values = [
+            np.array(arrays[i]) if fed else scalar_or_array(results[i]) for fed, i in self.order
+        ]
+        return self.build(values)
+
+
+class DeviceAttributes(NamedTuple):
+    """One device, as list_devices names it."""
+
+    name: str
+    device_type: str
+    memory_limit_bytes: int
+    incarnation: int = 0
+
+
+class BaseSession:
+    """Runs parts of one graph; holds the values of its variables.
+
+    Args:
+        target: "" (execution is local). graph: default the graph that is default now.
+        config: a ConfigProto. options: a graphc.Config, default the process's.
+
+    Raises:
+        TypeError: arguments of another type.
+    """
+
+    def __init__(
+        self,
+        target: str | None = "",
+        graph: Graph | None = None,
+        config: Any = None,
+        options: Config | None = None,
+    ) -> None:
+        if isinstance(config, Config) and options is None:
+            config, options = None, config
+        _check_arguments(target, graph, config)
+        self._graph = get_default_graph() if graph is None else graph
+        self._target = target or ""
+        self._proto = config
+        self._config = config_of(config, options)
+        self._closed = False
+        self._executor: Any = None
+        self._lock = threading.RLock()
+        # by fetches, and by (fetches, feed keys)
+        self._unfed: dict[Any, _Handle] = {}
+        self._fed: dict[Any, _Handle] = {}
+        self._partial: dict[str, _PartialRun] = {}
+        self._version = -1
+        self._growths = 0
+
+    # ------------------------------------------------------------ what it is
+    @property
+    def graph(self) -> Graph:
+        return self._graph
+
+    @property
+    def graph_def(self) -> Any:
+        """The graph as a GraphDef."""
+        return self._graph.as_graph_def()  # type: ignore[attr-defined]
+
+    @property
+    def sess_str(self) -> str:
+        return self._target
+
+    @property
+    def executor(self) -> Any:
+        """What runs the plans and keeps the variables (runtime/executor.py)."""
+        if self._executor is None:
+            with self._lock:
+                if self._closed:
+                    raise RuntimeError("Attempted to use a closed Session.")
+                if self._executor is None:
+                    from graphc.runtime.executor import Executor
+
+                    self._executor = Executor(self._graph, self._config)
+        return self._executor
+
+    def list_devices(self) -> list[DeviceAttributes]:
+        """The devices that a run may use."""
+        return [DeviceAttributes("/job:localhost/replica:0/task:0/device:CPU:0", "CPU", 1 << 28)]
+
+    # ------------------------------------------------------------ running
+    def run(
+        self,
+        fetches: Any,
+        feed_dict: Mapping[Any, Any] | None = None,
+        options: Any = None,
+        run_metadata: Any = None,
+    ) -> Any:
+        """Runs what the fetches need and returns their values in the fetches' structure.
+
+        Args:
+            fetches: a tensor, op, variable, name, or nested lists, tuples and dicts of them.
+            feed_dict: values for tensors (placeholders and others); a fed tensor's producers do
+                not run. options, run_metadata: accepted.
+
+        Returns:
+            NumPy arrays that the caller owns, NumPy scalars for tensors without dimensions, bytes
+            for strings, None for ops.
+
+        Raises:
+            RuntimeError: the session is closed, or the graph empty.
+            TypeError, ValueError: fetches or feeds that cannot be.
+            InvalidArgumentError: a placeholder is not fed, shapes do not fit while running.
+            FailedPreconditionError: an uninitialised variable is read.
+        """
+        try:
+            fetch = (_LIST, *fetches) if type(fetches) is list else fetches
+            handle = self._fed[(fetch, *feed_dict)] if feed_dict else self._unfed[fetch]
+        except (KeyError, TypeError):
+            handle = self._handle(fetches, feed_dict)
+        if self._graph.version != self._version:
+            self._grown()
+        if not feed_dict:
+            arrays: list[Any] = []
+        elif handle.nested:
+            arrays = handle.arrays([v for _, v, _ in feed_items(self._graph, feed_dict)])
+        else:
+            arrays = handle.arrays(feed_dict.values())  # type: ignore[arg-type]
+        results = handle.runner.run(arrays)
+        if handle.single:
+            value = results[0]
+            return value if value.ndim else value[()]
+        return handle.finish(arrays, results)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise RuntimeError("Attempted to use a closed Session.")
+        if self._graph.version == 0:
+            raise RuntimeError(
+                "The Session graph is empty.  Add operations to the graph before calling run()."
+            )
+
+    def _handle(self, fetches: Any, feed_dict: Mapping[Any, Any] | None) -> _Handle:
+        """The handle for these fetches and feed keys; made where there is none."""
+        self._check_open()
+        items = feed_items(self._graph, feed_dict) if feed_dict else []
+        for tensor, value, key in items:
+            check_shape(tensor, to_array(tensor, value, key).shape)
+        # looked up again by structure: nested lists are not hashable as they are
+        key = _handle_key(fetches, feed_dict)
+        table = self._fed if feed_dict else self._unfed
+        found = table.get(key)
+        if found is not None:
+            return found
+        handle = self._make_handle(fetches, tuple(t for t, _, _ in items))
+        handle.nested = len(items) != len(feed_dict or ()) or any(
+            isinstance(k, tuple) for k in feed_dict or ()
+        )
+        if len(table) >= _MAX_HANDLES:
+            table.clear()
+        table[key] = handle
+        return handle
+
+    def _make_handle(self, fetches: Any, feeds: tuple[Tensor, ...]) -> _Handle:
+        plan = FetchPlan(self._graph, fetches)
+        fed = set(feeds)
+        wanted = tuple(t for t in plan.tensors if t not in fed)
+        # a fetched op whose output is fed has been cut off
+        targets = tuple(n for n in plan.nodes if not (n.outputs and fed.issuperset(n.outputs)))
+        runner = self.executor.prepare(wanted, targets, feeds)
+        return _Handle(runner, plan, feeds, False)
+
+    def _grown(self) -> None:
+        """Warns once where a program adds ops to the graph between runs again and again."""
+        if self._version >= 0:
+            self._growths += 1
+        self._version = self._graph.version
+        if self._growths == _GROWTH_LIMIT:
+            last = self._graph.nodes[-1]
+            warnings.warn(
+                f"the graph has grown between {_GROWTH_LIMIT} runs of one session: each new op is "
+                f"compiled again. The last one is {last.name!r}, made at "
+                f"{last.origin.location()}; make ops once, before the loop",
+                stacklevel=3,
+            )
+
+    def make_callable(
+        self, fetches: Any, feed_list: Sequence[Any] | None = None, accept_options: bool = False
+    ) -> Callable[..., Any]:
+        """A function that takes the values of `feed_list` and returns what run would.
+
+        Raises:
+            TypeError: feed_list is not a list or tuple.
+        """
+        if feed_list is not None and not isinstance(feed_list, list | tuple):
+            raise TypeError("`feed_list` must be a list or tuple.")
+        self._check_open()
+        keys = tuple(key_tensor(self._graph, k) for k in feed_list or ())
+        handle = self._make_handle(fetches, keys)
+        run, convert, count = handle.runner.run, handle.arrays, len(keys)
+
+        def call(*values: Any, **options: Any) -> Any:
+            if self._closed:
+                raise RuntimeError("Attempted to use a closed Session.")
+            if len(values) != count:
+                raise TypeError(f"Expected {count} values to feed, got {len(values)}")
+            arrays = convert(values) if count else []
+            results = run(arrays)
+            if handle.single:
+                value = results[0]
+                return value if value.ndim else value[()]
+            return handle.finish(arrays, results)
+
+        return call
+
+    # ------------------------------------------------------------ partial runs
+    def partial_run_setup(self, fetches: Any, feeds: Sequence[Any] | None = None) -> str:
+        """Declares the fetches and feeds of a run that is done in parts; returns its handle."""
+        self._check_open()
+        plan = FetchPlan(self._graph, fetches)
+        keys = [key_tensor(self._graph, k) for k in feeds or ()]
+        handle = f"partial_run_{len(self._partial)}"
+        self._partial[handle] = _PartialRun(set(plan.tensors), set(plan.nodes), set(keys))
+        return handle
+
+    def partial_run(
+        self, handle: str, fetches: Any, feed_dict: Mapping[Any, Any] | None = None
+    ) -> Any:
+        """The next part: values fetched before are kept, so that each op runs once.
+
+        Raises:
+            InvalidArgumentError: an unknown handle, or tensors that were not declared.
+        """
+        self._check_open()
+        part = self._partial.get(handle)
+        if part is None:
+            raise InvalidArgumentError(
+                f"Must run 'setup' before performing partial runs! (handle {handle!r})"
+            )
+        for tensor, value, key in feed_items(self._graph, feed_dict or {}):
+            part.feed(tensor, to_array(tensor, value, key))
+        plan = FetchPlan(self._graph, fetches)
+        part.check(plan)
+        wanted = [t for t in plan.tensors if t not in part.known]
+        targets = [n for n in plan.nodes if n not in part.done]
+        got = self.run([wanted, targets], part.known)[0] if wanted or targets else []
+        part.known.update(zip(wanted, got, strict=True))
+        part.done.update(targets)
+        return plan.build([part.known[t] for t in plan.tensors])
+
+    # ------------------------------------------------------------ default session
+    def as_default(self) -> contextlib.AbstractContextManager[Any]:
+        """Makes this the default session of the thread, without closing it at the end."""
+        return _as_default(self)
+
+    def close(self) -> None:
+        """Frees the variables; the session cannot run any more."""
+        with self._lock:
+            self._closed = True
+            executor, self._executor = self._executor, None
+            self._unfed.clear()
+            self._fed.clear()
+        if executor is not None:
+            executor.close()
+
+    def explain(self, fetches: Any, feed_dict: Mapping[Any, Any] | None = None) -> Any:
+        """How these fetches are computed: groups, kernels, memory, cost."""
+        handle = self._handle(fetches, feed_dict)
+        items = feed_items(self._graph, feed_dict or {})
+        return self.executor.explain(handle.runner, handle.arrays([v for _, v, _ in items]))
+
+
+class _PartialRun:
+    """What a partial run has been given and has computed so far."""
+
+    def __init__(self, tensors: set[Tensor], nodes: set[Node], feeds: set[Tensor]) -> None:
+        self.tensors = tensors
+        self.nodes = nodes
+        self.feeds = feeds
+        self.known: dict[Tensor, Any] = {}
+        self.done: set[Node] = set()
+
+    def feed(self, tensor: Tensor, value: Any) -> None:
+        if tensor not in self.feeds:
+            raise InvalidArgumentError(
+                f"The feed {tensor.name} was not specified in partial_run_setup."
+            )
+        if tensor in self.known:
+            raise InvalidArgumentError(f"The feed {tensor.name} has already been fed.")
+        self.known[tensor] = value
+
+    def check(self, plan: FetchPlan) -> None:
+        for item in (*plan.tensors, *plan.nodes):
+            if item not in self.tensors and item not in self.nodes:
+                raise InvalidArgumentError(
+                    f"The fetch {item.name} was not specified in partial_run_setup."
+                )
+
+
+def _handle_key(fetches: Any, feed_dict: Mapping[Any, Any] | None) -> Any:
+    """The key that run's fast path looks up; structural where fetches are not hashable."""
+    try:
+        fetch = (_LIST, *fetches) if type(fetches) is list else fetches
+        key = (fetch, *feed_dict) if feed_dict else fetch
+        hash(key)
+    except TypeError:
+        fetch = structure_key(fetches)
+        key = (fetch, *feed_dict) if feed_dict else fetch
+    return key
+
+
+def _check_arguments(target: Any, graph: Any, config: Any) -> None:
+    if target is not None and not isinstance(target, str):
+        hint = ""
+        if isinstance(target, ConfigProto):
+            hint = '. Did you do "Session(config)" instead of "Session(config=config)"?'
+        raise TypeError(f"target must be a string, but got {type(target)}{hint}")
+    if graph is not None and not isinstance(graph, Graph):
+        raise TypeError(f"graph must be a tf.Graph, but got {type(graph)}")
+    if config is not None and not isinstance(config, ConfigProto):
+        raise TypeError(f"config must be a tf.ConfigProto, but got {type(config)}")
+
+
+class Session(BaseSession):
+    """tf.Session: as a context manager it is the default session, with its graph, and closes."""
+
+    _contexts: contextlib.ExitStack | None = None
+
+    def __enter__(self) -> Session:
+        if self._contexts is not None:
+            raise RuntimeError(
+                "Session context managers are not re-entrant. Use `Session.as_default()` if you "
+                "want to enter a session multiple times."
+            )
+        with contextlib.ExitStack() as stack:
+            enter_default_graph(self._graph)
+            stack.callback(exit_default_graph, self._graph)
+            stack.enter_context(self.as_default())
+            self._contexts = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        contexts, self._contexts = self._contexts, None
+        try:
+            if contexts is not None:
+                contexts.__exit__(*error)
+        finally:
+            self.close()
+
+    @staticmethod
+    def reset(target: str, containers: Any = None, config: Any = None) -> None:
+        """Accepted: sessions own their variables, there are no containers to clear."""
+
+
+class InteractiveSession(BaseSession):
+    """tf.InteractiveSession: the default session (and graph) from construction until close."""
+
+    def __init__(
+        self,
+        target: str | None = "",
+        graph: Graph | None = None,
+        config: Any = None,
+        options: Config | None = None,
+    ) -> None:
+        super().__init__(target, graph, config, options)
+        _DEFAULT.stack.append(self)
+        self._explicit = graph is not None
+        if self._explicit:
+            enter_default_graph(self._graph)
+
+    def close(self) -> None:
+        super().close()
+        if self in _DEFAULT.stack:
+            _DEFAULT.stack.remove(self)
+        if self._explicit:
+            self._explicit = False
+            exit_default_graph(self._graph)
+
+
+# ------------------------------------------------------------------ the default session
+class _Defaults(threading.local):
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+
+
+_DEFAULT = _Defaults()
+
+
+@contextlib.contextmanager
+def _as_default(session: Any) -> Iterator[Any]:
+    stack = _DEFAULT.stack
+    stack.append(session)
+    try:
+        yield session
+    finally:
+        if not stack or stack[-1] is not session:
+            if session in stack:
+                stack.remove(session)
+            raise AssertionError(
+                f"Nesting violated for default stack of {type(session)} objects"
+            )
+        stack.pop()
+
+
+def get_default_session() -> Any:
+    """The innermost default session of this thread, or None."""
+    stack = _DEFAULT.stack
+    return stack[-1] if stack else None
+
+
+def default_session(session: Any) -> contextlib.AbstractContextManager[Any]:
+    """Makes a session, or a wrapper of one, the default inside a `with`."""
+    return _as_default(session)
+
+
+def _session_for(element: Any, session: Any, word: str, call: str, noun: str) -> Any:
+    if session is None:
+        session = get_default_session()
+        if session is None:
+            colon = ":" if noun == "operation" else ""
+            raise ValueError(
+                f"Cannot {word} using `{call}()`: No default session is registered. Use `with "
+                f"sess.as_default(){colon}` or pass an explicit session to `{call}(session=sess)`"
+            )
+        if session.graph is not element.graph:
+            explicit = "run(session=sess)" if noun == "operation" else "`eval(session=sess)`"
+            raise ValueError(
+                f"Cannot use the default session to {word}: the {noun}'s graph is different from "
+                f"the session's graph. Pass an explicit session to {explicit}."
+            )
+    elif session.graph is not element.graph:
+        raise ValueError(
+            f"Cannot use the given session to {word}: the {noun}'s graph is different from the "
+            "session's graph."
+        )
+    return session
+
+
+def _eval(self: Tensor, feed_dict: Any = None, session: Any = None) -> Any:
+    """The value in `session` or the default session (Tensor.eval)."""
+    found = _session_for(self, session, "evaluate tensor", "eval", "tensor")
+    return found.run(self, feed_dict)
+
+
+def _run(self: Node, feed_dict: Any = None, session: Any = None) -> None:
+    """Runs the op in `session` or the default session (Operation.run)."""
+    found = _session_for(self, session, "execute operation", "run", "operation")
+    found.run(self, feed_dict)
+
+
+Tensor.eval = _eval
+Node.run = _run
+installed = True
