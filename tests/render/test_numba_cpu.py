@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import subprocess
 import sys
 import traceback
@@ -14,269 +13,48 @@ import pytest
 
 from graphc.ir.dtypes import (
     DType,
-    bfloat16,
     bool_,
-    float16,
     float32,
     float64,
     int8,
-    int16,
     int32,
     int64,
     uint8,
-    uint16,
     uint32,
     uint64,
 )
-from graphc.ir.shape import Dim, SymDim
+from graphc.ir.shape import evaluate
+from graphc.kernel import interp
 from graphc.kernel import prims as k
-from graphc.kernel.expr import Axis, Buffer, Cast, Const, Expr, Load, Local, Prim, Select, index
+from graphc.kernel.compute import Compute
+from graphc.kernel.expr import (
+    Axis,
+    Buffer,
+    Cast,
+    Const,
+    Expr,
+    Load,
+    Local,
+    Prim,
+    Reduce,
+    Select,
+    index,
+)
+from graphc.kernel.lower import lower
 from graphc.kernel.nest import Accum, For, Kernel, Let, Store, Update
 from graphc.render import numba_cpu
 from graphc.runtime import jit
-
-BATCH = SymDim.symbol("batch")
-INTEGERS = (int8, int16, int32, int64, uint8, uint16, uint32, uint64)
-FLOATS = (float32, float64)
-
-
-def flat_kernel(
-    inputs: Sequence[DType],
-    results: Callable[..., Sequence[Expr]],
-    extent: Dim = BATCH,
-    flags: bool = False,
-    name: str = "flat",
-) -> Kernel:
-    """One parallel loop; output k holds results(loads...)[k]."""
-    axis = Axis(extent, "i")
-    buffers = tuple(Buffer(f"x{n}", d, (extent,), f"x{n}") for n, d in enumerate(inputs))
-    values = results(*(Load(b, (axis,), flat=True) for b in buffers))
-    outs = tuple(Buffer(f"y{n}", v.dtype, (extent,), f"y{n}") for n, v in enumerate(values))
-    body = tuple(Store(b, axis, v) for b, v in zip(outs, values, strict=True))
-    loop = For(axis, Const(0, int64), index(extent), body, "parallel", 16)
-    dims = (extent,) if isinstance(extent, SymDim) else ()
-    return Kernel(name, buffers, outs, dims, (loop,), extent, flags=flags, origins=("Op 'a'",))
-
-
-def outputs_for(kernel: Kernel, size: int) -> list[np.ndarray]:
-    return [np.zeros(size, b.dtype.np) for b in kernel.outputs]
-
-
-def run_plain(kernel: Kernel, arrays: Sequence[np.ndarray], size: int) -> tuple[list[Any], int]:
-    outs = outputs_for(kernel, size)
-    status = numba_cpu.python_callable(kernel)([*arrays, *outs], [size] * len(kernel.dims), 0, size)
-    return outs, status
-
-
-def compiled(kernel: Kernel) -> Callable[..., int]:
-    """call(arrays, dims, lo, hi) -> status: the kernel's object code behind its ABI."""
-    data = jit.compile_ir(numba_cpu.llvm_ir(kernel, "kernel"), ["kernel"], opt="none")
-    address = jit.load_object(data, ["kernel"])["kernel"]
-    function = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(address)
-
-    def call(arrays: Sequence[np.ndarray], dims: Sequence[int], lo: int, hi: int) -> int:
-        status = np.zeros(1, np.int64)
-        words = [a.ctypes.data for a in arrays] + list(dims) + [status.ctypes.data] * kernel.flags
-        slots = np.array(words, np.int64)
-        function(slots.ctypes.data, lo, hi)
-        return int(status[0])
-
-    return call
-
-
-def run_compiled(kernel: Kernel, arrays: Sequence[np.ndarray], size: int) -> tuple[list[Any], int]:
-    outs = outputs_for(kernel, size)
-    status = compiled(kernel)([*arrays, *outs], [size] * len(kernel.dims), 0, size)
-    return outs, status
-
-
-def same_bits(a: np.ndarray, b: np.ndarray) -> bool:
-    """Equal bit by bit, but for the payload of a NaN."""
-    if a.dtype.kind not in "biu":
-        nan = np.isnan(a.astype(np.float64)) & np.isnan(b.astype(np.float64))
-        word = f"u{a.itemsize}"
-        return bool(np.all((a.view(word) == b.view(word)) | nan))
-    return bool(np.all(a == b))
-
-
-def samples(dtype: DType, size: int = 203, seed: int = 0) -> np.ndarray:
-    """Random values with the edges of the type in front."""
-    rng = np.random.default_rng(seed)
-    if dtype.is_bool:
-        return rng.integers(0, 2, size).astype(bool)
-    if dtype.is_integer:
-        info = np.iinfo(dtype.np)
-        values = rng.integers(info.min, info.max, size, dtype.np, endpoint=True)
-        values[:6] = [0, 1, info.max, info.min, info.max - 1, info.min + 1]
-        values[6:40] = rng.integers(0, 7, 34)
-        return rng.permutation(values) if seed else values
-    edges = [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 0.5, -2.5, 2.5, 1e-40, -1e30]
-    values = np.concatenate([edges, rng.standard_normal(size - len(edges)) * 5])
-    with np.errstate(over="ignore"):
-        values = values.astype(dtype.np)
-    return rng.permutation(values) if seed else values
-
-
-# ------------------------------------------------------------------ primitives
-def prims_for(dtype: DType) -> list[str]:
-    both = ["add", "sub", "mul", "neg", "abs", "sign", "max", "min"]
-    compare = ["eq", "ne", "lt", "le", "gt", "ge"]
-    bits = ["and", "or", "xor", "not"]
-    if dtype.is_bool:
-        return ["eq", "ne", *bits]
-    if dtype.is_integer:
-        divide = ["floordiv", "floormod", "truncdiv", "ipow", "shl", "shr"]
-        return [*both, *compare, *bits, *divide] + ["mulhi_u32"] * (dtype is uint32)
-    return [
-        *both, *compare, "div", "fma", "sqrt", "rsqrt", "recip", "floor", "ceil", "rint", "trunc",
-        "copysign", "is_nan", "is_inf", "is_finite",
-    ]  # fmt: skip
-
-
-def arguments(dtype: DType, name: str) -> list[np.ndarray]:
-    """Samples that the NumPy meaning of the primitive defines."""
-    args = [samples(dtype, seed=n) for n in range(k.TABLE[name].arity)]
-    if name == "ipow":
-        args[1] = (args[1] % 9).astype(dtype.np)
-    return args
-
-
-@pytest.mark.parametrize("dtype", [bool_, *INTEGERS, *FLOATS], ids=lambda d: d.name)
-def test_primitives_mean_numpy_and_compile_to_the_same_bits(dtype: DType) -> None:
-    names = prims_for(dtype)
-
-    def results(x: Expr, y: Expr, z: Expr, power: Expr) -> list[Expr]:
-        out = []
-        for name in names:
-            pool = (x, power) if name == "ipow" else (x, y, z)
-            out.append(k.prim(name, *pool[: k.TABLE[name].arity]))
-        return out
-
-    kernel = flat_kernel([dtype] * 4, results)
-    x, y, z = (samples(dtype, seed=n) for n in range(3))
-    power = y if dtype.is_bool else (np.abs(samples(dtype, seed=1)) % dtype.np.type(9))
-    power = np.where(power < 0, 0, power).astype(dtype.np)
-    plain, _ = run_plain(kernel, [x, y, z, power], len(x))
-    jitted, _ = run_compiled(kernel, [x, y, z, power], len(x))
-    for name, got, again in zip(names, plain, jitted, strict=True):
-        assert same_bits(got, again), name
-        pool = (x, power) if name == "ipow" else (x, y, z)
-        with np.errstate(all="ignore"):
-            want = k.TABLE[name].numpy(*pool[: k.TABLE[name].arity])
-        if name == "fma":
-            np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
-        else:
-            np.testing.assert_array_equal(got, want.astype(got.dtype), err_msg=name)
-
-
-MATH = [
-    "exp", "expm1", "log", "log1p", "pow", "sin", "cos", "tan", "asin", "acos", "atan", "atan2",
-    "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid", "softplus", "erf", "erfc",
-    "fmod",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("dtype", FLOATS, ids=lambda d: d.name)
-@pytest.mark.parametrize("part", range(4))
-def test_math_is_near_numpy_and_compiles_to_the_same_bits(dtype: DType, part: int) -> None:
-    names = MATH[part::4]
-
-    def results(x: Expr, y: Expr) -> list[Expr]:
-        return [k.prim(n, *(x, y)[: k.TABLE[n].arity]) for n in names]
-
-    kernel = flat_kernel([dtype] * 2, results)
-    x, y = samples(dtype, 60), samples(dtype, 60, seed=1)
-    plain, _ = run_plain(kernel, [x, y], len(x))
-    jitted, _ = run_compiled(kernel, [x, y], len(x))
-    tolerance = 2e-5 if dtype is float32 else 1e-12
-    for name, got, again in zip(names, plain, jitted, strict=True):
-        assert same_bits(got, again), name
-        with np.errstate(all="ignore"):
-            want = k.TABLE[name].numpy(*(x, y)[: k.TABLE[name].arity])
-        np.testing.assert_allclose(got, want, rtol=tolerance, atol=tolerance, err_msg=name)
-
-
-def test_shifts_beyond_the_width_are_numpys() -> None:
-    kernel = flat_kernel([int32, uint64], lambda x, u: [
-        k.shl(x, 31), k.shr(x, 31), k.shl(x, 32), k.shr(x, 40), k.shr(u, 63), k.shl(u, 64),
-    ])  # fmt: skip
-    x, u = samples(int32), samples(uint64)
-    for run in (run_plain, run_compiled):
-        got, _ = run(kernel, [x, u], len(x))
-        want = [x << 31, x >> 31, x << 32, x >> 40, u >> np.uint64(63), u << np.uint64(64)]
-        for have, need in zip(got, want, strict=True):
-            np.testing.assert_array_equal(have, need.astype(have.dtype))
-
-
-# ------------------------------------------------------------------ conversions
-@pytest.mark.parametrize("source", [bool_, *INTEGERS, float32, float64], ids=lambda d: d.name)
-def test_casts_are_numpys_astype(source: DType) -> None:
-    targets = [bool_, *INTEGERS, float16, bfloat16, float32, float64]
-    kernel = flat_kernel([source], lambda x: [Cast(x, t) for t in targets])
-    x = samples(source)
-    if source.is_floating:
-        x = x[np.isfinite(x) & (np.abs(x) < 1e20)]
-    plain, _ = run_plain(kernel, [x], len(x))
-    jitted, _ = run_compiled(kernel, [x], len(x))
-    for target, got, again in zip(targets, plain, jitted, strict=True):
-        assert same_bits(got, again), target
-        if source.is_floating and target.is_unsigned and target.size >= 4:
-            keep = x > -1  # NumPy's own result depends on its loop
-            np.testing.assert_array_equal(got[keep], x[keep].astype(target.np))
-            continue
-        if target is bfloat16 and source.size == 8:
-            continue  # ml_dtypes rounds twice
-        with np.errstate(all="ignore"):
-            want = x.astype(target.np)
-        np.testing.assert_array_equal(got, want, err_msg=target.name)
-
-
-def test_values_that_no_integer_holds_become_the_smallest_one() -> None:
-    kernel = flat_kernel([float64], lambda x: [Cast(x, t) for t in (int32, int64)])
-    x = np.array([np.nan, np.inf, -np.inf, 1e300, -1e300, 2147483648.0, -2147483648.9])
-    for run in (run_plain, run_compiled):
-        (small, wide), _ = run(kernel, [x], len(x))
-        assert (small == np.iinfo(np.int32).min).all()
-        assert (wide[:5] == np.iinfo(np.int64).min).all()
-
-
-@pytest.mark.parametrize("dtype", [float16, bfloat16], ids=lambda d: d.name)
-def test_half_width_floats_round_after_every_operation(dtype: DType) -> None:
-    kernel = flat_kernel([dtype] * 2, lambda x, y: [x + y, x * y, k.maximum(x, y), x / y, x * 0.1])
-    x, y = samples(dtype), samples(dtype, seed=1)
-    plain, _ = run_plain(kernel, [x, y], len(x))
-    jitted, _ = run_compiled(kernel, [x, y], len(x))
-    with np.errstate(all="ignore"):
-        want = [x + y, x * y, np.maximum(x, y), x / y, x * dtype.np.type(0.1)]
-    for got, again, need in zip(plain, jitted, want, strict=True):
-        assert same_bits(got, again)
-        np.testing.assert_array_equal(got.astype("f4"), need.astype("f4"))
-
-
-def test_float64_rounds_to_float16_once() -> None:
-    kernel = flat_kernel([float64], lambda x: [Cast(x, float16)])
-    # just above half way between two float16: by way of float32 it would be a tie, rounded down
-    x = np.array([1 + 2.0**-11 + 2.0**-40, -1 - 2.0**-11 - 2.0**-40, 1 + 2.0**-11, 65519.9, 1e9])
-    for run in (run_plain, run_compiled):
-        (got,), _ = run(kernel, [x], len(x))
-        with np.errstate(over="ignore"):
-            np.testing.assert_array_equal(got, x.astype(np.float16))
-
-
-def test_bitcasts_keep_bits() -> None:
-    kernel = flat_kernel([float32, float64, uint32, float16], lambda x, y, u, h: [
-        k.bitcast(x, int32), k.bitcast(x, uint32), k.bitcast(y, int64), k.bitcast(u, float32),
-        k.bitcast(u, int32), k.bitcast(h, uint16),
-    ])  # fmt: skip
-    args = [samples(d) for d in (float32, float64, uint32, float16)]
-    args[2] &= np.uint32(0x7F7FFFFF)  # quiet NaNs may change on their way
-    for run in (run_plain, run_compiled):
-        got, _ = run(kernel, args, len(args[0]))
-        sources = [args[0], args[0], args[1], args[2], args[2], args[3]]
-        for have, given in zip(got[:-1], sources, strict=False):
-            np.testing.assert_array_equal(have, given.view(have.dtype))
-        finite = np.isfinite(args[3])
-        np.testing.assert_array_equal(got[-1][finite], args[3].view(np.uint16)[finite])
+from tests.render.nests import (
+    BATCH,
+    compiled,
+    flat_kernel,
+    outputs_for,
+    run_compiled,
+    run_plain,
+    same_bits,
+    samples,
+    softmax_kernel,
+)
 
 
 # ------------------------------------------------------------------ index, masks, flags
@@ -345,37 +123,6 @@ def test_a_zero_divisor_gives_zero_and_raises_the_flag(run: Callable[..., Any]) 
 
 
 # ------------------------------------------------------------------ nests
-def softmax_kernel(columns: int = 37) -> Kernel:
-    x = Buffer("x", float32, (BATCH, columns), "x")
-    y = Buffer("y", float32, (BATCH, columns), "y")
-    row = Axis(BATCH, "i")
-    cols = [Axis(columns, "j") for _ in range(3)]
-    top, total, e = (Local(n, float32) for n in ("m", "s", "e"))
-
-    def at(buffer: Buffer, col: Axis) -> Load:
-        return Load(buffer, (row * columns + col,), flat=True)
-
-    def loop(col: Axis, *body: Any) -> For:
-        return For(col, index(0), index(columns), body, "vector", 16)
-
-    body = (
-        Accum(top, "max", float32),
-        loop(cols[0], Update(top, at(x, cols[0]))),
-        Accum(total, "add", float32),
-        loop(
-            cols[1],
-            Let(e, k.exp(at(x, cols[1]) - top)),
-            Store(y, row * columns + cols[1], e),
-            Update(total, e),
-        ),
-        loop(cols[2], Store(y, row * columns + cols[2], at(y, cols[2]) / total)),
-    )
-    nest = (For(row, index(0), index(BATCH), body, "parallel"),)
-    return Kernel(
-        "softmax", (x,), (y,), (BATCH,), nest, BATCH, origins=("Softmax 'p' (model.py:12)",)
-    )
-
-
 def test_a_nest_with_reductions_gives_softmax_in_parts_of_the_batch() -> None:
     kernel = softmax_kernel()
     x = np.random.default_rng(0).standard_normal((6, 37)).astype(np.float32)
@@ -399,7 +146,9 @@ def test_the_text_of_a_kernel_reads_as_plain_python() -> None:
         "# n0: batch",
     ]
     assert lines[1].startswith("def exp_f32(x):\n    t1 = where(x < f32(")
-    assert lines[2] == """\
+    assert (
+        lines[2]
+        == """\
 def softmax_1(b0, o0, n0, lo, hi):
     for i in range(lo, hi):
         m = f32(-inf)
@@ -413,6 +162,7 @@ def softmax_1(b0, o0, n0, lo, hi):
         for j_3 in range(37):
             o0[i * 37 + j_3] = o0[i * 37 + j_3] / s
 """
+    )
 
 
 def test_reductions_are_vectorised_without_losing_nan_or_infinity() -> None:
@@ -527,8 +277,10 @@ def test_names_of_the_nest_never_hide_functions() -> None:
 
 def test_constants_keep_their_type_and_bits() -> None:
     values = [0.1, -0.0, np.inf, -np.inf, np.nan, 1e-45, 3.4e38]
-    kernel = flat_kernel([float32], lambda x: [k.copysign(Const(v, float32), x) for v in values]
-                         + [Select(k.lt(x, 0.0), Const(v, float32), x * 0) for v in values])  # fmt: skip
+    kernel = flat_kernel([float32], lambda x: [
+        *(k.copysign(Const(v, float32), x) for v in values),
+        *(Select(k.lt(x, 0.0), Const(v, float32), x * 0) for v in values),
+    ])  # fmt: skip
     data = np.array([1, -1], np.float32)
     plain, _ = run_plain(kernel, [data], 2)
     jitted, _ = run_compiled(kernel, [data], 2)
@@ -600,3 +352,59 @@ def test_an_unknown_primitive_is_named() -> None:
     bad = flat_kernel([float32], lambda x: [Prim("zeta", (x,), float32)])
     with pytest.raises(NotImplementedError, match="'zeta' on float32"):
         numba_cpu.source(bad)
+
+
+# ------------------------------------------------------------------ beside the other printers
+def lowered_cases() -> dict[str, Any]:
+    """Groups as lowering makes them: softmax, layer norm, column sums, argmax, a large sum."""
+    x, w = Buffer("x", float32, (BATCH, 70), "x"), Buffer("w", float32, (70,), "w")
+    y, t = Buffer("y", float32, (BATCH, 70), "y"), Buffer("t", float32, (), "t")
+    z, c = Buffer("z", float32, (70, BATCH), "z"), Buffer("c", float32, (70,), "c")
+    a = Buffer("a", int64, (BATCH,), "a")
+    i, j, r, r2, row = (Axis(n, s) for n, s in (
+        (BATCH, "i"), (70, "j"), (70, "r"), (70, "r"), (BATCH, "row")))  # fmt: skip
+
+    def at(col: Axis) -> Load:
+        return Load(x, (i, col))
+
+    def total(value: Expr, *axes: Axis) -> Reduce:
+        return Reduce("add", axes, value, float32)
+
+    top = Reduce("max", (r,), at(r), float32)
+    mean = total(at(r), r) / 70.0
+    scale = k.rsqrt(total(k.square(at(r2) - mean), r2) / 70.0 + 1e-5)
+    norm = k.exp(at(j) - top) / total(k.exp(at(r2) - top), r2)
+    everything = total(Load(x, (row, r)), row, r)
+    return {
+        "softmax": Compute(y, (i, j), norm),
+        "layer_norm": Compute(y, (i, j), (at(j) - mean) * scale * Load(w, (j,))),
+        "columns": Compute(c, (j,), total(Load(x, (row, j)), row)),
+        "argmax": Compute(a, (i,), Reduce("argmax", (r,), at(r), int64)),
+        "sum": Compute(t, (), everything),
+        "transposed": Compute(z, (j, i), k.tanh(at(j)) * 2.0),
+    }
+
+
+@pytest.mark.parametrize("name", lowered_cases())
+def test_a_lowered_group_agrees_with_the_interpreter(name: str) -> None:
+    compute = lowered_cases()[name]
+    kernels, rows = lower(name, [compute]), 300 if name == "sum" else 9
+    dims = {"batch": rows}
+    rng = np.random.default_rng(1)
+    given: dict[Buffer, np.ndarray] = {}
+    for buffer in (b for kernel in kernels for b in kernel.buffers):
+        shape = tuple(evaluate(d, dims) for d in buffer.shape)
+        given[buffer] = np.array(rng.standard_normal(shape), dtype=buffer.dtype.np)
+    results = []
+    for way in ("interp", "plain", "compiled"):
+        arrays = {buffer: array.copy() for buffer, array in given.items()}
+        for kernel in kernels:
+            if way == "interp":
+                interp.run(kernel, arrays, dims)
+                continue
+            call = (numba_cpu.python_callable if way == "plain" else compiled)(kernel)
+            values = [evaluate(d, dims) for d in kernel.dims]
+            call([arrays[b] for b in kernel.buffers], values, 0, evaluate(kernel.extent, dims))
+        results.append(arrays[compute.buffer])
+    for got in results[1:]:
+        np.testing.assert_allclose(got, results[0], rtol=2e-4, atol=1e-5)

@@ -50,9 +50,7 @@ def scale(factor: float, name: str = "scale", buffer: str = "x") -> Kernel:
 
 def around(x: Buffer, y: Buffer, axis: Axis, value: Expr, name: str) -> Kernel:
     loop = For(axis, Const(0, int64), index(BATCH), (Store(y, axis, value),), "parallel", 16)
-    return Kernel(
-        name, (x,), (y,), (BATCH,), (loop,), BATCH, 16, origins=("Mul 'm' (model.py:3)",)
-    )
+    return Kernel(name, (x,), (y,), (BATCH,), (loop,), BATCH, 16, origins=("Mul 'm' (model.py:3)",))
 
 
 def impossible(name: str = "bad") -> Kernel:
