@@ -6,7 +6,6 @@ Lives here: aggregate, unbroadcast. Not here: the walk (autodiff/gradients.py). 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from graphc.autodiff.indexed_slices import IndexedSlices, as_dense
 from graphc.ir.node import Node, Tensor
