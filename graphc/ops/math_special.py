@@ -92,7 +92,9 @@ erfinv = _unary(
 
 # ------------------------------------------------------------------ gamma functions
 lgamma = _unary("lgamma", "Lgamma", "lgamma", lambda g, x, y: g * F.digamma(x), POSITIVE)
-digamma = _unary("digamma", "Digamma", "digamma", lambda g, x, y: g * F.polygamma(1, x), POSITIVE)
+digamma = _unary(
+    "digamma", "Digamma", "digamma", lambda g, x, y: g * F.polygamma(F.ones_like(x), x), POSITIVE
+)
 _SHIFT = 12  # the asymptotic series is exact to 1e-16 from here on
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
 
@@ -148,13 +150,13 @@ def _zeta_grad(node: Node, g: Tensor) -> tuple[Any, ...]:
 polygamma = host(
     "polygamma", tf="Polygamma", args=("a", "x"), dtypes={"T": (float32, float64)},
     infer=_broadcast_type, numpy=_polygamma, grad=_polygamma_grad,
-    samples=(sample(fixed([0.0, 1.0, 2.0, 5.0]), arg((3, 4), POSITIVE)),),
+    samples=(sample(fixed([0.0, 1.0, 2.0, 5.0], const=True), arg((3, 4), POSITIVE)),),
 )  # fmt: skip
 
 zeta = host(
     "zeta", tf="Zeta", args=("x", "q"), dtypes={"T": (float32, float64)},
     infer=_broadcast_type, numpy=hurwitz_zeta, grad=_zeta_grad,
-    samples=(sample(fixed([1.5, 2.0, 3.0, 6.0]), arg((3, 4), POSITIVE)),),
+    samples=(sample(fixed([1.5, 2.0, 3.0, 6.0], const=True), arg((3, 4), POSITIVE)),),
 )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ Attributes of all but argmax and argmin: `axes` (a tuple of ints, None for all),
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -72,11 +73,16 @@ def spread(value: Tensor, x: Tensor, axes: Axes, keepdims: bool) -> Tensor:
     return F.broadcast_to(kept(value, x, axes, keepdims), F.shape(x))
 
 
-def element_count(x: Tensor, axes: Axes, dtype: DType) -> Tensor:
-    """How many elements each result is made of, as a scalar tensor of `dtype`."""
+def element_count(x: Tensor, axes: Axes, dtype: DType) -> Any:
+    """How many elements each result is made of: a number where it is known, else a scalar."""
     if x.rank is None and axes is None:
         return F.cast(F.size(x), dtype=dtype)
-    sizes = F.gather(F.shape(x), np.array(reduced_axes(x, axes), np.int32), axis=0)
+    over = reduced_axes(x, axes)
+    assert x.dims is not None
+    known = [x.dims[a] for a in over]
+    if all(isinstance(d, int) for d in known):
+        return math.prod(known)  # type: ignore[arg-type]
+    sizes = F.gather(F.shape(x), np.array(over, np.int32), axis=0)
     return F.cast(F.reduce_prod(sizes, axes=(0,), keepdims=False), dtype=dtype)
 
 
@@ -138,17 +144,17 @@ reduce_mean = reduction(
 def _prod_grad(g: Tensor, x: Tensor, y: Tensor, axes: Axes, keepdims: bool) -> Tensor:
     """g times the product of all the other elements: right where elements are zero."""
     gone = reduced_axes(x, axes)
-    rank = x.rank or 0
-    order = (*(a for a in range(rank) if a not in gone), *gone)
-    moved = F.transpose(x, np.array(order, np.int32))
-    moved_shape = F.shape(moved)
-    front = F.slice(moved_shape, np.array([0], np.int32), np.array([rank - len(gone)], np.int32))
-    flat = F.reshape(moved, F.concat(front, np.array([-1], np.int32), axis=0))
+    first = tuple(a for a in range(x.rank or 0) if a not in gone)
+    order = first + gone
+    moved = F.transpose(x, perm=order)
+    shape = F.shape(moved)
+    kept_shape = F.slice(shape, np.array([0], np.int32), np.array([len(first)], np.int32))
+    flat = F.reshape(moved, F.concat(kept_shape, np.array([-1], np.int32), axis=0))
     before = F.cumprod(flat, axis=-1, exclusive=True)
     after = F.cumprod(flat, axis=-1, exclusive=True, reverse=True)
-    others = F.reshape(before * after, moved_shape)
-    back = F.transpose(others, np.argsort(order).astype(np.int32))
-    return back * kept(g, x, axes, keepdims)
+    others = F.reshape(before * after, shape)
+    back = tuple(int(a) for a in np.argsort(order))
+    return F.transpose(others, perm=back) * kept(g, x, axes, keepdims)
 
 
 reduce_prod = reduction(

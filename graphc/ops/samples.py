@@ -51,13 +51,13 @@ def nonzero(lo: float, hi: float) -> Domain:
 
 
 def special(*values: float) -> Domain:
-    """These values in turn (NaN and infinity for floats only); no gradient check there."""
+    """Those of these values that the dtype has, in turn; no gradient check there."""
 
     def draw(rng: np.random.Generator, shape: tuple[int, ...], dtype: DType) -> Any:
         usable = [
             v
             for v in values
-            if dtype.is_floating or (np.isfinite(v) and (v >= 0 or not dtype.is_unsigned))
+            if (float(dtype.min) <= v <= float(dtype.max) if np.isfinite(v) else dtype.is_floating)
         ]
         flat = np.resize(np.asarray(usable or [1.0]), int(np.prod(shape, dtype=np.int64)))
         return flat.astype(dtype.np).reshape(shape)

@@ -1,0 +1,108 @@
+"""Reductions: kernels, gradients, empty ranges, ties, TF1's integer mean, errors."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from graphc.autodiff.gradients import gradients
+from graphc.errors import InvalidArgumentError
+from graphc.ir.dtypes import bool_, float16, float32, float64, int32
+from graphc.ir.graph import Graph
+from graphc.ops.define import F
+from graphc.ops.samples import arg, sample
+from tests.ops.checks import Case, check_gradient, check_kernel, placeholder, records, walk
+
+RECORDS = records("reduce")
+ALL = {"axes": None, "keepdims": False}
+
+
+@pytest.mark.parametrize("op", RECORDS, ids=lambda r: r.name)
+@pytest.mark.parametrize("dtype", [float32, float64, float16, int32, bool_], ids=str)
+def test_kernel_agrees_with_the_reference(op, dtype):
+    if dtype not in op.dtypes["T"]:
+        pytest.skip("not of this op")
+    loose = {"rtol": 2e-3, "atol": 2e-3} if dtype is float16 else {}
+    check_kernel(op, dtype, **loose)
+
+
+@pytest.mark.parametrize("op", [r for r in RECORDS if r.grad], ids=lambda r: r.name)
+def test_first_and_second_gradients_agree_with_differences(op):
+    check_gradient(op)
+
+
+@pytest.mark.parametrize(
+    ("name", "want"),
+    [("reduce_sum", 0.0), ("reduce_prod", 1.0), ("reduce_max", -np.inf), ("reduce_min", np.inf),
+     ("reduce_mean", np.nan), ("reduce_logsumexp", -np.inf)],
+)  # fmt: skip
+def test_no_elements_give_the_identity(name, want):
+    case = Case(getattr(F, name), sample(arg((3, 0)), axes=(1,), keepdims=False), float32)
+    for got in (case.reference()[0], case.kernel()[0]):
+        np.testing.assert_array_equal(got, np.full(3, want, np.float32))
+
+
+def test_mean_of_integers_is_an_integer_rounded_towards_zero():
+    with Graph().as_default():
+        mean = F.reduce_mean(np.array([-3, -4, 0], np.int32), **ALL)
+        wide = F.reduce_mean(np.full(4, 2**31 - 1, np.int32), **ALL)
+        got = walk([mean, wide])
+    assert mean.dtype is int32 and got[0] == -2 and got[1] == 2**31 - 1
+
+
+def test_ties_share_the_gradient_of_max():
+    with Graph().as_default():
+        x = placeholder(float32, (4,))
+        g = gradients(F.reduce_max(x, **ALL), x)[0]
+        got = walk([g], {x: np.array([1, 3, 3, 0], np.float32)})[0]
+    assert got.tolist() == [0, 0.5, 0.5, 0]
+
+
+def test_gradient_of_prod_is_right_at_zeros():
+    with Graph().as_default():
+        x = placeholder(float32, (2, 3))
+        g = gradients(F.reduce_prod(x, axes=(1,), keepdims=False), x)[0]
+        got = walk([g], {x: np.array([[2, 0, 5], [0, 0, 3]], np.float32)})[0]
+    assert got.tolist() == [[0, 10, 0], [0, 0, 0]]
+
+
+def test_gradients_take_unknown_dimensions_and_full_reductions_unknown_rank():
+    value = np.arange(6, dtype=np.float32).reshape(2, 3)
+    with Graph().as_default():
+        for shape in ((None, None), None):
+            x = placeholder(float32, shape)
+            g = gradients(F.reduce_mean(F.square(x), **ALL), x)[0]
+            np.testing.assert_allclose(walk([g], {x: value})[0], value / 3, rtol=1e-6)
+
+
+def test_a_nan_wins_in_max_min_and_their_positions():
+    value = np.array([1, np.nan, 3], np.float32)
+    with Graph().as_default():
+        tops = [F.reduce_max(value, **ALL), F.reduce_min(value, **ALL)]
+        got = walk([*tops, F.argmax(value, axis=0), F.argmin(value, axis=0)])
+    assert np.isnan(got[0]) and np.isnan(got[1]) and got[2] == got[3] == 1
+
+
+def test_axis_outside_the_rank_is_refused_at_build():
+    with Graph().as_default():
+        x = placeholder(float32, (2, 3))
+        with pytest.raises(ValueError, match="Invalid reduction dimension 2 for input with 2"):
+            F.reduce_sum(x, axes=(2,), keepdims=False)
+        with pytest.raises(ValueError, match=r"must be in the range \[-2, 2\)"):
+            F.argmax(x, axis=2)
+
+
+def test_position_along_an_empty_axis_is_refused():
+    with Graph().as_default():
+        out = F.argmax(np.zeros((2, 0), np.float32), axis=1)
+        with pytest.raises(InvalidArgumentError, match="Reduction axis 1 is empty"):
+            walk([out])
+
+
+def test_shapes_keep_unknown_dimensions():
+    with Graph().as_default():
+        x = placeholder(float32, (None, 3, None))
+        assert F.reduce_sum(x, axes=(1,), keepdims=False).dims == (None, None)
+        assert F.reduce_sum(x, axes=(-1,), keepdims=True).dims == (None, 3, 1)
+        assert F.argmax(x, axis=0).dims == (3, None)
+        assert F.reduce_sum(placeholder(float32, None), axes=(0,), keepdims=False).dims is None
