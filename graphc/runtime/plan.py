@@ -32,11 +32,19 @@ class CpuPlan:
         self, program: Program, config: Config, observer: Observer | None = None
     ) -> None:
         self.config = config
+        dump = None
+        if config.dump is not None and observer is None:
+            from graphc.inspect.dump import Dump
+
+            dump = Dump(config.dump)
+            observer = dump.observe
         self.program = optimize(program, config, observer)
         with shape_env(self.program.env):
             self.schedule: Schedule = schedule(self.program, config)
         self.kernels: dict[Step, codegen.CompiledKernel] = {}
         self.addresses = self._compile()
+        if dump is not None:
+            dump.plan(self)
         self._bindings: dict[tuple[int, ...], Binding] = {}
         self._lock = threading.Lock()
 

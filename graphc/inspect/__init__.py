@@ -1,0 +1,1 @@
+"""Seeing the compiler: explanations, comparisons, dumps. Thin readers of what plans know."""

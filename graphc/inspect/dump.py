@@ -1,0 +1,65 @@
+"""Config(dump=folder): numbered texts of every stage of a plan's build, for people to read.
+
+Lives here: Dump. Files are written atomically; the folder can be removed at any time.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from graphc.ir.program import Program, program_text
+from graphc.kernel.nest import nest_text
+
+if TYPE_CHECKING:
+    from graphc.runtime.plan import CpuPlan
+
+_NUMBERS = itertools.count()
+
+
+class Dump:
+    """One plan's folder: 00_start.txt, 01_fold.txt, ..., schedule.txt, kernels.py, kernels.ll."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder) / f"plan_{os.getpid()}_{next(_NUMBERS):03d}"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._count = 0
+
+    def observe(self, stage: str, program: Program) -> None:
+        """The observer of the pipeline."""
+        self.write(f"{self._count:02d}_{stage}.txt", program_text(program))
+        self._count += 1
+
+    def plan(self, plan: CpuPlan) -> None:
+        """Schedule, fusion decisions and kernels."""
+        part = plan.schedule.partition
+        lines = []
+        for number, step in enumerate(plan.schedule.steps):
+            reads = ", ".join(_storage(s) for s in step.reads)
+            writes = ", ".join(_storage(s) for s in step.writes)
+            lines.append(f"{number:3d} {step.kind:6s} {step.name}: {reads} -> {writes}")
+        self.write("schedule.txt", "\n".join(lines) + "\n")
+        refusals = [
+            f"{r.producer.text_name} -> {r.consumer.text_name} ({r.nbytes} bytes): {r.reason}"
+            for r in part.refusals
+        ]
+        self.write("fusion.txt", "\n".join([f"saved {part.saved} bytes", *refusals]) + "\n")
+        compiled = list(plan.kernels.values())
+        self.write("nests.txt", "\n".join(nest_text(k.kernel) for k in compiled))
+        self.write("kernels.py", "\n\n".join(k.source for k in compiled))
+        self.write("kernels.ll", "\n".join(k.ir_text for k in compiled))
+
+    def write(self, name: str, text: str) -> None:
+        handle, temporary = tempfile.mkstemp(dir=self.folder)
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(temporary).replace(self.folder / name)
+
+
+def _storage(storage: object) -> str:
+    key = getattr(storage, "key", None)
+    name = getattr(key, "text_name", key)
+    return f"{getattr(storage, 'kind', '?')}({name})"

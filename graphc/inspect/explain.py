@@ -1,0 +1,138 @@
+"""What the compiler did with some fetches: groups, refusals with reasons, kernels, memory.
+
+Lives here: Explanation, explain_plan. Not here: how to get a plan (session.py). Reads
+runtime.plan, runtime.binding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from graphc.ir.program import program_text
+from graphc.ir.shape import shape_env
+from graphc.kernel.nest import nest_text
+
+if TYPE_CHECKING:
+    from graphc.runtime.plan import CpuPlan
+    from graphc.runtime.schedule import Step
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """One step: what runs, over what, what it moves.
+
+    Attributes:
+        kind: kernel, gemm, host, copy or check. ops: names of the user's ops inside.
+        nbytes: bytes read and written. source: the kernel as readable Python ("" for others).
+    """
+
+    kind: str
+    name: str
+    ops: tuple[str, ...]
+    nbytes: int
+    source: str
+    nest: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class RefusalReport:
+    """Two ops that stay in different kernels, why, and the bytes that go through memory."""
+
+    producer: str
+    consumer: str
+    reason: str
+    nbytes: int
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A plan in the user's terms. `str(explanation)` is the report.
+
+    Attributes:
+        program: the optimised program as text. steps: in order of execution.
+        refusals: producer, consumer, reason. bytes_saved: by fusion. bytes_moved: by all steps.
+        arena_bytes: of temporaries; arena_requested: what they would take without reuse.
+    """
+
+    program: str
+    steps: tuple[StepReport, ...]
+    refusals: tuple[RefusalReport, ...]
+    bytes_saved: int
+    bytes_moved: int
+    arena_bytes: int
+    arena_requested: int
+
+    @property
+    def kernels(self) -> tuple[StepReport, ...]:
+        """The steps that compute: kernels, GEMMs, host steps."""
+        return tuple(s for s in self.steps if s.kind in ("kernel", "gemm", "host"))
+
+    @property
+    def sources(self) -> dict[str, str]:
+        """Readable source of every generated kernel, by name."""
+        return {s.name: s.source for s in self.steps if s.source}
+
+    def __str__(self) -> str:
+        lines = [
+            f"{len(self.kernels)} kernels, {_size(self.bytes_moved)} moved a run, "
+            f"{_size(self.bytes_saved)} saved by fusion, arena {_size(self.arena_bytes)} "
+            f"({_size(self.arena_requested)} without reuse)"
+        ]
+        for number, step in enumerate(self.steps):
+            ops = f" = {' + '.join(step.ops)}" if step.ops else ""
+            lines.append(f"  {number:3d} {step.kind:6s} {step.name}{ops}  [{_size(step.nbytes)}]")
+        if self.refusals:
+            lines.append("not fused:")
+        for r in self.refusals:
+            lines.append(f"  {r.producer} -> {r.consumer} ({_size(r.nbytes)}): {r.reason}")
+        return "\n".join(lines)
+
+
+def _size(nbytes: int) -> str:
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
+        if nbytes >= size:
+            return f"{nbytes / size:.1f} {unit}"
+    return f"{nbytes} B"
+
+
+def explain_plan(plan: CpuPlan, symbols: Mapping[str, int]) -> Explanation:
+    """The explanation of a plan under concrete extents."""
+    with shape_env(plan.program.env):
+        binding = plan.bind(symbols)
+    steps = tuple(_step(plan, s, binding) for s in plan.schedule.steps)
+    part = plan.schedule.partition
+    refusals = tuple(
+        RefusalReport(_name(r.producer), _name(r.consumer), r.reason, r.nbytes)
+        for r in part.refusals
+    )
+    return Explanation(
+        program_text(plan.program),
+        steps,
+        refusals,
+        part.saved,
+        sum(s.nbytes for s in steps),
+        binding.arena.nbytes,
+        binding.arena.requested,
+    )
+
+
+def _step(plan: CpuPlan, step: Step, binding: Any) -> StepReport:
+    nodes = list(step.group.nodes) if step.group is not None else []
+    if step.node is not None:
+        nodes = [step.node]
+    nbytes = sum(binding.nbytes[binding.number[s]] for s in (*step.reads, *step.writes))
+    source = nest = ""
+    if step.kernel is not None:
+        source = plan.kernels[step].source
+        nest = nest_text(step.kernel)
+    lines = tuple(dict.fromkeys(n.origin.summary() for n in nodes if n.origins))
+    return StepReport(
+        step.kind, step.name, tuple(_name(n) for n in nodes), nbytes, source, nest, lines
+    )
+
+
+def _name(node: Any) -> str:
+    return node.name or f"{node.op.name}%{node.id}"
