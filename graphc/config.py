@@ -239,7 +239,7 @@ def default_cache_dir(environ: Mapping[str, str] | None = None) -> str | None:
     environ = os.environ if environ is None else environ
     base = environ.get("XDG_CACHE_HOME", "")
     # the XDG specification: a relative path is invalid and is to be ignored
-    if base and os.path.isabs(base):
+    if base and Path(base).is_absolute():
         return str(Path(base) / "graphc")
     try:
         return str(Path.home() / ".cache" / "graphc")

@@ -21,7 +21,7 @@ from graphc.render import numba_support as support
 
 # Numba's own annotations do not cover what is used here
 types: Any = numba.types
-typed_signature: Any = numba.core.typing.signature
+typed_signature: Any = numba.core.typing.templates.signature
 lower_builtin: Any = numba.extending.lower_builtin
 type_callable: Any = numba.extending.type_callable
 
