@@ -100,7 +100,7 @@ _add(
     Primitive("floordiv", 2, _floordiv_safe, cost=20, effect="div"),  # integers
     Primitive("floormod", 2, _floormod_safe, cost=20, effect="div"),  # integers
     Primitive("truncdiv", 2, _truncdiv_safe, cost=20, effect="div"),  # integers
-    Primitive("fma", 3, lambda a, b, c: a * b + c),
+    Primitive("fma", 3, _special("fma")),
     Primitive("neg", 1, np.negative),
     Primitive("abs", 1, np.abs),
     Primitive("sign", 1, np.sign),  # NaN stays NaN
