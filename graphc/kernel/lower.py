@@ -12,6 +12,7 @@ each other share one loop.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from graphc.ir.dtypes import DType, int64
 from graphc.ir.shape import Dim, SymDim
@@ -36,7 +37,7 @@ from graphc.kernel.expr import (
 from graphc.kernel.nest import Accum, For, Kernel, Let, Stmt, Store, Update, statements, stmt_exprs
 from graphc.kernel.prims import TABLE
 from graphc.kernel.space import Free, Item, Space, arranged, is_prefix, items_of, prepare
-from graphc.kernel.split import Scratch, divided
+from graphc.kernel.split import Context, divided
 
 _RING = ("add", "sub", "mul", "neg")
 _DEEPEST = 6  # operators of one statement that may nest: lines stay readable
@@ -61,22 +62,14 @@ def lower(
             read at the index that is written (or in rows that are done before).
         origins: texts for the kernel's header.
     """
-    scratch = Scratch(name)
-    kernels: list[Kernel] = []
+    shared = dict(inplace or {})
+    context = Context(name, tuple(origins), frozenset(shared.values()))
     for items in _classes(items_of(computes)):
-        _lower_items(items, {}, scratch, kernels, tuple(origins))
-    named = [
-        _renamed(k, name if len(kernels) == 1 else f"{name}_{n}") for n, k in enumerate(kernels)
-    ]
-    outputs = {c.buffer: n for n, c in enumerate(computes)}
-    return optimize.in_place(named, outputs, dict(inplace or {}))
-
-
-def _renamed(kernel: Kernel, name: str) -> Kernel:
-    return Kernel(
-        name, kernel.inputs, kernel.outputs, kernel.dims, kernel.body, kernel.extent,
-        kernel.grain, kernel.flags, kernel.origins,
-    )  # fmt: skip
+        _lower_items(items, {}, context)
+    kernels = context.kernels
+    if len(kernels) > 1:
+        kernels = [replace(k, name=f"{name}_{n}") for n, k in enumerate(kernels)]
+    return optimize.in_place(kernels, shared)
 
 
 def _classes(items: Sequence[Item]) -> list[list[Item]]:
@@ -93,20 +86,16 @@ def _classes(items: Sequence[Item]) -> list[list[Item]]:
 
 
 def _lower_items(
-    items: Sequence[Item],
-    spans: Mapping[Axis, tuple[Expr, Expr]],
-    scratch: Scratch,
-    kernels: list[Kernel],
-    origins: tuple[str, ...],
+    items: Sequence[Item], spans: Mapping[Axis, tuple[Expr, Expr]], context: Context
 ) -> None:
     space = arranged(prepare(items, spans))
-    parts = divided(space, scratch)
+    parts = divided(space, context)
     if parts is None:
-        kernels.append(Builder(space).kernel(origins))
+        context.kernels.append(Builder(space, context).kernel())
         return
     for part_items, part_spans in parts:
         for group in _classes(part_items):
-            _lower_items(group, part_spans, scratch, kernels, origins)
+            _lower_items(group, part_spans, context)
 
 
 def _safe_division(node: Prim) -> Prim:
@@ -147,8 +136,9 @@ class Block:
 class Builder:
     """Emits the nest of one Space."""
 
-    def __init__(self, space: Space) -> None:
+    def __init__(self, space: Space, context: Context) -> None:
         self.space = space
+        self.context = context
         self.free = Free(space)
         self.levels: dict[int, int] = {}
         self.uses: dict[int, int] = {}
@@ -274,6 +264,8 @@ class Builder:
     def _named(self, node: Expr, depth: int) -> bool:
         if id(node) in self.pure:
             return False
+        if isinstance(node, Load) and node.buffer in self.context.overwritten:
+            return True  # read before any store of the same iteration
         return self.uses[id(node)] > 1 or id(node) in self.hoisted or depth > _DEEPEST
 
     def _home(self, node: Expr, block: Block) -> Block:
@@ -354,15 +346,15 @@ class Builder:
         return For(own, low, high, body, kind, lanes)
 
     # -------------------------------------------------------------- the nest
-    def kernel(self, origins: tuple[str, ...]) -> Kernel:
+    def kernel(self) -> Kernel:
         axes = self.space.axes
         if not axes:
             block = Block(0, None, False)
             self.plan(block, self.space.values())
             stores = [self._stored(item, block) for item in self.space.items]
-            return self._finish((*block.stmts, *stores), 1, 1, origins)
+            return self._finish((*block.stmts, *stores), 1, 1)
         loop = self._main(0, None)
-        return self._finish((loop,), axes[0].extent, optimize.grain(loop), origins)
+        return self._finish((loop,), axes[0].extent, optimize.grain(loop))
 
     def _main(self, depth: int, parent: Block | None) -> For:
         axis = self.space.axes[depth]
@@ -386,9 +378,7 @@ class Builder:
         value = self.emit(item.value, block)
         return Store(item.buffer, self.emit(item.offset, block), value)
 
-    def _finish(
-        self, body: tuple[Stmt, ...], extent: Dim, grain: int, origins: tuple[str, ...]
-    ) -> Kernel:
+    def _finish(self, body: tuple[Stmt, ...], extent: Dim, grain: int) -> Kernel:
         inputs: dict[Buffer, None] = {}
         dims: dict[SymDim, None] = {}
         flags = False
@@ -404,6 +394,7 @@ class Builder:
                     flags = flags or optimize.may_flag(node)
         outputs = tuple(item.buffer for item in self.space.items)
         return Kernel(
-            "", tuple(inputs), outputs, tuple(dims), body, extent, grain, flags, origins
-        )
+            self.context.name, tuple(inputs), outputs, tuple(dims), body, extent, grain, flags,
+            self.context.origins,
+        )  # fmt: skip
 

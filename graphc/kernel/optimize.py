@@ -7,7 +7,7 @@ the same program gives the same bits everywhere. Only kernel/lower.py imports th
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from math import gcd
 
@@ -183,22 +183,18 @@ def _work(body: Sequence[Stmt]) -> float:
 
 
 # ------------------------------------------------------------------ in place
-def in_place(
-    kernels: Sequence[Kernel], order: Mapping[Buffer, int], shared: Mapping[Buffer, Buffer]
-) -> list[Kernel]:
+def in_place(kernels: Sequence[Kernel], shared: Mapping[Buffer, Buffer]) -> list[Kernel]:
     """Outputs that take an input's memory stand for that input.
 
     Raises:
-        ValueError: the input is also read at another place than the one written.
+        ValueError: the input is also read at another place than the one written, or later.
     """
-    if not shared:
-        return list(kernels)
     out = list(kernels)
     for n, kernel in enumerate(kernels):
         for target in kernel.outputs:
-            if target not in shared:
+            source = shared.get(target)
+            if source is None:
                 continue
-            source = shared[target]
             _check_in_place(kernel, kernels[n + 1 :], target, source)
             taken = Buffer(source.key, target.dtype, target.shape, source.name)
             out[n] = _with_output(out[n], target, taken)
@@ -227,16 +223,49 @@ def _check_in_place(
         raise ValueError(f"{target!r} cannot take the memory of {source!r}: sizes differ")
     if any(source in k.inputs for k in later):
         raise ValueError(f"{source!r} is read after {target!r} was written into its memory")
-    store = next(s for s in statements(kernel.body) if isinstance(s, Store) and s.buffer == target)
-    for stmt in statements(kernel.body):
+    stored: Store | None = None
+    reads: list[tuple[Expr, frozenset[Axis] | None]] = []
+    for stmt, loops in _with_loops(kernel.body, frozenset()):
+        if isinstance(stmt, Store) and stmt.buffer == target:
+            stored = stmt
         for node in postorder(*stmt_exprs(stmt)):
             if isinstance(node, Load) and node.buffer == source:
-                if not _same_place(node.args[0], store.offset):
-                    raise ValueError(
-                        f"kernel {kernel.name}: {target!r} is written in the memory of"
-                        f" {source!r}, which is read at {node.args[0]!r}, not {store.offset!r}"
-                    )
+                reads.append((node.args[0], loops if stored is None else None))
+    assert stored is not None
+    for offset, around in reads:
+        if not _same_place(offset, stored.offset, around):
+            raise ValueError(
+                f"kernel {kernel.name}: {target!r} is written in the memory of {source!r},"
+                f" which is read at {offset!r}, not {stored.offset!r}"
+            )
 
 
-def _same_place(read: Expr, write: Expr) -> bool:
-    return read == write
+def _with_loops(
+    body: Sequence[Stmt], around: frozenset[Axis]
+) -> Iterator[tuple[Stmt, frozenset[Axis]]]:
+    for stmt in body:
+        yield stmt, around
+        if isinstance(stmt, For):
+            yield from _with_loops(stmt.body, around | {stmt.axis})
+
+
+def _same_place(read: Expr, write: Expr, around: frozenset[Axis] | None) -> bool:
+    """The same element, or elements of the same rows in a loop that ends before the store's.
+
+    `around` are the loops of a read that stands before the store, None where it stands behind.
+    """
+    if read == write:
+        return True
+    a, b = affine(read), affine(write)
+    if a is None or b is None or around is None or a[1] != b[1]:
+        return False
+    common = a[0].keys() & b[0].keys()
+    if any(a[0][axis] != b[0][axis] for axis in common):
+        return False
+    if any(axis in around for axis in b[0] if axis not in common):
+        return False  # the read is repeated after elements were written
+    return _inner(a[0], common) == _inner(b[0], common)
+
+
+def _inner(coefs: Mapping[Axis, Dim], outer: Collection[Axis]) -> list[tuple[str, str]]:
+    return sorted((str(c), str(a.extent)) for a, c in coefs.items() if a not in outer)

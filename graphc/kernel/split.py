@@ -1,6 +1,6 @@
 """Reductions that need a kernel of their own: large ones in chunks, and those that all rows need.
 
-Lives here: divided (which reductions go out and what stays), Scratch. Not here: statements
+Lives here: divided (which reductions go out and what stays), Context. Not here: statements
 (kernel/lower.py). Only kernel/lower.py imports this module.
 
 Chunks depend on the shapes alone, never on the number of threads, so the bits are always the same.
@@ -24,6 +24,7 @@ from graphc.kernel.expr import (
     replaced,
     substitute,
 )
+from graphc.kernel.nest import Kernel
 from graphc.kernel.space import Free, Item, Space, load_forms, reduces, size_guess
 
 CHUNK = 16384  # elements of one partial sum
@@ -35,22 +36,32 @@ Spans = Mapping[Axis, tuple[Expr, Expr]]
 Part = tuple[list[Item], Spans]
 
 
-class Scratch:
-    """Makes the buffers between the kernels of one group."""
+class Context:
+    """What the kernels of one group share.
 
-    def __init__(self, name: str) -> None:
+    Attributes:
+        name, origins: of the group. kernels: those made so far, in order.
+        overwritten: inputs whose memory an output takes.
+        partial: scratch buffers that hold one result for each chunk.
+    """
+
+    def __init__(self, name: str, origins: tuple[str, ...], overwritten: frozenset[Buffer]) -> None:
         self.name = name
-        self.count = 0
+        self.origins = origins
+        self.overwritten = overwritten
+        self.kernels: list[Kernel] = []
         self.partial: set[Buffer] = set()
+        self._count = 0
 
     def buffer(self, dtype: DType, shape: Sequence[Dim]) -> Buffer:
-        number = self.count
-        self.count += 1
+        """A new buffer from one kernel of the group to the next."""
+        number = self._count
+        self._count += 1
         key = ("scratch", self.name, number)
         return Buffer(key, dtype, shape, f"{self.name}_scratch{number}")
 
 
-def divided(space: Space, scratch: Scratch) -> list[Part] | None:
+def divided(space: Space, context: Context) -> list[Part] | None:
     """The parts of a space that must be separate kernels, in order; None where one will do."""
     found = reduces(space.values())
     if not found:
@@ -65,17 +76,17 @@ def divided(space: Space, scratch: Scratch) -> list[Part] | None:
         prefix = mask & (mask + 1) == 0
         if not prefix or (mask == 0 and space.axes):
             whole.add(id(node))
-        elif _is_long(node, mask, space, scratch):
+        elif _is_long(node, mask, space, context):
             chunked.add(id(node))
     if not whole and not chunked:
         return None
-    return _Division(space, scratch, free, whole, chunked).run()
+    return _Division(space, context, free, whole, chunked).run()
 
 
-def _is_long(node: Reduce, mask: int, space: Space, scratch: Scratch) -> bool:
+def _is_long(node: Reduce, mask: int, space: Space, context: Context) -> bool:
     if any(axis in space.spans for axis in node.axes):
         return False
-    if any(load.buffer in scratch.partial for load in _own_loads(node)):
+    if any(load.buffer in context.partial for load in _own_loads(node)):
         return False  # it combines partial results
     extents = [a.extent for a in node.axes]
     if mask == 0:
@@ -110,10 +121,10 @@ class _Division:
     """Rewrites the values of a space: reductions become loads of scratch buffers."""
 
     def __init__(
-        self, space: Space, scratch: Scratch, free: Free, whole: set[int], chunked: set[int]
+        self, space: Space, context: Context, free: Free, whole: set[int], chunked: set[int]
     ) -> None:
         self.space = space
-        self.scratch = scratch
+        self.context = context
         self.free = free
         self.whole = whole
         self.chunked = chunked
@@ -181,7 +192,7 @@ class _Division:
     def _stored(self, node: Expr, value: Expr, stage: int) -> Expr:
         """The value goes to a scratch buffer over the axes that it depends on."""
         axes = self._kept(node)
-        buffer = self.scratch.buffer(value.dtype, [a.extent for a in axes])
+        buffer = self.context.buffer(value.dtype, [a.extent for a in axes])
         offset = self.space.simplifier.offset(buffer.shape, axes)
         self._put(stage, Item(buffer, axes, offset, value), {})
         return Load(buffer, axes)
@@ -198,8 +209,8 @@ class _Division:
         if not isinstance(axis.extent, int) or axis.extent % size:
             high = Prim("min", (high, index(axis.extent)), int64)
         shape = [count, *(a.extent for a in kept)]
-        buffer = self.scratch.buffer(value.dtype, shape)
-        self.scratch.partial.add(buffer)
+        buffer = self.context.buffer(value.dtype, shape)
+        self.context.partial.add(buffer)
         offset = self.space.simplifier.offset(shape, [chunk, *kept])
         self._put(stage, Item(buffer, (chunk, *kept), offset, value), {axis: (low, high)})
         part = Load(buffer, (joined, *kept))
