@@ -402,7 +402,7 @@ def _single(lin: Linear) -> Expr | None:
 
 
 def recombine(lin: Linear) -> Linear:
-    """k*(x % m) + k*m*(x // m) -> k*x, as long as one is found."""
+    """k*(x % m) + k*m*(x // m) -> k*x, k*(x % m) + k*m*(x // m % d) -> k*(x % (m * d))."""
     changed = True
     while changed and len(lin.terms) > 1:
         changed = False
@@ -424,8 +424,16 @@ def _joined(lin: Linear, term: Expr, coef: Dim) -> Linear | None:
     quotient = floordiv(inner, den)
     if quotient is None or not quotient.terms:
         return None
-    for part, factor in quotient.terms.items():
-        if lin.terms.get(part) != factor * den * coef:
-            return None
-    without = add(add(lin, of_term(term), -coef), quotient, -(coef * den))
-    return add(without, inner, coef)
+    step = coef * den
+    if all(lin.terms.get(part) == factor * step for part, factor in quotient.terms.items()):
+        return add(add(add(lin, of_term(term), -coef), quotient, -step), inner, coef)
+    only = _single(quotient)
+    for other, other_coef in lin.terms.items():
+        if not isinstance(other, Prim) or other.name != "floormod" or other_coef != step:
+            continue
+        outer = as_dim(other.args[1])
+        if outer is not None and other.args[0] == only:
+            whole = floormod(inner, den * outer)
+            rest = add(add(lin, of_term(term), -coef), of_term(other), -step)
+            return None if whole is None else add(rest, whole, coef)
+    return None
