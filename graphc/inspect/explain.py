@@ -6,7 +6,7 @@ runtime.plan, runtime.binding.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -89,6 +89,21 @@ class Explanation:
         for r in self.refusals:
             lines.append(f"  {r.producer} -> {r.consumer} ({_size(r.nbytes)}): {r.reason}")
         return "\n".join(lines)
+
+
+def joined(parts: Sequence[Explanation]) -> Explanation:
+    """One explanation of several stages, in order."""
+    if len(parts) == 1:
+        return parts[0]
+    return Explanation(
+        "\n".join(p.program for p in parts),
+        tuple(s for p in parts for s in p.steps),
+        tuple(r for p in parts for r in p.refusals),
+        sum(p.bytes_saved for p in parts),
+        sum(p.bytes_moved for p in parts),
+        max(p.arena_bytes for p in parts),
+        max(p.arena_requested for p in parts),
+    )
 
 
 def _size(nbytes: int) -> str:

@@ -11,6 +11,7 @@ the instances it has used.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,7 @@ class Binding:
         self._bind_values()
         self._plan_slots()
         self.outputs = [self._output(t) for t in schedule.program.outputs]
+        self.dynamic = any(o is None for o in self.outputs)
         self.host_steps = any(s.kind == "host" for s in self.steps)
         self.givens = [k for k, s in enumerate(self.storages) if s.kind == "given"]
         self.written = {
@@ -177,6 +179,10 @@ class Binding:
         return evaluate_shape(tensor.dims, self.symbols), tensor.dtype.np  # type: ignore[arg-type]
 
     # ------------------------------------------------------------ running
+    def simple_instances(self, store: VariableStore) -> list[Instance] | None:
+        """The session's free instances, where a run needs nothing but the frame."""
+        return None if self.givens or self.host_steps or self.dynamic else store.instances[self]
+
     def run(self, ctx: RunContext, arrays: Sequence[Array]) -> list[Array]:
         """Fetched arrays of one run."""
         free = ctx.store.instances.setdefault(self, [])
@@ -228,9 +234,10 @@ class Instance:
         self.results: dict[int, Array] = {}
         self._point()
         self.frame = self._frame()
-        self.simple = not (binding.givens or binding.host_steps or plan.config.validate)
-        self.specs = [s for s in binding.outputs if s is not None]
-        self.dynamic = len(self.specs) != len(binding.outputs)
+        self.specs = [
+            (shape, dtype, dtype.itemsize * math.prod(shape) >= POOLED_BYTES)
+            for shape, dtype in (s for s in binding.outputs if s is not None)
+        ]
 
     def _point(self) -> None:
         """Addresses that stay: arena, constants, given values, status words."""
@@ -313,6 +320,17 @@ class Instance:
         return fresh
 
     # ------------------------------------------------------------ a run
+    def run_again(self, arrays: Sequence[Array], store: VariableStore) -> list[Array] | None:
+        """A run like the last one, or None where it is not: then nothing has changed."""
+        if self.epoch != store.epoch:
+            return None
+        outs = self.outputs()
+        code = self.frame.run(*arrays, *outs)
+        if code == driver.FINISHED:
+            return outs
+        self.status[:] = 0  # a check stopped before any variable was written
+        return None
+
     def run(self, ctx: RunContext, arrays: Sequence[Array]) -> list[Array]:
         """Fetched arrays; the variables change only if nothing failed."""
         store = ctx.store
@@ -332,14 +350,13 @@ class Instance:
             self._continue(code, ctx, arrays, outs)
         for variable, array in fresh.items():
             store.adopt(variable, array)
-        return outs if not self.dynamic else self._with_results(outs)
+        return outs if not self.binding.dynamic else self._with_results(outs)
 
     def outputs(self) -> list[Array]:
+        """Fresh memory for the fetched arrays; large ones from the recycling pool."""
         return [
-            np.empty(shape, dtype)
-            if len(shape) == 0 or dtype.itemsize * _count(shape) < POOLED_BYTES
-            else POOL.empty(shape, dtype)
-            for shape, dtype in self.specs
+            POOL.empty(shape, dtype) if large else np.empty(shape, dtype)
+            for shape, dtype, large in self.specs
         ]
 
     def _give(self, ctx: RunContext) -> None:
@@ -447,10 +464,3 @@ class Instance:
 def _given_shape(storage: Storage) -> tuple[int, ...]:
     assert storage.tensor is not None
     return tuple(storage.tensor.dims or ())  # type: ignore[arg-type]
-
-
-def _count(shape: tuple[int, ...]) -> int:
-    total = 1
-    for size in shape:
-        total *= size
-    return total

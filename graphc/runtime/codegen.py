@@ -98,7 +98,7 @@ def build(
         CompileError: names the kernel, its ops and the user's lines.
     """
     with _lock:
-        store = cache if cache is not None else _cache_of(config)
+        store = cache if cache is not None else cache_of(config)
         keys = [kernel.key() for kernel in kernels]
         wanted = dict(zip(keys, kernels, strict=True))
         job = _Job(store, config.codegen)
@@ -147,7 +147,7 @@ def _numba_version() -> str:
         return "none"
 
 
-def _cache_of(config: Config) -> KernelCache:
+def cache_of(config: Config) -> KernelCache:
     place = (config.cache_dir, config.cache_bytes)
     if place not in _caches:
         _caches[place] = KernelCache(*place)

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from graphc.config import Config
-from graphc.errors import InternalError
+from graphc.errors import ConfigError, InternalError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program, UnresolvedShape
@@ -184,6 +184,10 @@ def make_plan(program: Program, config: Config) -> Any:
         from graphc.runtime.backends.reference import ReferencePlan
 
         return ReferencePlan(program, config)
+    if config.check_numerics:
+        from graphc.runtime.checked import CheckedPlan
+
+        return CheckedPlan(program, config)
     from graphc.runtime.plan import CpuPlan
 
     return CpuPlan(program, config)
@@ -196,8 +200,28 @@ class Runner:
         self.executor = executor
         self.spec = spec
         self.stages: list[Stage] = executor.stages_of(spec)
+        self._store = executor.variables
+        # free instances of the binding that ran last, where nothing but a frame has to run
+        self._fast: list[Any] | None = None
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
+        """Fetched arrays in order, owned by the caller. The fast path: extents as last time.
+
+        Args and Raises: as `run_any`.
+        """
+        fast = self._fast
+        if fast:
+            try:
+                instance = fast.pop()
+            except IndexError:  # another thread took it
+                return self.run_any(arrays)
+            out = instance.run_again(arrays, self._store)
+            fast.append(instance)
+            if out is not None:
+                return out
+        return self.run_any(arrays)
+
+    def run_any(self, arrays: Sequence[Array]) -> list[Array]:
         """Fetched arrays in order, owned by the caller.
 
         Args:
@@ -213,8 +237,10 @@ class Runner:
                 variant, symbols = self.stages[0].find(arrays, ex.variables)
             except UnresolvedShape as err:
                 self._split(0, err.node)
-                return self.run(arrays)
-            return variant.plan.run(ctx, arrays, symbols)
+                return self.run_any(arrays)
+            out = variant.plan.run(ctx, arrays, symbols)
+            self._fast = variant.plan.simple_instances(ex.variables, symbols)
+            return out
         known = dict(zip(self.spec.feeds, arrays, strict=True))
         at = 0
         while True:
@@ -230,6 +256,25 @@ class Runner:
                 return out
             known.update(zip(stage.spec.fetches, out, strict=True))
             at += 1
+
+    def plans(self, arrays: Sequence[Array]) -> list[tuple[Any, dict[str, int]]]:
+        """(plan, symbols) of every stage; stages before the last are run to know extents."""
+        ctx = RunContext(self.executor.variables, self.executor.random)
+        known = dict(zip(self.spec.feeds, arrays, strict=True))
+        out: list[tuple[Any, dict[str, int]]] = []
+        while len(out) < len(self.stages):
+            stage = self.stages[len(out)]
+            given = [known[t] for t in stage.spec.feeds]
+            try:
+                variant, symbols = stage.find(given, self.executor.variables)
+            except UnresolvedShape as err:
+                self._split(len(out), err.node)
+                continue
+            out.append((variant.plan, symbols))
+            if not stage.spec.final:
+                got = variant.plan.run(ctx, given, symbols)
+                known.update(zip(stage.spec.fetches, got, strict=True))
+        return out
 
     def _split(self, at: int, node: Node) -> None:
         """Puts a stage in front that computes what `node`'s shape depends on."""
@@ -297,6 +342,22 @@ class Executor:
         self.random = RandomStreams()
         self.lock = _SHARED_LOCK
         self._runners: dict[Any, Runner] = {}
+        if config.threads is not None:
+            from graphc.runtime import threads
+
+            threads.set_num_threads(config.threads)
+
+    def explain(self, runner: Runner, arrays: Sequence[Array]) -> Any:
+        """An Explanation of the runner's plan for these feeds (of all stages, where several).
+
+        Raises:
+            ConfigError: the reference backend has nothing to explain.
+        """
+        from graphc.inspect.explain import explain_plan, joined
+
+        if self.config.backend == "reference":
+            raise ConfigError("explain needs the cpu backend: the reference runs op by op")
+        return joined([explain_plan(plan, symbols) for plan, symbols in runner.plans(arrays)])
 
     def prepare(
         self,

@@ -6,7 +6,6 @@ and runs (binding.py), the observer's output (inspect/dump.py).
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,10 +16,10 @@ from graphc.config import Config
 from graphc.ir.program import Program
 from graphc.ir.shape import shape_env
 from graphc.passes.pipeline import Observer, optimize
-from graphc.runtime import codegen
-from graphc.runtime.binding import Binding
+from graphc.runtime import cache, codegen
+from graphc.runtime.binding import Binding, Instance
 from graphc.runtime.schedule import Schedule, Step, schedule
-from graphc.runtime.state import RunContext
+from graphc.runtime.state import RunContext, VariableStore
 
 Array = np.ndarray[Any, Any]
 
@@ -32,6 +31,8 @@ class CpuPlan:
         self, program: Program, config: Config, observer: Observer | None = None
     ) -> None:
         self.config = config
+        # the runtime's own modules are kept where the kernels are
+        cache.set_default(codegen.cache_of(config))
         dump = None
         if config.dump is not None and observer is None:
             from graphc.inspect.dump import Dump
@@ -55,7 +56,8 @@ class CpuPlan:
         out = {step: kernel.address for step, kernel in self.kernels.items()}
         for step in self.schedule.steps:
             if step.gemm is not None:
-                out[step] = _gemm_address(step.gemm.kernel_name, step.gemm.ir())
+                name = step.gemm.kernel_name
+                out[step] = cache.library(step.gemm.ir(), [name], name=name)[name]
         return out
 
     def bind(self, symbols: Mapping[str, int]) -> Binding:
@@ -72,9 +74,8 @@ class CpuPlan:
     ) -> list[Array]:
         return self.bind(symbols).run(ctx, arrays)
 
-
-@functools.cache
-def _gemm_address(name: str, text: str) -> int:
-    from graphc.runtime import jit
-
-    return jit.compile_and_load(text, [name], name=name)[name]
+    def simple_instances(
+        self, store: VariableStore, symbols: Mapping[str, int]
+    ) -> list[Instance] | None:
+        """See Binding.simple_instances."""
+        return self.bind(symbols).simple_instances(store)

@@ -240,7 +240,7 @@ class Scheduler:
         if old is not None and self._reads(unit, old):
             shared = {self._buffer(value): self._buffer(old)}
             try:
-                unit.kernels = in_place(unit.kernels, {}, shared)
+                unit.kernels = in_place(unit.kernels, shared)
             except ValueError:
                 return False
         unit.before |= others

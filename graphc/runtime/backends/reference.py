@@ -67,6 +67,9 @@ class ReferencePlan:
                 check_finite(node, outs)
         return values
 
+    def simple_instances(self, store: Any, symbols: Any) -> None:
+        """The reference has no fast path."""
+
     def _node(
         self,
         node: Node,
