@@ -522,4 +522,3 @@ def _run(self: Node, feed_dict: Any = None, session: Any = None) -> None:
 
 Tensor.eval = _eval
 Node.run = _run
-installed = True

@@ -6,12 +6,13 @@ scopes (tf1/scopes.py), grouping ops (tf1/ops_misc.py), variables. Imports ops, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from graphc import session as _session
+from graphc import session as session  # brings Tensor.eval and Operation.run
+from graphc.autodiff.indexed_slices import IndexedSlices, IndexedSlicesValue
+from graphc.fetches import register_session_run_conversion_functions
 from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.graph import Graph, GraphKeys, get_default_graph, reset_default_graph
 from graphc.ir.node import Operation, Tensor
@@ -178,10 +179,17 @@ def set_random_seed(seed: int | None) -> None:
     get_default_graph().seed = seed
 
 
-def as_values(values: Sequence[Any]) -> list[Tensor]:
-    """Each value as a tensor."""
-    return [convert.convert_to_tensor(v) for v in values]
+def _slices_parts(value: IndexedSlices) -> list[Tensor]:
+    parts = [value.values, value.indices]
+    return parts if value.dense_shape is None else [*parts, value.dense_shape]
 
 
-# Tensor.eval and Operation.run come with the session module
-assert _session.installed
+def _fetch_slices(value: IndexedSlices) -> tuple[list[Tensor], Any]:
+    return _slices_parts(value), lambda got: IndexedSlicesValue(*got[:2], (*got[2:], None)[0])
+
+
+def _feed_slices(key: IndexedSlices, value: Any) -> list[tuple[Tensor, Any]]:
+    return list(zip(_slices_parts(key), value, strict=False))
+
+
+register_session_run_conversion_functions(IndexedSlices, _fetch_slices, _feed_slices)

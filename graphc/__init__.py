@@ -1,0 +1,124 @@
+"""graphc: a graph compiler in Python with TensorFlow 1's Session API.
+
+    import graphc as tf
+
+    x = tf.placeholder(tf.float32, [None, 784])
+    w = tf.Variable(tf.zeros([784, 10]))
+    y = tf.nn.softmax(tf.matmul(x, w))
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        sess.run(y, feed_dict={x: images})
+
+Everything public stands in the table below. Names are imported when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from graphc._lazy import attach
+
+__version__ = VERSION = "0.1.0"
+GIT_VERSION = COMPILER_VERSION = f"graphc-{__version__}"
+newaxis = None
+
+_TABLE = {
+    # the compiler
+    "graphc.config": "Config configure",
+    "graphc.runtime.stats": "stats",
+    # dtypes
+    "graphc.ir.dtypes": """
+        as_dtype bfloat16 bool=bool_ complex128 complex64 float16 half=float16 float32 float64
+        double=float64 int16 int32 int64 int8 string uint16 uint32 uint64 uint8 DType""",
+    # sessions and graphs
+    "graphc.session": "InteractiveSession Session get_default_session",
+    "graphc.protos": """
+        ConfigProto GPUOptions GraphOptions OptimizerOptions RunMetadata RunOptions""",
+    "graphc.errors": "OpError",
+    "graphc.tf1.framework": """
+        Dimension Graph GraphKeys Operation Tensor TensorShape add_to_collection add_to_collections
+        colocate_with constant container control_dependencies convert_to_tensor device
+        get_collection get_collection_ref get_default_graph identity is_tensor
+        name_scope no_op op_scope placeholder placeholder_with_default
+        register_tensor_conversion_function reset_default_graph set_random_seed stop_gradient""",
+    "graphc.tf1.ops_misc": "group tuple",
+    # variables
+    "graphc.tf1.variables": "Variable",
+    "graphc.tf1.variable_scope": """
+        AUTO_REUSE VariableScope get_local_variable get_variable get_variable_scope make_template
+        no_regularizer variable_op_scope variable_scope""",
+    "graphc.tf1.api_state": """
+        all_variables assert_variables_initialized assign assign_add assign_sub count_up_to
+        global_variables global_variables_initializer initialize_all_variables
+        initialize_local_variables initialize_variables is_variable_initialized local_variables
+        local_variables_initializer model_variables moving_average_variables
+        report_uninitialized_variables trainable_variables variables_initializer""",
+    "graphc.tf1.initializers": """
+        constant_initializer glorot_normal_initializer glorot_uniform_initializer
+        ones_initializer orthogonal_initializer random_normal_initializer
+        random_uniform_initializer truncated_normal_initializer uniform_unit_scaling_initializer
+        variance_scaling_initializer zeros_initializer""",
+    # gradients
+    "graphc.autodiff.gradients": "AggregationMethod gradients hessians",
+    "graphc.autodiff.indexed_slices": "IndexedSlices IndexedSlicesValue",
+    # mathematics
+    "graphc.tf1.api_math": """
+        abs accumulate_n acos acosh add add_n argmax arg_max=argmax argmin arg_min=argmin asin
+        asinh atan atan2 atanh bincount cast ceil clip_by_average_norm clip_by_global_norm
+        clip_by_norm clip_by_value complex conj cos cosh count_nonzero cumprod cumsum digamma div
+        divide equal erf erfc exp expm1 floor floor_div floordiv floormod global_norm greater
+        greater_equal igamma imag is_finite is_inf is_nan less less_equal lgamma log log1p
+        log_sigmoid logical_and logical_not logical_or logical_xor maximum minimum mod multiply
+        negative not_equal pow real realdiv reciprocal reduce_all reduce_any reduce_logsumexp
+        reduce_max reduce_mean reduce_min reduce_prod reduce_sum rint round rsqrt saturate_cast
+        scalar_mul segment_max segment_mean segment_min segment_prod segment_sum sigmoid sign sin
+        sinh sqrt square squared_difference subtract tan tanh to_bfloat16 to_double to_float
+        to_int32 to_int64 truediv truncatediv truncatemod unsorted_segment_max
+        unsorted_segment_mean unsorted_segment_min unsorted_segment_prod unsorted_segment_sqrt_n
+        unsorted_segment_sum""",
+    # arrays
+    "graphc.tf1.api_array": """
+        batch_gather bitcast boolean_mask broadcast_dynamic_shape broadcast_static_shape
+        broadcast_to concat dynamic_partition dynamic_stitch expand_dims fill gather gather_nd
+        invert_permutation lin_space=linspace linspace meshgrid one_hot ones ones_like pad range
+        rank reshape reverse reverse_sequence reverse_v2=reverse scatter_add scatter_div
+        scatter_mul scatter_nd scatter_nd_add scatter_nd_sub scatter_nd_update scatter_sub
+        scatter_update searchsorted sequence_mask setdiff1d shape shape_n size slice split squeeze
+        stack strided_slice tile top_k transpose unique unique_with_counts unstack where zeros
+        zeros_like""",
+    # linear algebra
+    "graphc.tf1.api_linalg": """
+        cholesky cholesky_solve cross diag diag_part einsum eye matmul matrix_band_part
+        matrix_determinant matrix_diag matrix_diag_part matrix_inverse matrix_set_diag
+        matrix_solve matrix_transpose matrix_triangular_solve norm qr self_adjoint_eig
+        self_adjoint_eigvals svd tensordot trace""",
+    # random numbers
+    "graphc.tf1.api_random": """
+        multinomial random_crop random_gamma random_normal random_poisson random_shuffle
+        random_uniform truncated_normal""",
+}
+
+__getattr__, __dir__, _public = attach(
+    __name__,
+    _TABLE,
+    "compat config errors initializers linalg logging math nn random test train",
+)
+__all__ = [*_public, "GIT_VERSION", "VERSION", "__version__", "newaxis"]
+
+if TYPE_CHECKING:
+    from graphc.autodiff.gradients import *
+    from graphc.config import Config as Config
+    from graphc.config import configure as configure
+    from graphc.ir.dtypes import *
+    from graphc.protos import *
+    from graphc.session import *
+    from graphc.tf1.api_array import *
+    from graphc.tf1.api_linalg import *
+    from graphc.tf1.api_math import *
+    from graphc.tf1.api_random import *
+    from graphc.tf1.api_state import *
+    from graphc.tf1.framework import *
+    from graphc.tf1.initializers import *
+    from graphc.tf1.ops_misc import *
+    from graphc.tf1.variable_scope import *
+    from graphc.tf1.variables import *
