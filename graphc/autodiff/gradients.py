@@ -67,7 +67,9 @@ def gradients(
     stops = frozenset(_as_tensor(t) for t in _as_list(stop_gradients))
     weights = _as_list(grad_ys) if grad_ys is not None else [None] * len(targets)
     if len(weights) != len(targets):
-        raise ValueError(f"Passed {len(weights)} grad_ys for {len(targets)} ys")
+        raise ValueError(
+            f"Length mismatch. Passed {len(weights)} grad_ys for {len(targets)} ys"
+        )
     if not targets or not sources:
         return [None] * len(sources)
     graph = targets[0].graph

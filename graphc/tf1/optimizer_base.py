@@ -11,7 +11,7 @@ from typing import Any
 
 from graphc.autodiff.gradients import gradients
 from graphc.autodiff.indexed_slices import IndexedSlices
-from graphc.ir.dtypes import FLOAT, DType
+from graphc.ir.dtypes import FLOAT, DType, bfloat16, float16, float32, float64, int32
 from graphc.ir.graph import GraphKeys, get_default_graph
 from graphc.ir.node import Node, Tensor
 from graphc.ops.convert import convert_to_tensor, is_tensor_like
@@ -119,7 +119,7 @@ class Optimizer:
         if gate_gradients not in (self.GATE_NONE, self.GATE_OP, self.GATE_GRAPH):
             raise ValueError(
                 "gate_gradients must be one of: Optimizer.GATE_NONE, Optimizer.GATE_OP, "
-                f"Optimizer.GATE_GRAPH. Not {gate_gradients}"
+                f"Optimizer.GATE_GRAPH.  Not {gate_gradients}"
             )
         loss = loss() if callable(loss) and not is_tensor_like(loss) else loss
         self._assert_valid_dtypes([loss])
@@ -271,7 +271,7 @@ class Optimizer:
         valid = self._valid_dtypes()
         for t in tensors:
             if t.dtype not in valid:
-                names = [v for v in FLOAT if v in valid]
+                names = [v for v in (float32, float64, float16, bfloat16) if v in valid]
                 raise ValueError(f"Invalid type {t.dtype!r} for {t.name}, expected: {names}.")
 
     def _create_slots(self, var_list: Sequence[Any]) -> None:
@@ -288,7 +288,7 @@ class Optimizer:
 
     def _apply_sparse_duplicate_indices(self, grad: IndexedSlices, var: Any) -> Any:
         """Rows of equal index are summed, then `_apply_sparse` gets each index once."""
-        unique, at = F.unique(grad.indices, out_idx=_int32())
+        unique, at = F.unique(grad.indices, out_idx=int32)
         rows = F.unsorted_segment_sum(
             grad.values, at, F.gather(F.shape(unique), 0, axis=0, batch_dims=0)
         )
@@ -304,12 +304,6 @@ class Optimizer:
         """A hyperparameter (number, tensor, or a function of nothing) as a tensor."""
         value = self._call_if_callable(value)
         return convert_to_tensor(value, name=name)
-
-
-def _int32() -> DType:
-    from graphc.ir.dtypes import int32
-
-    return int32
 
 
 def _flat(var_list: Any) -> list[Any]:
