@@ -42,6 +42,10 @@ _TABLE = {
         name_scope no_op op_scope placeholder placeholder_with_default
         register_tensor_conversion_function reset_default_graph set_random_seed stop_gradient""",
     "graphc.tf1.ops_misc": "group tuple",
+    "graphc.tf1.behavior": """
+        disable_eager_execution disable_resource_variables disable_v2_behavior
+        enable_eager_execution enable_resource_variables executing_eagerly fixed_size_partitioner
+        min_max_variable_partitioner variable_axis_size_partitioner""",
     # variables
     "graphc.tf1.variables": "Variable",
     "graphc.tf1.variable_scope": """

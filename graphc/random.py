@@ -1,0 +1,15 @@
+"""tf.random: random numbers. Names are imported when they are first used."""
+
+from __future__ import annotations
+
+from graphc._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "graphc.tf1.api_random": """
+            categorical=multinomial gamma=random_gamma multinomial normal=random_normal
+            poisson=random_poisson shuffle=random_shuffle truncated_normal uniform=random_uniform""",
+        "graphc.tf1.framework": "set_random_seed",
+    },
+)

@@ -1,0 +1,26 @@
+"""tf.train: optimizers, learning rates, the global step. Names are imported when they are first used."""
+
+from __future__ import annotations
+
+from graphc._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "graphc.tf1.optimizer_base": "Optimizer",
+        "graphc.tf1.optimizers": """
+            AdadeltaOptimizer AdagradOptimizer AdamOptimizer GradientDescentOptimizer
+            MomentumOptimizer RMSPropOptimizer""",
+        "graphc.tf1.optimizers_linear": """
+            AdagradDAOptimizer FtrlOptimizer ProximalAdagradOptimizer
+            ProximalGradientDescentOptimizer""",
+        "graphc.tf1.learning_rate": """
+            cosine_decay cosine_decay_restarts exponential_decay inverse_time_decay
+            linear_cosine_decay natural_exp_decay noisy_linear_cosine_decay piecewise_constant
+            piecewise_constant_decay polynomial_decay""",
+        "graphc.tf1.moving_averages": "ExponentialMovingAverage",
+        "graphc.tf1.api_state": """
+            assert_global_step create_global_step get_global_step get_or_create_global_step
+            global_step""",
+    },
+)
