@@ -33,9 +33,20 @@ def input_dims(ctx: InferContext, i: int) -> list[PartialDim] | None:
     if value is not None:
         return as_dims(value)
     shape = ctx.shape(i)
-    if shape is None or len(shape) != 1 or not isinstance(shape[0], int):
+    length = fixed_dim(shape[0]) if shape is not None and len(shape) == 1 else None
+    return None if length is None else [None] * length
+
+
+def fixed_dim(dim: PartialDim) -> int | None:
+    """A dimension that decides a rank, as a number: a symbol is fixed to its hint by a guard."""
+    if not isinstance(dim, SymDim):
+        return dim
+    env = current_env()
+    if env is None:
         return None
-    return [None] * shape[0]
+    number = dim.evaluate(env.hints)
+    env.equal(dim, number)
+    return number
 
 
 def scalar_value(ctx: InferContext, i: int) -> Any:

@@ -28,6 +28,7 @@ from graphc.ops.extents import (
     both,
     ceil_div,
     dim_index,
+    fixed_dim,
     index_input,
     input_dims,
     is_negative,
@@ -134,8 +135,9 @@ def _entries(ctx: InferContext, i: int, length: int) -> list[Any]:
 def _spec_length(ctx: InferContext, first: int) -> int | None:
     for i in range(first, first + 3):
         shape = ctx.shape(i)
-        if shape is not None and len(shape) == 1 and isinstance(shape[0], int):
-            return shape[0]
+        length = fixed_dim(shape[0]) if shape is not None and len(shape) == 1 else None
+        if length is not None:
+            return length
     return None
 
 
@@ -291,6 +293,9 @@ def _in_range(first: Expr, dim: Dim) -> Expr:
 
 def _known_length(node: Node, i: int) -> int:
     for t in node.inputs[i : i + 3]:
+        value = value_of(t)
+        if value is not None:
+            return value.size
         if t.dims is not None and len(t.dims) == 1 and isinstance(t.dims[0], int):
             return t.dims[0]
     raise AssertionError(f"{node.text_name}: the number of slices must be known")

@@ -1,14 +1,14 @@
-"""Ops that make tensors from shapes."""
+"""Ops that make tensors from shapes; diagonals."""
 
 from __future__ import annotations
 
 import pytest
 
-from graphc.ops import creation
+from graphc.ops import creation, diagonal
 from graphc.ops.define import REGISTRY
 from tests.ops.array_checks import check_forward, check_gradient, names_of
 
-NAMES = names_of(creation)
+NAMES = names_of(creation, diagonal)
 
 
 @pytest.mark.parametrize("name", NAMES)
