@@ -20,12 +20,13 @@ from graphc.kernel.expr import (
     Const,
     Expr,
     Load,
+    Local,
     Prim,
     Reduce,
     Select,
     postorder,
 )
-from graphc.kernel.nest import For, Kernel, Stmt, Store, statements, stmt_exprs
+from graphc.kernel.nest import For, Kernel, Let, Stmt, Store, statements, stmt_exprs
 from graphc.kernel.prims import TABLE
 from graphc.kernel.simplify import affine
 from graphc.kernel.space import Free, Space, guess, load_forms, reduces
@@ -111,14 +112,27 @@ def reduce_order(
 
 # ------------------------------------------------------------------ lanes and grain
 def body_cost(body: Sequence[Stmt]) -> float:
-    """Cost of one element of a loop body by the primitives' table; index sums are free."""
+    """Cost of one element of a loop body by the primitives' table; index sums are cheap.
+
+    What depends on no axis is not counted: it stays the same from one element to the next.
+    """
     total = 0.0
+    constant: set[Expr] = set()
     for stmt in statements(body):
+        same: dict[int, bool] = {}
         for node in postorder(*stmt_exprs(stmt)):
+            if isinstance(node, Axis | Local):
+                same[id(node)] = node in constant
+                continue
+            same[id(node)] = all(same[id(a)] for a in node.args)
+            if same[id(node)]:
+                continue
             if isinstance(node, Prim):
                 total += TABLE[node.name].cost if node.args[0].dtype is not int64 else 0.25
             elif isinstance(node, Select):
                 total += 1.0
+        if isinstance(stmt, Let) and same[id(stmt.value)]:
+            constant.add(stmt.local)
     return total
 
 
