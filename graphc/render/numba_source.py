@@ -12,8 +12,9 @@ import re
 from collections.abc import Sequence
 
 from graphc.ir.shape import Dim
-from graphc.kernel.expr import Buffer, Const, DimValue, Local
+from graphc.kernel.expr import Buffer, Const, DimValue, Expr, Local
 from graphc.kernel.nest import Accum, For, Kernel, Let, Stmt, Store, Update
+from graphc.render.numba_index import value_locals
 from graphc.render.numba_names import SUPPORT, Text, identity, storage_name
 from graphc.render.numba_values import ARITHMETIC, RENAMED, Helpers, ValuePrinter
 
@@ -23,6 +24,7 @@ class Printer(ValuePrinter):
 
     def __init__(self, helpers: Helpers) -> None:
         super().__init__(helpers)
+        self.exact_locals: set[Expr] = set()
         self._accums: dict[Local, Accum] = {}
 
     def block(self, body: Sequence[Stmt]) -> None:
@@ -35,7 +37,9 @@ class Printer(ValuePrinter):
         if isinstance(stmt, For):
             self._for(stmt)
         elif isinstance(stmt, Let):
-            text = self.value(stmt.value)
+            text = self.value(stmt.value, exact=stmt.local in self.exact_locals)
+            if self._is_small(stmt.value):
+                self.small_locals.add(stmt.local)
             self.emit(f"{self.name(stmt.local, stmt.local.name)} = {text}")
         elif isinstance(stmt, Accum):
             self._accum(stmt)
@@ -72,7 +76,7 @@ class Printer(ValuePrinter):
             self._update_best(accum, stmt, value)
         elif monoid in ("max", "min") and not dtype.is_bool:
             self.emit(f"{total} = {self._call(RENAMED[monoid], (total, value))}")
-        elif monoid in ("add", "mul") and dtype.is_floating:
+        elif monoid in ("add", "mul") and (dtype.is_floating or dtype.name == "int64"):
             self.emit(f"{total} = {self._call(f'{monoid}_to', (total, value))}")
         else:
             logical = {"max": "|", "or": "|", "min": "&", "and": "&"}
@@ -132,6 +136,7 @@ def module_text(kernel: Kernel, name: str, form: str = "plain") -> tuple[str, di
     helpers = Helpers()
     printer = Printer(helpers)
     printer.flags = kernel.flags
+    printer.exact_locals = value_locals(kernel)
     printer.byte_bools = form != "plain"
     params: list[tuple[str, str]] = []
     for letter, buffers, table in (

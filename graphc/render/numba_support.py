@@ -86,6 +86,21 @@ def mul_to(total: Any, value: Any) -> Any:
     return total * value
 
 
+def wrap_add(a: Any, b: Any) -> Any:
+    """a + b on int64, modulo 2**64."""
+    return a + b
+
+
+def wrap_sub(a: Any, b: Any) -> Any:
+    """a - b on int64, modulo 2**64."""
+    return a - b
+
+
+def wrap_mul(a: Any, b: Any) -> Any:
+    """a * b on int64, modulo 2**64."""
+    return a * b
+
+
 def sqrt(x: Any) -> Any:
     return np.sqrt(x)
 

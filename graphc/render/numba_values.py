@@ -28,6 +28,7 @@ from graphc.kernel.expr import (
     Select,
     postorder,
 )
+from graphc.render.numba_index import exact_nodes, is_ring, small
 from graphc.render.numba_names import (
     IDENTIFIER,
     RESERVED,
@@ -100,6 +101,9 @@ class ValuePrinter:
         self._names: dict[Any, str] = {}
         self._taken: set[str] = set(RESERVED)
         self._temps = 0
+        self.small_locals: set[Expr] = set()
+        self._exact: set[Expr] = set()
+        self._small_nodes: set[Expr] = set()
 
     # -------------------------------------------------------------- names
     def name(self, key: Any, wanted: str) -> str:
@@ -130,8 +134,12 @@ class ValuePrinter:
         return text if IDENTIFIER.match(text) else self.temp(text)
 
     # -------------------------------------------------------------- values
-    def value(self, root: Expr) -> Text:
-        """The source of an expression; emits names for its shared and its long parts."""
+    def value(self, root: Expr, exact: bool = True) -> Text:
+        """The source of an expression; emits names for its shared and its long parts.
+
+        Args:
+            exact: int64 sums and products wrap; False for offsets, which never overflow.
+        """
         uses: dict[Expr, int] = {}
         order: dict[Expr, None] = {}
         for node in postorder(root):
@@ -140,8 +148,12 @@ class ValuePrinter:
             order[node] = None
             for arg in node.args:
                 uses[arg] = uses.get(arg, 0) + 1
+        self._exact = exact_nodes(root, exact)
+        self._small_nodes = set()
         done: dict[Expr, Text] = {}
         for node in order:
+            if is_ring(node) and all(self._is_small(a) for a in node.args):
+                self._small_nodes.add(node)
             made = self._node(node, [done[a] for a in node.args])
             if node == root and len(made) > _LINE:
                 made = self._node(node, [self._short(done[a]) for a in node.args])
@@ -150,12 +162,15 @@ class ValuePrinter:
             done[node] = self.temp(made) if shared and not plain and node != root else made
         return done[root]
 
+    def _is_small(self, node: Expr) -> bool:
+        return small(node, self.small_locals, self._small_nodes)
+
     def _short(self, text: Text) -> Text:
         return self.temp(text) if len(text) > _LINE // 4 else text
 
     def offset(self, root: Expr) -> str:
         """An int64 expression where plain integers are at home: in brackets and ranges."""
-        return str(root.value) if isinstance(root, Const) else self.value(root)
+        return str(root.value) if isinstance(root, Const) else self.value(root, exact=False)
 
     def constant(self, value: Any, dtype: DType) -> Text:
         if dtype.is_bool:
@@ -244,6 +259,10 @@ class ValuePrinter:
 
     def _primitive(self, node: Prim, args: list[Text]) -> Text:
         name, dtype = node.name, node.args[0].dtype
+        if is_ring(node) and node in self._exact and node not in self._small_nodes:
+            if name == "neg":
+                args, name = [self.constant(0, dtype), *args], "sub"
+            return self._call(f"wrap_{name}", args)
         if name in ARITHMETIC:
             left, right = self._indices(node, args, terms=name in ("add", "sub"))
             made = self._wrapped(f"{left} {ARITHMETIC[name]} {right}", dtype)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -21,9 +24,19 @@ from graphc.ir.dtypes import (
     uint32,
     uint64,
 )
+from graphc.kernel import interp
 from graphc.kernel import prims as k
-from graphc.kernel.expr import Cast, Expr
-from tests.render.nests import flat_kernel, run_compiled, run_plain, same_bits, samples
+from graphc.kernel.expr import Cast, Expr, Select
+from graphc.render import numba_cpu
+from tests.render.nests import (
+    flat_kernel,
+    outputs_for,
+    run_compiled,
+    run_plain,
+    same_bits,
+    samples,
+    softmax_kernel,
+)
 
 INTEGERS = (int8, int16, int32, int64, uint8, uint16, uint32, uint64)
 FLOATS = (float32, float64)
@@ -189,3 +202,71 @@ def test_bitcasts_keep_bits() -> None:
             np.testing.assert_array_equal(have, given.view(have.dtype))
         finite = np.isfinite(args[3])
         np.testing.assert_array_equal(got[-1][finite], args[3].view(np.uint16)[finite])
+
+
+@pytest.mark.parametrize("run", [run_plain, run_compiled])
+def test_int64_arithmetic_wraps_and_a_wrapped_zero_divisor_is_seen(run: Any) -> None:
+    # 2**32 squared is 0 modulo 2**64: a compiler that rules overflow out would divide by it
+    kernel = flat_kernel(
+        [int64],
+        lambda x: [x * x, x + x, -x, k.truncdiv(x, x * x), k.floormod(x, x * x)],
+        flags=True,
+    )
+    x = np.array([1 << 32, np.iinfo(np.int64).min, np.iinfo(np.int64).max, 3], np.int64)
+    got, status = run(kernel, [x], len(x))
+    for have, want in zip(got, [x * x, x + x, -x, [0, 0, x[2], 0], [0, 0, 0, 3]], strict=True):
+        np.testing.assert_array_equal(have, want)
+    assert status == 2
+
+
+def test_index_arithmetic_stays_plain() -> None:
+    source = numba_cpu.source(softmax_kernel())
+    assert "wrap_" not in source
+
+
+ALL_TYPES = [bool_, *INTEGERS, *FLOATS, float16, bfloat16]
+OF_FLOATS = ["add", "sub", "mul", "div", "max", "min", "neg", "abs", "sqrt", "floor", "rint",
+             "copysign", "is_nan", "recip"]  # fmt: skip
+OF_INTEGERS = ["add", "sub", "mul", "max", "min", "neg", "abs", "sign", "and", "xor", "not",
+               "floordiv", "floormod", "truncdiv", "shl", "shr"]  # fmt: skip
+COMPARISONS = ["lt", "le", "gt", "ge", "eq", "ne"]
+
+
+def random_values(rng: random.Random, pool: list[Expr], count: int) -> list[Expr]:
+    """Expressions that build on each other."""
+    start = len(pool)
+    while len(pool) < start + count:
+        x = rng.choice(pool)
+        y = rng.choice([p for p in pool if p.dtype is x.dtype])
+        pick = rng.random()
+        target = rng.choice(ALL_TYPES)
+        if pick < 0.2:
+            # a float that no integer holds has no result that NumPy promises
+            pool.append(x if x.dtype.is_floating and target.is_integer else Cast(x, target))
+        elif pick < 0.3:
+            flag = rng.choice([p for p in pool if p.dtype is bool_])
+            pool.append(Select(flag, x, y))
+        elif pick < 0.45:
+            pool.append(k.prim(rng.choice(COMPARISONS), x, y))
+        else:
+            names = OF_FLOATS if x.dtype.is_floating else OF_INTEGERS
+            name = rng.choice(["and", "or", "xor", "not"] if x.dtype.is_bool else names)
+            pool.append(k.prim(name, *(x, y)[: k.TABLE[name].arity]))
+    return pool
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_expressions_agree_with_the_interpreter(seed: int) -> None:
+    rng = random.Random(seed)
+    kernel = flat_kernel(
+        ALL_TYPES, lambda *given: random_values(rng, list(given), 40)[-12:], flags=True
+    )
+    args = [samples(dtype, 67, seed + 1) for dtype in ALL_TYPES]
+    plain, status = run_plain(kernel, args, 67)
+    jitted, again = run_compiled(kernel, args, 67)
+    outs = outputs_for(kernel, 67)
+    arrays = dict(zip(kernel.buffers, [*args, *outs], strict=True))
+    assert interp.run(kernel, arrays, {"batch": 67}) == status == again
+    for got, compiled_, want in zip(plain, jitted, outs, strict=True):
+        assert same_bits(got, compiled_)
+        np.testing.assert_array_equal(got.astype("f8"), want.astype("f8"))
