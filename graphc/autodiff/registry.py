@@ -10,8 +10,8 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
+from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops.define import BY_TF_TYPE, OpDef
 
@@ -68,7 +68,10 @@ class _Span:
     types: Mapping[str, str]
 
 
-_SPANS: WeakKeyDictionary[Any, list[_Span]] = WeakKeyDictionary()
+def _table(graph: Any, name: str, kind: type) -> Any:
+    """A table that lives and dies with the graph: its values refer to nodes."""
+    return graph.__dict__.setdefault(name, kind())
+
 
 
 @contextlib.contextmanager
@@ -87,11 +90,20 @@ def override_map(graph: Any, types: Mapping[str, str]) -> Iterator[None]:
         if not isinstance(key, str) or not isinstance(value, str):
             raise TypeError("op_type_map must be a dictionary mapping strings to strings")
     span = _Span(graph.last_id, None, dict(types))
-    _SPANS.setdefault(graph, []).append(span)
+    _table(graph, "_gradient_spans", list).append(span)
     try:
         yield
     finally:
         span.stop = graph.last_id
+
+
+# as in TF1, a method of the graph; installed here because ir knows no gradients
+Graph.gradient_override_map = override_map  # type: ignore[attr-defined]
+
+
+def attach_rule(node: Node, rule: Rule) -> None:
+    """This one node's gradient is `rule`, called as rule(node, *output_gradients)."""
+    _table(node.graph, "_gradient_rules", dict)[node] = rule
 
 
 def rule_of(node: Node) -> tuple[Rule | None, bool]:
@@ -100,8 +112,11 @@ def rule_of(node: Node) -> tuple[Rule | None, bool]:
     Raises:
         LookupError: an override names a rule that was never registered.
     """
+    own = _table(node.graph, "_gradient_rules", dict).get(node)
+    if own is not None:
+        return own, True
     # the innermost span was entered last
-    for span in reversed(_SPANS.get(node.graph, ())):
+    for span in reversed(_table(node.graph, "_gradient_spans", list)):
         inside = span.start <= node.id and (span.stop is None or node.id < span.stop)
         if inside and node.type in span.types:
             name = span.types[node.type]
