@@ -181,7 +181,8 @@ class Binding:
     # ------------------------------------------------------------ running
     def simple_instances(self, store: VariableStore) -> list[Instance] | None:
         """The session's free instances, where a run needs nothing but the frame."""
-        return None if self.givens or self.host_steps or self.dynamic else store.instances[self]
+        more = self.givens or self.host_steps or self.dynamic or self.plan.config.validate
+        return None if more else store.instances[self]
 
     def run(self, ctx: RunContext, arrays: Sequence[Array]) -> list[Array]:
         """Fetched arrays of one run."""
@@ -342,7 +343,13 @@ class Instance:
         if self.given:
             self._give(ctx)
         outs = self.outputs()
-        code = self.frame.run(*arrays, *outs)
+        if self.binding.plan.config.validate:
+            from graphc.runtime.validate import validated_run
+
+            validated_run(self, ctx, self._fitting(arrays), outs)
+            code = driver.FINISHED
+        else:
+            code = self.frame.run(*arrays, *outs)
         if code >= 0:
             arrays = self._fitting(arrays)
             code = self.frame.run(*arrays, *outs)
@@ -395,10 +402,10 @@ class Instance:
             if step.kind == "check":
                 self.status[:] = 0
                 self.fail(ctx, arrays)
-            self._host(step, ctx, arrays, outs)
+            self.run_host(step, ctx, arrays, outs)
             code = self.frame.resume(at + 1)
 
-    def _host(
+    def run_host(
         self, step: Step, ctx: RunContext, arrays: Sequence[Array], outs: list[Array]
     ) -> None:
         assert step.node is not None
@@ -410,7 +417,6 @@ class Instance:
             step.writes, step.node.outputs, evaluate_node(step.node, inputs), strict=True
         ):
             if tensor.dims is None or any(d is None for d in tensor.dims):
-                assert storage.kind == "fetch"
                 self.results[storage.key] = value  # type: ignore[index]
                 continue
             target = self.array_of(storage, tensor, ctx, arrays, outs)
