@@ -1,3 +1,4 @@
+# ruff: noqa: F403
 """graphc: a graph compiler in Python with TensorFlow 1's Session API.
 
     import graphc as tf

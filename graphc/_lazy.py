@@ -38,9 +38,9 @@ def attach(
         setattr(sys.modules[package], name, value)
         return value
 
-    public = sorted([*where, *below])
+    listed = sorted([*where, *below])
 
     def dir_() -> list[str]:
-        return sorted({*public, *vars(sys.modules[package])})
+        return sorted({*listed, *vars(sys.modules[package])})
 
-    return getattr_, dir_, public
+    return getattr_, dir_, listed

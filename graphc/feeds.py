@@ -95,7 +95,7 @@ def to_array(tensor: Tensor, value: Any, key: Any = None) -> Array:
             f"type {dtype.type}. Try explicitly setting the type of the feed tensor to a larger "
             "type (e.g. int64)."
         )
-    if dtype == object:
+    if dtype.kind == "O":
         return _bytes_array(value)
     try:
         return np.asarray(value, dtype=dtype)

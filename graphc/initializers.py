@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = attach(
             truncated_normal=TruncatedNormal uniform_unit_scaling=UniformUnitScaling
             variance_scaling=VarianceScaling zeros=Zeros""",
         "graphc.tf1.api_state": """
-            global_variables=global_variables_initializer local_variables=local_variables_initializer
-            variables=variables_initializer""",
+            global_variables=global_variables_initializer
+            local_variables=local_variables_initializer variables=variables_initializer""",
     },
 )

@@ -1,8 +1,8 @@
 """TF1's option messages: ConfigProto, GPUOptions, RunOptions and their kin.
 
 Lives here: mutable messages with nested fields, as scripts set them
-(`config.gpu_options.allow_growth = True`), and what a ConfigProto means for a Config. Every field of
-TF1 is accepted; those that graphc has no use for have no effect. Imports config only.
+(`config.gpu_options.allow_growth = True`), and what a ConfigProto means for a Config. Every field
+of TF1 is accepted; those that graphc has no use for have no effect. Imports config only.
 """
 
 from __future__ import annotations
@@ -144,8 +144,8 @@ class RewriterConfig(Message):
         flag="disable_model_pruning disable_meta_optimizer min_graph_nodes",
         number="layout_optimizer constant_folding shape_optimization remapping "
         "arithmetic_optimization dependency_optimization loop_optimization function_optimization "
-        "memory_optimization auto_mixed_precision meta_optimizer_iterations scoped_allocator_optimization "
-        "pin_to_host_optimization debug_stripper",
+        "memory_optimization auto_mixed_precision meta_optimizer_iterations debug_stripper "
+        "scoped_allocator_optimization pin_to_host_optimization",
         many="optimizers custom_optimizers",
     )
 

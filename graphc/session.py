@@ -1,8 +1,8 @@
 """Session: runs fetches of a graph and keeps its variables (tf.Session).
 
-Lives here: Session, InteractiveSession, the stack of default sessions, the fast path of known
-fetches and feeds, Tensor.eval and Operation.run. Not here: conversion of feeds (feeds.py), fetch
-structures (fetches.py), plans (runtime/executor.py). Imports runtime lazily.
+Lives here: Session, InteractiveSession, the stack of default sessions, Tensor.eval and
+Operation.run. Not here: what is kept of known fetches and feeds (handles.py), conversion of feeds
+(feeds.py), fetch structures (fetches.py), plans (runtime/executor.py). Imports runtime lazily.
 """
 
 from __future__ import annotations
@@ -13,76 +13,16 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from graphc.config import Config
 from graphc.errors import InvalidArgumentError
 from graphc.feeds import check_shape, feed_items, key_tensor, to_array
-from graphc.fetches import FetchPlan, scalar_or_array, structure_key
+from graphc.fetches import FetchPlan
+from graphc.handles import LIST, MAX_HANDLES, Handle, PartialRun, handle_key
 from graphc.ir.graph import Graph, enter_default_graph, exit_default_graph, get_default_graph
 from graphc.ir.node import Node, Tensor
 from graphc.protos import ConfigProto, config_of
 
-_MAX_HANDLES = 4096
-_LIST = object()  # marks a list in a key, so that it differs from a tuple
 _GROWTH_LIMIT = 100
-
-
-class _Handle:
-    """What a session keeps of one combination of fetches and feed keys."""
-
-    __slots__ = (
-        "build", "dtypes", "fed_outputs", "nested", "order", "runner", "seen", "single", "tensors",
-    )  # fmt: skip
-
-    def __init__(
-        self, runner: Any, plan: FetchPlan, tensors: tuple[Tensor, ...], nested: bool
-    ) -> None:
-        self.runner = runner
-        self.tensors = tensors
-        self.dtypes = [t.dtype.np for t in tensors]
-        # concrete shapes that were checked against the static ones
-        self.seen: list[set[tuple[int, ...]]] = [set() for _ in tensors]
-        self.nested = nested
-        positions = {t: i for i, t in enumerate(tensors)}
-        # fetches that are fed come back as they were fed
-        self.fed_outputs = any(t in positions for t in plan.tensors)
-        computed = [t for t in plan.tensors if t not in positions]
-        at = {t: i for i, t in enumerate(computed)}
-        self.order = [(True, positions[t]) if t in positions else (False, at[t])
-                      for t in plan.tensors]  # fmt: skip
-        self.single = plan.single and not self.fed_outputs
-        self.build = plan.build
-
-    def arrays(self, values: Sequence[Any]) -> list[np.ndarray[Any, Any]]:
-        """The values as arrays of the fed tensors' dtypes, checked.
-
-        Raises:
-            TypeError, ValueError: TF1's texts for values that cannot be fed.
-        """
-        out = []
-        for value, dtype, seen, tensor in zip(
-            values, self.dtypes, self.seen, self.tensors, strict=True
-        ):
-            if type(value) is not np.ndarray or value.dtype is not dtype or dtype == object:
-                value = to_array(tensor, value)
-            shape = value.shape
-            if shape not in seen:
-                check_shape(tensor, shape)
-                if len(seen) >= _MAX_HANDLES:
-                    seen.clear()
-                seen.add(shape)
-            out.append(value)
-        return out
-
-    def finish(self, arrays: Sequence[Any], results: Sequence[Any]) -> Any:
-        """The user's structure from the runner's results."""
-        if not self.fed_outputs:
-            return self.build([scalar_or_array(r) for r in results])
-        values = [
-            np.array(arrays[i]) if fed else scalar_or_array(results[i]) for fed, i in self.order
-        ]
-        return self.build(values)
 
 
 class DeviceAttributes(NamedTuple):
@@ -123,9 +63,9 @@ class BaseSession:
         self._executor: Any = None
         self._lock = threading.RLock()
         # by fetches, and by (fetches, feed keys)
-        self._unfed: dict[Any, _Handle] = {}
-        self._fed: dict[Any, _Handle] = {}
-        self._partial: dict[str, _PartialRun] = {}
+        self._unfed: dict[Any, Handle] = {}
+        self._fed: dict[Any, Handle] = {}
+        self._partial: dict[str, PartialRun] = {}
         self._version = -1
         self._growths = 0
 
@@ -186,7 +126,7 @@ class BaseSession:
             FailedPreconditionError: an uninitialised variable is read.
         """
         try:
-            fetch = (_LIST, *fetches) if type(fetches) is list else fetches
+            fetch = (LIST, *fetches) if type(fetches) is list else fetches
             handle = self._fed[(fetch, *feed_dict)] if feed_dict else self._unfed[fetch]
         except (KeyError, TypeError):
             handle = self._handle(fetches, feed_dict)
@@ -197,7 +137,7 @@ class BaseSession:
         elif handle.nested:
             arrays = handle.arrays([v for _, v, _ in feed_items(self._graph, feed_dict)])
         else:
-            arrays = handle.arrays(feed_dict.values())  # type: ignore[arg-type]
+            arrays = handle.arrays(feed_dict.values())
         results = handle.runner.run(arrays)
         if handle.single:
             value = results[0]
@@ -212,14 +152,14 @@ class BaseSession:
                 "The Session graph is empty.  Add operations to the graph before calling run()."
             )
 
-    def _handle(self, fetches: Any, feed_dict: Mapping[Any, Any] | None) -> _Handle:
+    def _handle(self, fetches: Any, feed_dict: Mapping[Any, Any] | None) -> Handle:
         """The handle for these fetches and feed keys; made where there is none."""
         self._check_open()
         items = feed_items(self._graph, feed_dict) if feed_dict else []
         for tensor, value, key in items:
             check_shape(tensor, to_array(tensor, value, key).shape)
         # looked up again by structure: nested lists are not hashable as they are
-        key = _handle_key(fetches, feed_dict)
+        key = handle_key(fetches, feed_dict)
         table = self._fed if feed_dict else self._unfed
         found = table.get(key)
         if found is not None:
@@ -228,19 +168,19 @@ class BaseSession:
         handle.nested = len(items) != len(feed_dict or ()) or any(
             isinstance(k, tuple) for k in feed_dict or ()
         )
-        if len(table) >= _MAX_HANDLES:
+        if len(table) >= MAX_HANDLES:
             table.clear()
         table[key] = handle
         return handle
 
-    def _make_handle(self, fetches: Any, feeds: tuple[Tensor, ...]) -> _Handle:
+    def _make_handle(self, fetches: Any, feeds: tuple[Tensor, ...]) -> Handle:
         plan = FetchPlan(self._graph, fetches)
         fed = set(feeds)
         wanted = tuple(t for t in plan.tensors if t not in fed)
         # a fetched op whose output is fed has been cut off
         targets = tuple(n for n in plan.nodes if not (n.outputs and fed.issuperset(n.outputs)))
         runner = self.executor.prepare(wanted, targets, feeds)
-        return _Handle(runner, plan, feeds, False)
+        return Handle(runner, plan, feeds, False)
 
     def _grown(self) -> None:
         """Warns once where a program adds ops to the graph between runs again and again."""
@@ -292,7 +232,7 @@ class BaseSession:
         plan = FetchPlan(self._graph, fetches)
         keys = [key_tensor(self._graph, k) for k in feeds or ()]
         handle = f"partial_run_{len(self._partial)}"
-        self._partial[handle] = _PartialRun(set(plan.tensors), set(plan.nodes), set(keys))
+        self._partial[handle] = PartialRun(set(plan.tensors), set(plan.nodes), set(keys))
         return handle
 
     def partial_run(
@@ -340,45 +280,6 @@ class BaseSession:
         handle = self._handle(fetches, feed_dict)
         items = feed_items(self._graph, feed_dict or {})
         return self.executor.explain(handle.runner, handle.arrays([v for _, v, _ in items]))
-
-
-class _PartialRun:
-    """What a partial run has been given and has computed so far."""
-
-    def __init__(self, tensors: set[Tensor], nodes: set[Node], feeds: set[Tensor]) -> None:
-        self.tensors = tensors
-        self.nodes = nodes
-        self.feeds = feeds
-        self.known: dict[Tensor, Any] = {}
-        self.done: set[Node] = set()
-
-    def feed(self, tensor: Tensor, value: Any) -> None:
-        if tensor not in self.feeds:
-            raise InvalidArgumentError(
-                f"The feed {tensor.name} was not specified in partial_run_setup."
-            )
-        if tensor in self.known:
-            raise InvalidArgumentError(f"The feed {tensor.name} has already been fed.")
-        self.known[tensor] = value
-
-    def check(self, plan: FetchPlan) -> None:
-        for item in (*plan.tensors, *plan.nodes):
-            if item not in self.tensors and item not in self.nodes:
-                raise InvalidArgumentError(
-                    f"The fetch {item.name} was not specified in partial_run_setup."
-                )
-
-
-def _handle_key(fetches: Any, feed_dict: Mapping[Any, Any] | None) -> Any:
-    """The key that run's fast path looks up; structural where fetches are not hashable."""
-    try:
-        fetch = (_LIST, *fetches) if type(fetches) is list else fetches
-        key = (fetch, *feed_dict) if feed_dict else fetch
-        hash(key)
-    except TypeError:
-        fetch = structure_key(fetches)
-        key = (fetch, *feed_dict) if feed_dict else fetch
-    return key
 
 
 def _check_arguments(target: Any, graph: Any, config: Any) -> None:

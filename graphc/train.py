@@ -1,4 +1,4 @@
-"""tf.train: optimizers, learning rates, the global step. Names are imported when they are first used."""
+"""tf.train: optimizers, learning rates, the global step; imported when they are first used."""
 
 from __future__ import annotations
 

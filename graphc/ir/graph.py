@@ -260,7 +260,7 @@ class Graph:
             return self._collections.setdefault(name, [])
 
     def get_collection(self, name: Any, scope: str | None = None) -> list[Any]:
-        """A copy of the collection; with `scope`, the items whose name matches it from the start."""
+        """A copy of the collection; with `scope`, the items whose names start with it."""
         with self._lock:
             items = list(self._collections.get(name, ()))
         if scope is None:

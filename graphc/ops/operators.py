@@ -179,8 +179,8 @@ def install(cls: type, as_tensor: Callable[[Any], Tensor]) -> None:
         setattr(cls, f"__{method}__", _comparison(record, as_tensor))
     for method, record in (("neg", "negative"), ("abs", "abs")):
         setattr(cls, f"__{method}__", _unary(record, as_tensor))
-    cls.__invert__ = _invert(as_tensor)  # type: ignore[attr-defined]
-    cls.__getitem__ = _getitem(as_tensor)  # type: ignore[attr-defined]
+    setattr(cls, "__invert__", _invert(as_tensor))  # noqa: B010 - mypy knows no such attribute
+    setattr(cls, "__getitem__", _getitem(as_tensor))  # noqa: B010
 
 
 def _bool(self: Any) -> bool:

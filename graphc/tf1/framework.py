@@ -185,7 +185,11 @@ def _slices_parts(value: IndexedSlices) -> list[Tensor]:
 
 
 def _fetch_slices(value: IndexedSlices) -> tuple[list[Tensor], Any]:
-    return _slices_parts(value), lambda got: IndexedSlicesValue(*got[:2], (*got[2:], None)[0])
+
+    def contract(got: list[Any]) -> IndexedSlicesValue:
+        return IndexedSlicesValue(got[0], got[1], got[2] if len(got) == 3 else None)
+
+    return _slices_parts(value), contract
 
 
 def _feed_slices(key: IndexedSlices, value: Any) -> list[tuple[Tensor, Any]]:

@@ -343,7 +343,7 @@ class Identity(Initializer):
         if len(dims) != 2:
             raise ValueError("Identity matrix initializer can only be used for 2D matrices.")
         want = self._dtype(dtype)
-        return constant(np.eye(*dims) * self.gain, want)
+        return constant(np.eye(dims[0], dims[1]) * self.gain, want)
 
     def get_config(self) -> dict[str, Any]:
         return {"gain": self.gain, "dtype": self.dtype.name}
@@ -402,7 +402,7 @@ def deserialize(config: dict[str, Any]) -> Initializer:
     """The initializer that `serialize` described. Raises ValueError for an unknown class."""
     name = config["class_name"]
     cls = globals().get(name)
-    if name not in __all__ or not isinstance(cls, type):
+    if not (isinstance(cls, type) and issubclass(cls, Initializer)):
         raise ValueError(f"Unknown initializer: {name}")
     return cls.from_config(config.get("config", {}))
 
