@@ -53,8 +53,9 @@ class Compute:
 def fresh_reduce_axes(root: Expr, made: dict[Axis, Axis] | None = None) -> Expr:
     """The same value with new reduce axes, so that no index put into it can be captured.
 
-    `made` receives the old axis of each new one. A reduction that occurs twice in `root` stays one shared expression. Copies made by different
+    A reduction that occurs twice in `root` stays one shared expression. Copies made by different
     calls differ in their axes; kernel/lower.py gives equal reductions equal axes again.
+    `made` receives the old axis of each new one.
     """
     if not has_reduce(root):
         return root
@@ -120,7 +121,7 @@ def guarded(root: Expr, mask: Expr) -> Expr:
             first, second = node.args
             if TABLE[node.name].effect == "index":
                 first = Select(mask, first, Const(0, first.dtype))
-            if not isinstance(second, DimValue) and not (isinstance(second, Const) and second.value):
+            if not isinstance(second, DimValue | Const) or const_zero(second):
                 second = Select(mask, second, Const(1, second.dtype))
             return node.rebuild((first, second))
         if not isinstance(node, Load):
@@ -131,6 +132,10 @@ def guarded(root: Expr, mask: Expr) -> Expr:
         return Load(node.buffer, node.index, both, node.other, node.flat)
 
     return transform(root, step)
+
+
+def const_zero(expr: Expr) -> bool:
+    return isinstance(expr, Const) and not expr.value
 
 
 def scalar_ops(root: Expr) -> int:

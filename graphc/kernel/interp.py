@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.dtypes import DType
+from graphc.ir.dtypes import DType, float32
 from graphc.ir.shape import evaluate as dim_value
 from graphc.kernel.compute import Compute
 from graphc.kernel.expr import (
@@ -341,7 +341,7 @@ def _grid(root: Expr, env: dict[int, Any], rank: int, evaluator: _Evaluator) -> 
 
 def _reduced(node: Reduce, env: dict[int, Any], rank: int, evaluator: _Evaluator) -> Any:
     inner = dict(env)
-    lead = []
+    lead: list[int] = []
     for n, axis in enumerate(reversed(node.axes)):
         extent = dim_value(axis.extent, evaluator.dims)
         lead.insert(0, extent)
@@ -356,9 +356,8 @@ def _reduced(node: Reduce, env: dict[int, Any], rank: int, evaluator: _Evaluator
         if full[0] == 0:
             return np.zeros(full[1:], np.int64)
         return getattr(np, node.monoid)(value, axis=0).astype(np.int64)
-    start = identity(node.monoid, node.dtype)
-    wide = np.float64 if node.dtype.np == np.float32 else node.dtype.np
-    start = wide(start) if node.dtype.np == np.float32 else start
+    wide = np.dtype(np.float64) if node.dtype is float32 else node.dtype.np
+    start = wide.type(identity(node.monoid, node.dtype))
     total = _UFUNC[node.monoid].reduce(value.astype(wide), axis=axes, initial=start)
     return np.asarray(total).astype(node.dtype.np)[()]
 

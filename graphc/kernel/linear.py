@@ -150,9 +150,9 @@ def positive_symbols(terms: Iterable[Expr]) -> frozenset[str]:
     """Symbols that are at least 1 wherever all of these axes have a value."""
     out: set[str] = set()
     for term in terms:
-        if isinstance(term, Axis) and isinstance(term.extent, SymDim):
-            if len(term.extent.terms) == 1:
-                out.update(a for a in term.extent.terms[0][0] if isinstance(a, str))
+        extent = term.extent if isinstance(term, Axis) else 0
+        if isinstance(extent, SymDim) and len(extent.terms) == 1:
+            out.update(a for a in extent.terms[0][0] if isinstance(a, str))
     return frozenset(out)
 
 
@@ -255,8 +255,8 @@ def _floor(num: Dim, den: Dim, up: bool = False) -> Dim:
 def _extreme_bounds(term: Prim) -> tuple[Bound, Bound]:
     (alo, ahi), (blo, bhi) = term_bounds(term.args[0]), term_bounds(term.args[1])
     pick = max if term.name == "max" else min
-    lo = pick(alo, blo) if isinstance(alo, int) and isinstance(blo, int) else None
-    hi = pick(ahi, bhi) if isinstance(ahi, int) and isinstance(bhi, int) else None
+    lo: Bound = pick(alo, blo) if isinstance(alo, int) and isinstance(blo, int) else None
+    hi: Bound = pick(ahi, bhi) if isinstance(ahi, int) and isinstance(bhi, int) else None
     if term.name == "max" and lo is None:
         lo = alo if alo is not None else blo
     if term.name == "min" and hi is None:
@@ -321,8 +321,7 @@ def common_factor(lin: Linear, den: int) -> int:
 
 def divide(lin: Linear, factor: int) -> Linear:
     """Terms divided exactly, the constant floored."""
-    assert isinstance(lin.const, int)
-    return Linear({t: c // factor for t, c in lin.terms.items()}, lin.const // factor)  # type: ignore[operator]
+    return Linear({t: c // factor for t, c in lin.terms.items()}, lin.const // factor)
 
 
 def floordiv(lin: Linear, den: Dim) -> Linear | None:
@@ -334,16 +333,23 @@ def floordiv(lin: Linear, den: Dim) -> Linear | None:
     quotient, rest = split(lin, den)
     if inside(rest, den):
         return quotient
-    low, high = bounds(rest)
-    if isinstance(low, int) and isinstance(high, int) and isinstance(den, int):
-        if low // den == high // den:
-            return add(quotient, of_dim(low // den))
+    fixed = _fixed_quotient(rest, den)
+    if fixed is not None:
+        return add(quotient, of_dim(fixed))
     if isinstance(den, int):
         factor = common_factor(rest, den)
         if factor > 1:
             inner = floordiv(divide(rest, factor), den // factor)
             return None if inner is None else add(quotient, inner)
     return add(quotient, of_term(_quotient_term(rest, den)))
+
+
+def _fixed_quotient(lin: Linear, den: Dim) -> int | None:
+    """lin // den where it is the same number for all values of the axes."""
+    low, high = bounds(lin)
+    if not isinstance(low, int) or not isinstance(high, int) or not isinstance(den, int):
+        return None
+    return low // den if low // den == high // den else None
 
 
 def _quotient_term(rest: Linear, den: Dim) -> Expr:
@@ -369,10 +375,9 @@ def floormod(lin: Linear, den: Dim) -> Linear | None:
     _, rest = split(lin, den)
     if inside(rest, den):
         return rest
-    low, high = bounds(rest)
-    if isinstance(low, int) and isinstance(high, int) and isinstance(den, int):
-        if low // den == high // den:
-            return add(rest, of_dim(-(low // den) * den))
+    fixed = _fixed_quotient(rest, den)
+    if fixed is not None:
+        return add(rest, of_dim(-fixed * den))
     if isinstance(den, int):
         factor = common_factor(rest, den)
         if factor > 1:

@@ -173,15 +173,18 @@ class Builder:
                 self.reductions = True
                 for axis in node.axes:
                     inner |= self.free.axis_bit(axis)
-            elif isinstance(node, Axis | Const | DimValue):
+            elif isinstance(node, Axis | Const | DimValue) or self._index_sum(node):
                 pure.add(id(node))
-            elif isinstance(node, Prim) and node.name in _RING and node.dtype is int64:
-                if all(id(a) in pure for a in node.args):
-                    pure.add(id(node))
             for arg in node.args:
                 uses[id(arg)] = uses.get(id(arg), 0) + 1
                 if levels[id(arg)] != inner:
                     hoisted.add(id(arg))
+
+    def _index_sum(self, node: Expr) -> bool:
+        """Sums and products of axes stay where they are used: offsets read as such."""
+        if not isinstance(node, Prim) or node.name not in _RING or node.dtype is not int64:
+            return False
+        return all(id(a) in self.pure for a in node.args)
 
     def plan(self, block: Block, roots: Sequence[Expr]) -> None:
         """Group the reductions of this block that can share a loop."""

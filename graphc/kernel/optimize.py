@@ -242,9 +242,9 @@ def _check_in_place(
     for stmt, loops in _with_loops(kernel.body, frozenset()):
         if isinstance(stmt, Store) and stmt.buffer == target:
             stored = stmt
-        for node in postorder(*stmt_exprs(stmt)):
-            if isinstance(node, Load) and node.buffer == source:
-                reads.append((node.args[0], loops if stored is None else None))
+        around = loops if stored is None else None
+        found = [n for n in postorder(*stmt_exprs(stmt)) if isinstance(n, Load)]
+        reads.extend((n.args[0], around) for n in found if n.buffer == source)
     assert stored is not None
     for offset, around in reads:
         if not _same_place(offset, stored.offset, around):

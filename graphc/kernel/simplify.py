@@ -255,9 +255,9 @@ def _cast(node: Expr) -> Expr:
     value = node.args[0]
     if value.dtype is node.dtype:
         return value
-    if isinstance(value, Cast) and value.args[0].dtype is node.dtype:
-        if _holds(value.dtype, node.dtype):
-            return value.args[0]
+    there_and_back = isinstance(value, Cast) and value.args[0].dtype is node.dtype
+    if there_and_back and _holds(value.dtype, node.dtype):
+        return value.args[0]
     if isinstance(value, Const) and not value.dtype.is_half and not node.dtype.is_half:
         with np.errstate(all="ignore"):
             array = np.asarray(value.value, value.dtype.np).astype(node.dtype.np)

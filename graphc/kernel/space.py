@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from graphc.ir.dtypes import int64
 from graphc.ir.shape import Dim, SymDim, dims_equal, evaluate
-from graphc.kernel import linear as L
 from graphc.kernel.compute import Compute, fresh_reduce_axes
 from graphc.kernel.expr import (
     Axis,
@@ -198,10 +198,10 @@ def _joined_axes(
 ) -> dict[Axis, Axis]:
     """axis -> its inner neighbour where the two can run as one loop."""
     values = [item.value for item in items]
-    pairs = list(zip(main, main[1:], strict=False))
+    pairs = list(pairwise(main))
     found = reduces(values)
     for reduce in found:
-        pairs.extend(zip(reduce.axes, reduce.axes[1:], strict=False))
+        pairs.extend(pairwise(reduce.axes))
     if not pairs:
         return {}
     roots = _index_roots(items, simplifier)
@@ -217,11 +217,8 @@ def _joined_axes(
 def _together(outer: Axis, inner: Axis, found: Sequence[Reduce], main: Sequence[Axis]) -> bool:
     if outer in main:
         return True
-    for reduce in found:
-        if outer in reduce.axes or inner in reduce.axes:
-            if (outer, inner) not in zip(reduce.axes, reduce.axes[1:], strict=False):
-                return False
-    return True
+    having = [r for r in found if outer in r.axes or inner in r.axes]
+    return all((outer, inner) in pairwise(r.axes) for r in having)
 
 
 def _contiguous(form: Linear, outer: Axis, inner: Axis) -> bool:

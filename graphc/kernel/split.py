@@ -159,11 +159,10 @@ class _Division:
         of = self.free.of
         out: set[int] = set()
         for node in order:
-            if id(node) in self.whole:
+            below = () if isinstance(node, Reduce) else node.args
+            same = any(id(a) in out and of[id(a)] == of[id(node)] for a in below)
+            if same or id(node) in self.whole:
                 out.add(id(node))
-            elif not isinstance(node, Reduce):
-                if any(id(a) in out and of[id(a)] == of[id(node)] for a in node.args):
-                    out.add(id(node))
         return out
 
     def _edges(

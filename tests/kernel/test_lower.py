@@ -31,10 +31,10 @@ def loops(kernel: Kernel) -> list[For]:
 
 
 def test_flat_elementwise_is_one_parallel_vector_loop(check):
-    i, j, l = Axis(B), Axis(5), Axis(7)
+    i, j, z = Axis(B), Axis(5), Axis(7)
     x, y, o = buf("x", B, 5, 7), buf("y", B, 5, 7), buf("o", B, 5, 7)
-    value = Load(x, (i, j, l)) * Load(y, (i, j, l)) + 1.0
-    group = check([Compute(o, (i, j, l), value)], {x: rand(3, 5, 7), y: rand(3, 5, 7)}, {"B": 3})
+    value = Load(x, (i, j, z)) * Load(y, (i, j, z)) + 1.0
+    group = check([Compute(o, (i, j, z), value)], {x: rand(3, 5, 7), y: rand(3, 5, 7)}, {"B": 3})
     (loop,) = loops(group.kernel)
     assert (loop.kind, loop.lanes) == ("parallel", 64)
     assert group.kernel.extent == 35 * B
@@ -69,17 +69,17 @@ def test_scalar_group_has_no_loop(check):
 
 
 def test_broadcast_middle_axis(check):
-    i, j, l = Axis(4), Axis(B), Axis(6)
+    i, j, z = Axis(4), Axis(B), Axis(6)
     x, y, o = buf("x", 4, B, 6), buf("y", B), buf("o", 4, B, 6)
-    value = Load(x, (i, j, l)) - Load(y, (j,))
-    check([Compute(o, (i, j, l), value)], {x: rand(4, 3, 6), y: rand(3)}, {"B": 3})
+    value = Load(x, (i, j, z)) - Load(y, (j,))
+    check([Compute(o, (i, j, z), value)], {x: rand(4, 3, 6), y: rand(3)}, {"B": 3})
 
 
 def test_inner_axes_join_under_a_broadcast_row(check):
-    i, j, l = Axis(B), Axis(4), Axis(6)
+    i, j, z = Axis(B), Axis(4), Axis(6)
     x, y, o = buf("x", B, 4, 6), buf("y", 4, 6), buf("o", B, 4, 6)
-    value = Load(x, (i, j, l)) - Load(y, (j, l))
-    group = check([Compute(o, (i, j, l), value)], {x: rand(3, 4, 6), y: rand(4, 6)}, {"B": 3})
+    value = Load(x, (i, j, z)) - Load(y, (j, z))
+    group = check([Compute(o, (i, j, z), value)], {x: rand(3, 4, 6), y: rand(4, 6)}, {"B": 3})
     assert len(loops(group.kernel)) == 2
 
 

@@ -257,12 +257,12 @@ def test_batch_statistics_are_stored_once(check):
 
 
 def test_softmax_over_the_middle_axis_is_one_kernel(check):
-    i, j, l, r, s = Axis(B), Axis(9), Axis(20), Axis(9), Axis(9)
+    i, j, z, r, s = Axis(B), Axis(9), Axis(20), Axis(9), Axis(9)
     x, o = buf("x", B, 9, 20), buf("o", B, 9, 20)
-    top = Reduce("max", (r,), Load(x, (i, r, l)), float32)
-    total = Reduce("add", (s,), k.exp(Load(x, (i, s, l)) - top), float32)
-    value = k.exp(Load(x, (i, j, l)) - top) / total
-    group = check([Compute(o, (i, j, l), value)], {x: rand(4, 9, 20)}, {"B": 4})
+    top = Reduce("max", (r,), Load(x, (i, r, z)), float32)
+    total = Reduce("add", (s,), k.exp(Load(x, (i, s, z)) - top), float32)
+    value = k.exp(Load(x, (i, j, z)) - top) / total
+    group = check([Compute(o, (i, j, z), value)], {x: rand(4, 9, 20)}, {"B": 4})
     assert kinds(group.kernel)[:2] == [("parallel", False, 0), ("vector", True, 0)]
 
 

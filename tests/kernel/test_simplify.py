@@ -16,7 +16,7 @@ from graphc.kernel.interp import evaluate
 from graphc.kernel.simplify import Simplifier, affine, simplify
 
 B, M, N = (SymDim.symbol(s) for s in "BMN")
-I, J, K = Axis(4, "i"), Axis(5, "j"), Axis(6, "k")
+A, J, K = Axis(4, "i"), Axis(5, "j"), Axis(6, "k")
 P, Q, R = Axis(B, "p"), Axis(N, "q"), Axis(M, "r")
 n, m = index(N), index(M)
 FLAT = Axis(60, "f")
@@ -25,8 +25,8 @@ FLAT = Axis(60, "f")
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (k.floordiv(I * 5 + J, 5), "i"),
-        (k.floormod(I * 5 + J, 5), "j"),
+        (k.floordiv(A * 5 + J, 5), "i"),
+        (k.floormod(A * 5 + J, 5), "j"),
         (k.floordiv(P * n + Q, n), "p"),
         (k.floormod(P * n + Q, n), "q"),
         (k.floordiv((P * n + Q) * m + R, n * m), "p"),
@@ -35,27 +35,27 @@ FLAT = Axis(60, "f")
         (k.floordiv(FLAT, 12) * 12 + k.floormod(FLAT, 12), "f"),
         (k.floordiv(k.floordiv(FLAT, 3), 4), "floordiv(f, 12)"),
         (k.floormod(k.floormod(FLAT, 12), 4), "floormod(f, 4)"),
-        (k.floordiv(I * 10 + J * 2 + 1, 2), "((i * 5) + j)"),
-        (k.floormod(I * 10 + J * 2 + 1, 2), "1"),
-        (k.floordiv(I + 20, 10), "2"),
-        (I + J - I, "j"),
-        (J + I * 3 - J * 4, "((i * 3) - (j * 3))"),
-        (k.maximum(I, 0), "i"),
-        (k.minimum(I, 3), "i"),
+        (k.floordiv(A * 10 + J * 2 + 1, 2), "((i * 5) + j)"),
+        (k.floormod(A * 10 + J * 2 + 1, 2), "1"),
+        (k.floordiv(A + 20, 10), "2"),
+        (A + J - A, "j"),
+        (J + A * 3 - J * 4, "((i * 3) - (j * 3))"),
+        (k.maximum(A, 0), "i"),
+        (k.minimum(A, 3), "i"),
         (k.minimum(Q, n - 1), "q"),
         (k.maximum(Q - n, 0), "0"),
         (k.check_index(Q, n), "q"),
-        (k.check_index(I, const(3, int64)), "check_index(i, 3)"),
-        (k.lt(I * 5 + J, 20), "True"),
-        (k.lt(I * 5 + J, 19), "(((i * 5) + j) < 19)"),
+        (k.check_index(A, const(3, int64)), "check_index(i, 3)"),
+        (k.lt(A * 5 + J, 20), "True"),
+        (k.lt(A * 5 + J, 19), "(((i * 5) + j) < 19)"),
         (k.ge(Q, n), "False"),
         (k.lt(P * n + Q, index(B * N)), "True"),
         (k.ne(Q, n), "True"),
-        (k.eq(I, I), "True"),
-        (k.and_(k.ge(I, 0), k.lt(J, 2)), "(j < 2)"),
-        (k.or_(k.ge(I, 0), k.lt(J, 2)), "True"),
+        (k.eq(A, A), "True"),
+        (k.and_(k.ge(A, 0), k.lt(J, 2)), "(j < 2)"),
+        (k.or_(k.ge(A, 0), k.lt(J, 2)), "True"),
         (k.not_(k.not_(k.lt(J, 2))), "(j < 2)"),
-        (Select(k.lt(I, 4), I, J), "i"),
+        (Select(k.lt(A, 4), A, J), "i"),
     ],
 )
 def test_rules(before, after):
@@ -103,11 +103,11 @@ def test_products_of_data_are_left_alone():
 
 
 def test_affine():
-    coefs, rest = affine(I * 12 + J * n + 3 - K + n)
-    assert coefs == {I: 12, J: N, K: -1}
+    coefs, rest = affine(A * 12 + J * n + 3 - K + n)
+    assert coefs == {A: 12, J: N, K: -1}
     assert str(rest) == "[3+N]" or str(rest) == "[N+3]"
     assert affine(k.floordiv(FLAT, 7)) is None
-    assert affine(I * J) is None
+    assert affine(A * J) is None
 
 
 # ------------------------------------------------------------------ random expressions
