@@ -119,7 +119,7 @@ def _classify(load: Load, at: dict[Expr, int]) -> Access:
         if index in at:
             positions.append(at[index])
             continue
-        if isinstance(dim, int) and dim == 1 and isinstance(index, Const):
+        if isinstance(dim, int) and dim == 1 and isinstance(index, Const | Axis):
             continue
         if any(isinstance(n, Load) for n in postorder(index)):
             return Access("gather")
@@ -176,7 +176,7 @@ def _row_domain(
         index = [
             (d, x)
             for d, x in zip(load.buffer.shape, load.index, strict=True)
-            if not (isinstance(d, int) and d == 1 and isinstance(x, Const))
+            if not (isinstance(d, int) and d == 1 and isinstance(x, Const | Axis))
         ]
         inner = [x for _, x in index if x in reduced]
         if not inner:
@@ -204,7 +204,7 @@ def _row_access(load: Load, own: list[Expr], row: int, domain: Dims) -> Access:
     positions: list[int] = []
     trailing = row
     for dim, index in zip(load.buffer.shape, load.index, strict=True):
-        if isinstance(dim, int) and dim == 1 and isinstance(index, Const):
+        if isinstance(dim, int) and dim == 1 and isinstance(index, Const | Axis):
             continue
         if index in at:
             positions.append(at[index])
