@@ -1,9 +1,10 @@
 """Vector math: the transcendental primitives as expressions of cheap ones.
 
 Lives here: `expand` (one primitive), `expand_all` (a whole expression), BASE_PRIMS (what a printer
-must print natively), and the elementary functions. Not here: coefficients
-(kernel/approx_data.py), error functions and gamma functions (kernel/approx_special.py), what a
-primitive means (kernel/prims.py). Printers import this module.
+must print natively), exponentials, logarithms, hyperbolic functions and the inverses of the
+trigonometric ones. Not here: coefficients (kernel/approx_data.py), the other families
+(kernel/approx_trig.py, approx_pow.py, approx_special.py), what a primitive means
+(kernel/prims.py). Printers import this module.
 
 Every function is right at NaN, infinities, denormals and signed zeros, and monotone clamps keep
 overflow exact. Greatest errors found against 60-digit arithmetic, in units in the last place:
@@ -34,12 +35,9 @@ BASE_PRIMS = frozenset(
         "add", "sub", "mul", "div", "fma", "neg", "abs", "max", "min", "sqrt", "floor", "ceil",
         "rint", "trunc", "copysign", "eq", "ne", "lt", "le", "gt", "ge", "and", "or", "xor", "not",
         "shl", "shr", "mulhi_u32", "is_nan", "is_inf", "is_finite", "bitcast", "floordiv",
-        "floormod", "truncdiv", "check_index",
+        "floormod", "truncdiv", "check_index", "fmod",
     }
 )  # fmt: skip
-
-_TO_FLOAT = {"is_nan", "is_inf", "is_finite"}
-
 
 def expand(node: Prim) -> Expr:
     """The primitive as an expression of BASE_PRIMS over the same arguments.
@@ -49,12 +47,19 @@ def expand(node: Prim) -> Expr:
     """
     if node.name in BASE_PRIMS:
         return node
-    rule = RULES.get(node.name)
-    if rule is None:
-        from graphc.kernel.approx_special import RULES as SPECIAL_RULES
+    return _rule(node.name)(*node.args)
 
-        rule = SPECIAL_RULES[node.name]
-    return rule(*node.args)
+
+def _rule(name: str) -> Callable[..., Expr]:
+    """The rule of a primitive; the rarer families are loaded when one occurs."""
+    if name in RULES:
+        return RULES[name]
+    from graphc.kernel import approx_pow, approx_special, approx_trig
+
+    for family in (approx_trig, approx_pow, approx_special):
+        if name in family.RULES:
+            return family.RULES[name]
+    raise KeyError(name)
 
 
 def expand_all(root: Expr) -> Expr:
@@ -101,6 +106,18 @@ def _widened(node: Prim) -> Expr:
     if node.dtype is bool_:
         return Prim(node.name, args, bool_)
     return Cast(Prim(node.name, args, float32), node.dtype)
+
+
+class Rarely(Select):
+    """A Select whose first value is long and rarely wanted: a printer may branch around it.
+
+    All Rarelys of one condition share their branch.
+    """
+
+    __slots__ = ()
+
+    def rebuild(self, args: tuple[Expr, ...]) -> Expr:
+        return Rarely(*args)
 
 
 # ------------------------------------------------------------------ pieces
@@ -387,6 +404,20 @@ def _sign(x: Expr) -> Expr:
     return k.select(k.gt(x, 0), Const(1, x.dtype), k.select(k.lt(x, 0), -1, zero_or_nan))
 
 
+def _atan2(y: Expr, x: Expr) -> Expr:
+    dtype = x.dtype
+    up, across = k.abs_(y), k.abs_(x)
+    # the sum of two huge numbers would overflow
+    scale = k.select(k.gt(k.maximum(up, across), float(dtype.np.type(2) ** 100)), 0.25, Const(1.0, dtype))
+    angle = _atan_parts(up * scale, across * scale)
+    same = k.select(k.eq(up, 0.0), Const(0.0, dtype), math.pi / 4)
+    angle = k.select(k.eq(up, across), same, angle)
+    pi_low = 1.2246467991473532e-16 if dtype is float64 else -8.742277657347586e-08
+    left = k.lt(k.copysign(Const(1.0, dtype), x), 0.0)
+    turned = Const(math.pi, dtype) - (angle - pi_low)
+    return k.copysign(k.select(left, turned, angle), y)
+
+
 RULES: dict[str, Callable[..., Expr]] = {
     "recip": _recip,
     "rsqrt": _rsqrt,
@@ -406,4 +437,5 @@ RULES: dict[str, Callable[..., Expr]] = {
     "asin": _asin,
     "acos": _acos,
     "atan": _atan,
+    "atan2": _atan2,
 }
