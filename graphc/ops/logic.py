@@ -1,7 +1,7 @@
 """Comparisons, logic, selection, tests of floats, bitwise operations.
 
-Lives here: equal to right_shift. Not here: where with one argument (ops/sets.py: its shape depends
-on data). Imports ops.define and kernel.prims.
+Lives here: equal to bitwise_invert. Not here: where with one argument (ops/sets.py: its
+shape depends on data). Imports ops.define and kernel.prims.
 """
 
 from __future__ import annotations
@@ -194,10 +194,10 @@ def _shift(name: str, tf: str, numpy: Any, builder: Any) -> OpDef:
 bitwise_and = _bitwise("bitwise_and", "BitwiseAnd", np.bitwise_and, "and")
 bitwise_or = _bitwise("bitwise_or", "BitwiseOr", np.bitwise_or, "or")
 bitwise_xor = _bitwise("bitwise_xor", "BitwiseXor", np.bitwise_xor, "xor")
-left_shift = _shift("left_shift", "LeftShift", np.left_shift, k.shl)
-right_shift = _shift("right_shift", "RightShift", np.right_shift, k.shr)
+bitwise_left_shift = _shift("bitwise_left_shift", "LeftShift", np.left_shift, k.shl)
+bitwise_right_shift = _shift("bitwise_right_shift", "RightShift", np.right_shift, k.shr)
 
-invert = elementwise(
-    "invert", tf="Invert", dtypes=INT, numpy=np.invert, scalar=lambda x: k.not_(x),
+bitwise_invert = elementwise(
+    "bitwise_invert", tf="Invert", dtypes=INT, numpy=np.invert, scalar=lambda x: k.not_(x),
     nograd=NO_SLOPE, samples=(BITS,),
 )  # fmt: skip

@@ -5,13 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from graphc.autodiff.checks import check_gradients
 from graphc.autodiff.gradients import gradients
 from graphc.ir.dtypes import float16, float32, float64, int32
 from graphc.ir.graph import Graph
 from graphc.ops.define import F
-from tests.ops.checks import check_gradient, check_kernel, placeholder, records, walk
+from tests.ops.checks import (
+    Case,
+    check_gradient,
+    check_kernel,
+    placeholder,
+    records,
+    samples_of,
+    walk,
+)
 
-RECORDS = records("nn")
+RECORDS = records("nn", "normalize")
 
 
 @pytest.mark.parametrize("op", [r for r in RECORDS if r.kernel], ids=lambda r: r.name)
@@ -69,3 +78,35 @@ def test_bias_gradient_of_unknown_rank():
         g = gradients(F.bias_add(x, b), b)[0]
         got = walk([g], {x: np.ones((2, 4, 3), np.float32), b: np.zeros(3, np.float32)})[0]
     assert got.tolist() == [8, 8, 8]
+
+
+@pytest.mark.parametrize("op", [r for r in RECORDS if r.expand], ids=lambda r: r.name)
+@pytest.mark.parametrize("dtype", [float32, float16], ids=str)
+def test_expansion_agrees_with_the_reference(op, dtype):
+    for sample in samples_of(op):
+        case = Case(op, sample, dtype)
+        want, got = case.reference(), walk(case.node.op.expand(case.node), case.values)
+        for w, g, out in zip(want, got, case.node.outputs, strict=True):
+            assert g.dtype == out.dtype.np
+            loose = 1e-5 if dtype is float32 else 2e-2
+            np.testing.assert_allclose(g.astype(float), w.astype(float), loose, loose)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_batch_norm_gradients_agree_with_differences(training):
+    rng = np.random.default_rng(0)
+    with Graph().as_default():
+        x = placeholder(float64, (3, 2, 2, 4))
+        rest = [placeholder(float64, (4,)) for _ in range(4)]
+        y = F.fused_batch_norm(x, *rest, epsilon=1e-3, is_training=training)[0]
+        feeds = {t: rng.uniform(0.5, 2.0, t.dims) for t in (x, *rest)}
+        check_gradients(y, [x, *rest[: 2 if training else 4]], feeds, order=2)
+
+
+def test_batch_norm_checks_its_channels():
+    with Graph().as_default():
+        x, four, three = (placeholder(float32, s) for s in ((None, 4), (4,), (3,)))
+        with pytest.raises(ValueError, match="Dimensions must be equal, but are 4 and 3"):
+            F.fused_batch_norm(x, four, three, four, four)
+        y = F.fused_batch_norm(placeholder(float16, (2, 3, 3, None)), four, four, four, four)
+        assert y[0].dtype is float16 and y[1].dtype is float32 and y[1].dims == (4,)
