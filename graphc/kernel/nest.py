@@ -54,7 +54,8 @@ class Update:
     """accumulator = monoid(accumulator, value); argmax, argmin: at position `position`.
 
     Inside a vector loop over a reduced axis each lane accumulates for itself; the lanes are
-    combined by a fixed tree when that loop ends. Inside a vector loop over an axis that is not
+    combined by a fixed tree when that loop ends: the upper half onto the lower half until one is
+    left, then onto what the accumulator held before. Inside a vector loop over an axis that is not
     reduced the accumulator is a vector of that loop.
     """
 

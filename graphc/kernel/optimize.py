@@ -58,8 +58,23 @@ def vector_axis(space: Space, free: Free) -> int:
     # reductions that would run inside the lanes
     inner = [r for r in reduces(space.values()) if (free.of[id(r)] & free.main) >> unit]
     if not inner:
-        return unit
+        return unit - 1 if _narrow_rows(space, free) else unit
     return unit if _lane_score(space, inner) >= _reduce_score(space, inner) else none
+
+
+def _narrow_rows(space: Space, free: Free) -> bool:
+    """Whether rows of a few elements have reductions: then a row is a lane.
+
+    Softmax of 1024 rows of 3: 5.4 us instead of 11.7; from 8 columns on it is slower.
+    """
+    unit = space.unit
+    extent = space.axes[-1].extent
+    if unit != len(space.axes) - 1 or unit == 0 or not isinstance(extent, int) or extent > 4:
+        return False
+    if guess(space.axes[unit - 1].extent) < 64:
+        return False
+    rows = [r for r in reduces(space.values()) if (free.of[id(r)] & free.main) >> (unit - 1)]
+    return bool(rows) and all(guess(a.extent) <= 4 for r in rows for a in r.axes)
 
 
 def _lane_score(space: Space, inner: Sequence[Reduce]) -> float:

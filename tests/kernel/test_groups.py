@@ -297,3 +297,11 @@ def test_long_chain_of_producers_is_inlined_without_recursion(check):
     j, o = Axis(B), buf("o", B)
     value = inline(Load(previous, (j,)) * Load(previous, (j,)), producers)
     check([Compute(o, (j,), value)], {first: rand(8) * 0}, {"B": 8})
+
+
+def test_rows_of_three_are_lanes(check):
+    i, j = Axis(B), Axis(3)
+    x, o = buf("x", B, 3), buf("o", B, 3)
+    shifted, total, _ = softmax_parts(x, (i, j))
+    group = check([Compute(o, (i, j), shifted / total)], {x: rand(90, 3)}, {"B": 90})
+    assert "parallel x" in nest_text(group.kernel) and "vector" not in nest_text(group.kernel)
