@@ -86,7 +86,7 @@ def to_array(tensor: Tensor, value: Any, key: Any = None) -> Array:
         raise TypeError(
             "The value of a feed cannot be a tf.Tensor object. Acceptable feed values include "
             "Python scalars, strings, lists, numpy ndarrays, or TensorHandles. For reference, the "
-            f"tensor object was {value} which was passed to the feed with key {key or tensor}."
+            f"tensor object was {value} which was passed to the feed with key {tensor if key is None else key}."
         )
     dtype = tensor.dtype.np
     if isinstance(value, int) and not _holds(dtype, value):

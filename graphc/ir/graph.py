@@ -203,12 +203,14 @@ class Graph:
 
     def _control_inputs(self, inputs: Sequence[Tensor]) -> tuple[Node, ...]:
         out: dict[Node, None] = {}
+        own = {t.node for t in inputs}
         for _, nodes, inside in self._scopes.control:
             # an op whose input was made inside the block already follows the dependency
-            if any(t.node in inside for t in inputs):
+            if not own.isdisjoint(inside):
                 continue
             for node in nodes:
-                out[node] = None
+                if node not in own:
+                    out[node] = None
         return tuple(out)
 
     # ------------------------------------------------------------ devices

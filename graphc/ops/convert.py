@@ -33,9 +33,10 @@ def is_tensor_like(value: Any) -> bool:
     return isinstance(value, Tensor) or any(isinstance(value, t) for t, _ in _CONVERTERS)
 
 
-def graph_of(tensors: Sequence[Tensor]) -> Any:
+def graph_of(operands: Sequence[Any]) -> Any:
     """The container new nodes go to: the operands' own, else the default graph."""
-    return tensors[0].graph if tensors else get_default_graph()
+    first = next((t for t in operands if isinstance(t, Tensor) or is_tensor_like(t)), None)
+    return get_default_graph() if first is None else first.graph
 
 
 def convert_to_tensor(
@@ -97,12 +98,12 @@ def _first_dtype(value: Any) -> DType | None:
 def constant_tensor(
     value: Any, dtype: DType | None, name: str | None = None, graph: Any = None
 ) -> Tensor:
-    from graphc.ops.define import REGISTRY
+    from graphc.ops.source import const
 
     array = to_array(value, dtype)
     where = graph if graph is not None else get_default_graph()
     node: Node = where.create_node(
-        REGISTRY["const"], (), {"value": ConstValue(array)}, name or "Const"
+        const, (), {"value": ConstValue(array)}, name or "Const"
     )
     return node.outputs[0]
 
@@ -233,7 +234,7 @@ def _convert_operand(
     if is_tensor_like(value):
         return convert_to_tensor(value)
     try:
-        return convert_to_tensor(value, want, graph=graph)
+        return convert_to_tensor(value, want, arg, graph=graph)
     except TypeError as err:
         if want is None or not str(err).startswith("Expected"):
             raise

@@ -21,7 +21,7 @@ import numpy as np
 from graphc.errors import InvalidArgumentError
 from graphc.ir.dtypes import ALL, DType, bool_
 from graphc.ir.node import Node, Tensor, TensorType
-from graphc.ir.shape import Dim, Shape, bracket_text, broadcast_shapes
+from graphc.ir.shape import Dim, Shape, bracket_text, broadcast_shapes, dims_equal
 from graphc.kernel.compute import Compute
 from graphc.kernel.expr import Axis, Buffer, Cast, Const, Expr, Load, Reduce, index
 
@@ -125,10 +125,11 @@ class KernelContext:
     def load_broadcast(self, i: int, idx: Sequence[Expr]) -> Expr:
         """Input i at an output index, by NumPy's broadcasting; in the compute dtype."""
         shape = self.shape(i)
-        tail = idx[len(idx) - len(shape) :]
+        skip = len(idx) - len(shape)
+        out = self.out_shape(0)[skip:] if len(self.out_shape(0)) == len(idx) else shape
         at = [
-            Const(0, index(0).dtype) if isinstance(d, int) and d == 1 else x
-            for d, x in zip(shape, tail, strict=True)
+            Const(0, index(0).dtype) if _is_one(d, o) else x
+            for d, o, x in zip(shape, out, idx[skip:], strict=True)
         ]
         return self.load_compute(i, at)
 
@@ -141,6 +142,13 @@ class KernelContext:
     def dim(dim: Dim) -> Expr:
         """A dimension as an int64 expression."""
         return index(dim)
+
+
+def _is_one(dim: Dim, out: Dim) -> bool:
+    """Whether an operand's dimension is broadcast: 1, or a symbol that the plan guards to be 1."""
+    if isinstance(dim, int) or dim == out:
+        return isinstance(dim, int) and dim == 1
+    return dims_equal(dim, out) is False
 
 
 KernelFn = Callable[[KernelContext, int, tuple[Expr, ...]], Expr]
@@ -241,9 +249,13 @@ class OpDef:
         """Makes a node. Operands are converted as TF1 does: the first one decides the dtype."""
         from graphc.ops.convert import convert_operands, graph_of
 
-        tensors = convert_operands(self, inputs, name)
-        graph = graph_of(tensors)
-        return graph.create_node(self, tensors, attrs, name)
+        if all(isinstance(t, Tensor) for t in inputs):
+            tensors = convert_operands(self, inputs, name)
+            return graph_of(tensors).create_node(self, tensors, attrs, name)
+        # constants made of Python operands are named after them: "Less/y"
+        with graph_of(inputs).name_scope(name or self.default_name) as scope:
+            tensors = convert_operands(self, inputs, name)
+            return graph_of(tensors).create_node(self, tensors, attrs, scope or name)
 
     def __call__(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Any:
         """The output tensor of a new node, or the tuple of them."""

@@ -97,7 +97,7 @@ def _limited(ref: np.ndarray[Any, Any], limit: int) -> np.ndarray[Any, Any]:
 
 
 count_limit = host(
-    "count_limit", tf="CountLimit", args=("ref",), infer=lambda ctx: ctx.inputs[0].type,
+    "count_limit", tf="CountUpTo", args=("ref",), infer=lambda ctx: ctx.inputs[0].type,
     numpy=_limited, dtypes={"T": (int32, int64)}, nograd="integers", stateful=True,
 )  # fmt: skip
 

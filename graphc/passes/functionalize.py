@@ -122,7 +122,9 @@ class Functionalizer:
         dims: list[PartialDim] = []
         for k, size in enumerate(given.shape):
             known = static[k] if static is not None else None
-            dims.append(known if isinstance(known, int) else self._dim_symbol(size))
+            # an extent of 1 broadcasts: it stays a number, and plans for 1 stand for themselves
+            fixed = isinstance(known, int) or size == 1
+            dims.append(size if fixed else self._dim_symbol(size))
         self.builder.at(given.tensor.node.origins, given.tensor.node.name)
         type_ = TensorType(given.tensor.dtype, tuple(dims))
         node = self.builder.add(feed, (), {"position": position}, (type_,))
@@ -205,6 +207,7 @@ class Functionalizer:
             self._write(node, mask)
             return
         inputs = [self._input(t, mask) for t in node.inputs]
+        self.builder.at(node.origins, node.name)  # reading a variable may have moved it
         made = self.builder.create_node(node.op, inputs, node.attrs)
         if node not in self.dynamic:
             _require_shapes(made, node)

@@ -12,7 +12,7 @@ from typing import Any
 from graphc.ir.dtypes import int64
 from graphc.ir.graph import Graph, GraphKeys, get_default_graph
 from graphc.ir.node import Node, Tensor
-from graphc.ops.convert import constant_tensor, convert_to_tensor
+from graphc.ops.convert import constant_tensor
 from graphc.ops.define import F
 from graphc.tf1.ops_misc import group
 from graphc.tf1.variables import Variable
@@ -131,10 +131,7 @@ def _ref(value: Any, op: str) -> Tensor:
 
 
 def _write(record: Any, ref: Any, value: Any, name: str | None, **attrs: Any) -> Tensor:
-    target = _ref(ref, record.tf)
-    if not isinstance(value, Tensor):
-        value = convert_to_tensor(value, target.dtype, name="value", graph=target.graph)
-    return record(target, value, name=name, **attrs)
+    return record(_ref(ref, record.tf), value, name=name, **attrs)
 
 
 def assign(

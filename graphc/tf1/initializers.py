@@ -65,15 +65,15 @@ class Initializer:
         return self.dtype if dtype is None else as_dtype(dtype)
 
 
-def _full(value: float, shape: Any, dtype: DType) -> Tensor:
+def _full(value: float, shape: Any, dtype: DType, name: str = "Const") -> Tensor:
     """A constant for small shapes, else a fill, so that graphs stay small."""
     from graphc.tf1.framework import constant
 
     dims = _dims(shape)
     text: Any = b"" if dtype.name == "string" else value
     if math.prod(dims) < _SMALL:
-        return constant(text, dtype, dims)
-    return F.fill(constant(dims, "int32", name="dims"), constant(text, dtype, name="value"))
+        return constant(text, dtype, dims, name)
+    return F.fill(dims, constant(text, dtype, name="Const"), name=name)
 
 
 class Zeros(Initializer):
@@ -84,7 +84,7 @@ class Zeros(Initializer):
 
     def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Tensor:
         want = self._dtype(dtype)
-        return _full(False if want.is_bool else 0, shape, want)
+        return _full(False if want.is_bool else 0, shape, want, "zeros")
 
     def get_config(self) -> dict[str, Any]:
         return {"dtype": self.dtype.name}
@@ -95,7 +95,7 @@ class Ones(Zeros):
 
     def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Tensor:
         want = self._dtype(dtype)
-        return _full(True if want.is_bool else 1, shape, want)
+        return _full(True if want.is_bool else 1, shape, want, "ones")
 
 
 class Constant(Initializer):

@@ -47,8 +47,8 @@ def group(*inputs: Any, **kwargs: Any) -> Node:
     for item in items:
         if not (isinstance(item, Node) or is_tensor_like(item) or hasattr(item, "op")):
             raise TypeError(
-                f"Expected tf.group() expected Tensor objects not None or other types, got "
-                f"'{item}' with type '{type(item)}'"
+                f"Expected tf.group() expected Tensor objects not '{item}' with type "
+                f"'{type(item)}'"
             )
     graph = _graph(items)
     with graph.control_dependencies(items):
@@ -69,7 +69,7 @@ def tuple(tensors: Any, name: str | None = None, control_inputs: Any = None) -> 
     """
     given = [t for t in tensors if t is not None]
     if not given:
-        raise ValueError("Must have at least one Tensor")
+        raise ValueError(f"Must have at least one Tensor: {tensors}")
     gates = list(given)
     for item in control_inputs or ():
         if not isinstance(item, Node | Tensor) and not is_tensor_like(item):
@@ -86,4 +86,4 @@ def _passed(value: Any) -> Any:
     if hasattr(value, "indices") and hasattr(value, "values"):
         shape = value.dense_shape
         return type(value)(F.identity(value.values), F.identity(value.indices), shape)
-    return F.identity(value)
+    return F.identity(value, name="control_dependency")

@@ -15,6 +15,7 @@ from typing import Any
 
 from graphc.ir.dtypes import DType, as_dtype, float32
 from graphc.ir.graph import Graph, GraphKeys, get_default_graph
+from graphc.ops.convert import is_tensor_like, to_array
 from graphc.tf1.scopes import graph_of_values
 from graphc.tf1.variable_store import Request, store_of
 from graphc.tf1.variables import Variable
@@ -138,8 +139,7 @@ class VariableScope:
                 given[key] = getattr(self, key)
         if given["regularizer"] is no_regularizer:
             given["regularizer"] = None
-        if given.get("dtype") is None:
-            given["dtype"] = self._dtype_for(given)
+        given["dtype"] = self._dtype_for(given)
         if given.get("reuse") is None:
             given["reuse"] = self._reuse
         getter = given.pop("custom_getter", None) or self.custom_getter
@@ -150,10 +150,15 @@ class VariableScope:
             return getter(getter=_make, name=full, **given)
 
     def _dtype_for(self, given: dict[str, Any]) -> DType:
-        value = given.get("initializer")
-        if value is not None and not callable(value) and hasattr(value, "dtype"):
-            return as_dtype(value.dtype)
-        return self.dtype
+        value, dtype = given.get("initializer"), given.get("dtype")
+        if value is None or (callable(value) and not is_tensor_like(value)):
+            return self.dtype if dtype is None else as_dtype(dtype)
+        own = value.dtype if is_tensor_like(value) else as_dtype(to_array(value, None).dtype)
+        if dtype is not None and own is not as_dtype(dtype):
+            raise ValueError(
+                f"Initializer type '{own!s}' and explicit dtype '{as_dtype(dtype)!s}' don't match."
+            )
+        return own
 
     def inherit(self, **changes: Any) -> VariableScope:
         """A scope with this one's defaults where `changes` gives None."""

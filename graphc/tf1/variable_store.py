@@ -14,9 +14,8 @@ from typing import Any
 
 from graphc.ir.dtypes import DType
 from graphc.ir.graph import Graph, GraphKeys, get_default_graph
-from graphc.ir.node import Tensor
 from graphc.ir.tensor_shape import TensorShape
-from graphc.ops.convert import convert_to_tensor, is_tensor_like
+from graphc.ops.convert import is_tensor_like
 from graphc.tf1.variables import Variable
 
 
@@ -99,13 +98,13 @@ def _shared(found: Variable, request: Request, auto_reuse: Any) -> Variable:
     if request.dtype is not found.dtype:
         raise ValueError(
             f"Trying to share variable {name}, but specified dtype {request.dtype.name} and found "
-            f"dtype {found.dtype.name}."
+            f"dtype {found.dtype.name}_ref."
         )
     return found
 
 
 def default_initializer(name: str, shape: Any, dtype: DType) -> Any:
-    """TF1's: Glorot's uniform for floats, zeros for integers and bools.
+    """TF1's: Glorot's uniform for floats, zeros for integers, bools and strings.
 
     Raises:
         ValueError: another dtype.
@@ -114,7 +113,7 @@ def default_initializer(name: str, shape: Any, dtype: DType) -> Any:
 
     if dtype.is_floating:
         return initializers.glorot_uniform_initializer()
-    if dtype.is_integer or dtype.is_bool:
+    if dtype.is_integer or dtype.is_bool or dtype.name == "string":
         return initializers.zeros_initializer()
     raise ValueError(f"An initializer for variable {name} of {dtype!s} is required")
 
@@ -148,9 +147,7 @@ def _initial_value(request: Request) -> Any:
 def _constant_initial(request: Request, value: Any) -> Any:
     if request.shape is not None:
         raise ValueError("If initializer is a constant, do not specify shape.")
-    if isinstance(value, Tensor | Variable):
-        return value
-    return convert_to_tensor(value, request.dtype, name="Const")
+    return value
 
 
 def _takes_no_arguments(fn: Any) -> bool:

@@ -254,7 +254,6 @@ class Variable:
         return self._write(F.assign_sub, delta, name, read_value)
 
     def _write(self, record: Any, value: Any, name: str | None, read_value: bool) -> Any:
-        value = convert_to_tensor(value, self.dtype, graph=self.graph)
         node = record.node(self._variable, value, name=name, **self._write_attrs(record))
         return node.outputs[0] if read_value else node
 
