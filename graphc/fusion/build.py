@@ -68,19 +68,19 @@ class GroupBuilder:
             index, value = self._values[tensor]
             axes = tuple(a for a in index if isinstance(a, Axis))
             buffer = self.buffer_of(tensor)
-            flat = Buffer(buffer.key, buffer.dtype, strip(tensor.dims), buffer.name)
+            flat = Buffer(buffer.key, buffer.dtype, strip(tensor.known_dims), buffer.name)
             out.append(Compute(flat, axes, simplify(value)))
         return out
 
     def _natural(self, tensor: Tensor) -> tuple[Expr, ...]:
         """The index at which a member is computed: the group's axes where they fit."""
-        dims = strip(tensor.dims)
+        dims = strip(tensor.known_dims)
         detached = tensor.node in self.group.detached
         shared = not detached and dims == self.group.domain[: len(dims)]
         own = iter(self.axes[: len(dims)] if shared else [Axis(d) for d in dims])
-        assert tensor.dims is not None
         return tuple(
-            Const(0, int64) if isinstance(d, int) and d == 1 else next(own) for d in tensor.dims
+            Const(0, int64) if isinstance(d, int) and d == 1 else next(own)
+            for d in tensor.known_dims
         )
 
     def inlined(self, tensor: Tensor, index: tuple[Expr, ...]) -> Expr | None:

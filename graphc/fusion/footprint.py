@@ -22,9 +22,8 @@ from graphc.ops.define import KernelContext
 Dims = tuple[Dim, ...]
 
 
-def strip(shape: Sequence[Dim] | None) -> Dims:
+def strip(shape: Sequence[Dim]) -> Dims:
     """The dimensions that are not the constant 1."""
-    assert shape is not None
     return tuple(d for d in shape if not (isinstance(d, int) and d == 1))
 
 
@@ -69,7 +68,7 @@ class _Probe(KernelContext):
     """A kernel context that gives loads buffers keyed by tensor."""
 
     def __init__(self, node: Node) -> None:
-        super().__init__(node, lambda t: Buffer(t, t.dtype, t.dims or ()))
+        super().__init__(node, lambda t: Buffer(t, t.dtype, t.known_dims))
 
 
 def footprint_of(node: Node) -> Footprint:
@@ -94,8 +93,8 @@ def footprint_of(node: Node) -> Footprint:
 def _pointwise(
     node: Node, axes: list[list[Expr]], values: list[Expr], cost: float
 ) -> Footprint:
-    domain = strip(node.outputs[0].dims)
-    uniform = all(strip(t.dims) == domain for t in node.outputs)
+    domain = strip(node.outputs[0].known_dims)
+    uniform = all(strip(t.known_dims) == domain for t in node.outputs)
     reads: dict[Tensor, Access] = {}
     for own, value in zip(axes, values, strict=True):
         for tensor, access in _reads(value, own).items():
@@ -154,7 +153,7 @@ def _reducing(
     shape = _row_domain(node, loads, reduced, axes[widest])
     if shape is None:
         reads = {load.buffer.key: Access("whole") for load, _ in loads}
-        domain = strip(node.outputs[widest].dims)
+        domain = strip(node.outputs[widest].known_dims)
         return Footprint(domain, len(domain), False, reads, cost, True)
     domain, row = shape
     reads = {}
@@ -193,7 +192,7 @@ def _row_domain(
         return None
     domain, row = found
     for tensor in node.outputs:
-        if strip(tensor.dims) not in (domain, domain[:row]):
+        if strip(tensor.known_dims) not in (domain, domain[:row]):
             return None
     return found
 

@@ -76,8 +76,7 @@ def is_fusable(node: Node) -> bool:
 
 def tensor_bytes(tensor: Tensor, hints: Mapping[str, int]) -> int:
     total = tensor.dtype.size
-    for dim in tensor.dims or ():
-        assert dim is not None
+    for dim in tensor.known_dims:
         total *= evaluate(dim, hints)
     return total
 
@@ -161,7 +160,7 @@ class Partitioner:
             return self._refuse_remap(p, c, access)
         if not c.regular and access.kind == "whole":
             return self._refuse_prologue(p, c)
-        wide = strip(tensor.dims)
+        wide = strip(tensor.known_dims)
         if access.positions == tuple(range(len(access.positions))):
             return self._refuse_aligned(p, c, wide, tensor)
         return self._refuse_recompute(p, c, "it is broadcast along an outer axis")

@@ -145,7 +145,7 @@ class _Runner:
         self, name: str, graph: Any, fetches: Any, feeds: Any, config: Config, initial: Any
     ) -> None:
         from graphc.session import Session
-        from graphc.tf1.variables import global_variables, variables_initializer
+        from graphc.tf1.api_state import global_variables, variables_initializer
 
         self.name = name
         with graph.as_default():

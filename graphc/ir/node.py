@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.ir.dtypes import DType
-from graphc.ir.shape import Shape, merge_shapes, shape_text
+from graphc.ir.shape import Dim, Shape, merge_shapes, shape_text
 from graphc.ir.source import NOWHERE, Origin
 from graphc.ir.tensor_shape import TensorShape, as_shape
 
@@ -80,6 +80,12 @@ class Tensor:
     def dims(self) -> Shape:
         """The shape as a tuple of dimensions, or None."""
         return self._shape
+
+    @property
+    def known_dims(self) -> tuple[Dim, ...]:
+        """The dimensions of a tensor of a Program, where each is an int or a SymDim."""
+        assert self._shape is not None and None not in self._shape, self.text_name
+        return self._shape  # type: ignore[return-value]  # just checked
 
     @property
     def type(self) -> TensorType:

@@ -22,7 +22,7 @@ from graphc.errors import InvalidArgumentError
 Dim = Union[int, "SymDim"]
 PartialDim = Union[int, "SymDim", None]
 Shape = tuple[PartialDim, ...] | None
-Atom = Union[str, tuple[str, "SymDim", Dim]]  # a symbol, or ("//" | "max" | "min", a, b)
+Atom = str | tuple[str, "SymDim", Dim]  # a symbol, or ("//" | "max" | "min", a, b)
 Monomial = tuple[Atom, ...]
 
 

@@ -17,7 +17,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Union
 
 from graphc.ir.dtypes import DType
 from graphc.ir.shape import Dim
@@ -95,7 +94,7 @@ class For:
     reduces: tuple[Local, ...] = ()
 
 
-Stmt = Union[Let, Accum, Update, Store, For]
+Stmt = Let | Accum | Update | Store | For
 
 
 @dataclass(frozen=True)

@@ -248,8 +248,9 @@ def _mismatch(op: OpDef, arg: str, got: DType, want: DType, first: str | None) -
     tail = f"expected type of {want.name}." if first is None else (
         f"type {want.name} of argument '{first}'."
     )  # fmt: skip
-    verb = "does not match " if first is not None else "does not match "
-    return TypeError(f"Input '{arg}' of '{op.tf}' Op has type {got.name} that {verb}{tail}")
+    return TypeError(
+        f"Input '{arg}' of '{op.tf}' Op has type {got.name} that does not match {tail}"
+    )
 
 
 def _check_allowed(op: OpDef, group: str, arg: str, dtype: DType) -> None:

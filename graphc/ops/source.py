@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.dtypes import ALL, FLOAT, float32
+from graphc.ir.dtypes import ALL, FLOAT, as_dtype, float32
 from graphc.ir.node import Node, Tensor, TensorType
 from graphc.kernel.expr import Expr
 from graphc.ops.define import InferContext, KernelContext, OpDef, movement
@@ -22,7 +22,7 @@ const = OpDef(
     tf="Const",
     family="source",
     args=(),
-    infer=lambda ctx: TensorType(_dtype_of(ctx.attrs["value"].array), ctx.attrs["value"].array.shape),
+    infer=lambda ctx: _type_of(ctx.attrs["value"].array),
     numpy=lambda value: value.array,
     nograd="a constant has no inputs",
 )
@@ -61,10 +61,8 @@ no_op = OpDef(
 )
 
 
-def _dtype_of(array: np.ndarray[Any, Any]) -> Any:
-    from graphc.ir.dtypes import as_dtype
-
-    return as_dtype(array.dtype)
+def _type_of(array: np.ndarray[Any, Any]) -> TensorType:
+    return TensorType(as_dtype(array.dtype), array.shape)
 
 
 def _same_type(ctx: InferContext) -> TensorType:

@@ -5,6 +5,7 @@ Imports passes.base, the NumPy references of the ops.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,10 +65,7 @@ class Fold:
         for tensor in node.outputs:
             if not is_static(tensor.dims):
                 return False
-            count = 1
-            for dim in tensor.dims or ():
-                count *= dim  # type: ignore[operator]  # ints: checked above
-            total += count
+            total += math.prod(int(d) for d in tensor.dims or ())  # type: ignore[arg-type]
         return total <= self.max_elements
 
 
@@ -81,6 +79,6 @@ def _constant(array: np.ndarray[Any, Any], like: Tensor) -> Tensor:
 
 
 def _const_record() -> Any:
-    from graphc.ops.define import REGISTRY
+    from graphc.ops.source import const
 
-    return REGISTRY["const"]
+    return const

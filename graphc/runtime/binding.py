@@ -24,7 +24,7 @@ from graphc.ops.values import value_of
 from graphc.runtime import driver, threads
 from graphc.runtime.backends.reference import evaluate_node
 from graphc.runtime.faults import located
-from graphc.runtime.frame import Frame, FeedSpec
+from graphc.runtime.frame import FeedSpec, Frame
 from graphc.runtime.hostmem import arena
 from graphc.runtime.memory import Request, plan_arena
 from graphc.runtime.pool import Pool
@@ -64,7 +64,7 @@ class Binding:
         self.host_steps = any(s.kind == "host" for s in self.steps)
         self.givens = [k for k, s in enumerate(self.storages) if s.kind == "given"]
         self.written = {
-            u.variable: (evaluate_shape(u.value.dims or (), symbols), u.value.dtype.np)
+            u.variable: (evaluate_shape(u.value.known_dims, symbols), u.value.dtype.np)
             for u in schedule.program.updates
         }
         self.read = [
@@ -270,11 +270,11 @@ class Instance:
         fetched: dict[int, list[int]] = {}
         for storage, k in binding.number.items():
             if storage.kind == "feed":
-                feeds.setdefault(storage.key, []).extend(binding.slots[k])  # type: ignore[arg-type]
+                feeds.setdefault(storage.position, []).extend(binding.slots[k])
             elif storage.kind == "fetch":
-                fetched.setdefault(storage.key, []).extend(binding.slots[k])  # type: ignore[arg-type]
+                fetched.setdefault(storage.position, []).extend(binding.slots[k])
         feed_specs = [
-            FeedSpec(t.dtype.np, evaluate_shape(t.dims or (), binding.symbols),  # type: ignore[arg-type]
+            FeedSpec(t.dtype.np, evaluate_shape(t.known_dims, binding.symbols),
                      tuple(base + 8 * s for s in feeds.get(n, ())))
             for n, t in enumerate(plan.program.feeds)
         ]  # fmt: skip
@@ -417,7 +417,7 @@ class Instance:
             step.writes, step.node.outputs, evaluate_node(step.node, inputs), strict=True
         ):
             if tensor.dims is None or any(d is None for d in tensor.dims):
-                self.results[storage.key] = value  # type: ignore[index]
+                self.results[storage.position] = value
                 continue
             target = self.array_of(storage, tensor, ctx, arrays, outs)
             target[...] = value.reshape(target.shape)
@@ -428,30 +428,29 @@ class Instance:
     ) -> Array:  # fmt: skip
         """The storage's memory as the tensor's array."""
         binding = self.binding
-        shape = evaluate_shape(tensor.dims or (), binding.symbols)  # type: ignore[arg-type]
+        shape = evaluate_shape(tensor.known_dims, binding.symbols)
         k = binding.number[storage]
         if storage.kind == "arena":
             at = binding.offsets[k]
             raw = self.arena[at : at + binding.nbytes[k]]
             return raw.view(tensor.dtype.np).reshape(shape)
         if storage.kind == "feed":
-            return arrays[storage.key].reshape(shape)  # type: ignore[index]
+            return arrays[storage.position].reshape(shape)
         if storage.kind == "variable":
             return ctx.store.view(storage.key).reshape(shape)  # type: ignore[arg-type]
         if storage.kind == "given":
             return self.given[k].reshape(shape)
         if storage.kind == "fetch":
-            skipped = sum(s is None for s in binding.outputs[: storage.key])  # type: ignore[misc]
-            return outs[storage.key - skipped].reshape(shape)  # type: ignore[operator]
+            skipped = sum(s is None for s in binding.outputs[: storage.position])
+            return outs[storage.position - skipped].reshape(shape)
         return binding.arrays[k].reshape(shape)
 
     def _with_results(self, outs: list[Array]) -> list[Array]:
         given = iter(outs)
-        found = [
+        return [
             self.results.pop(n) if spec is None else next(given)
             for n, spec in enumerate(self.binding.outputs)
         ]
-        return found
 
     def fail(self, ctx: RunContext, arrays: Sequence[Array]) -> None:
         """Raises what the reference says of these inputs: it names the element and the line."""

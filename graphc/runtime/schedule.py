@@ -43,6 +43,12 @@ class Storage:
     def nbytes(self) -> Dim:
         return self.elements * self.dtype_size
 
+    @property
+    def position(self) -> int:
+        """The number of a feed or a fetch."""
+        assert isinstance(self.key, int)
+        return self.key
+
 
 @dataclass(eq=False)
 class Step:
@@ -185,7 +191,7 @@ class Scheduler:
         unit.flagged = any(k.flags for k in unit.kernels)
 
     def _buffer(self, tensor: Tensor) -> Buffer:
-        return Buffer(tensor, tensor.dtype, tensor.dims or (), tensor.text_name.removesuffix(":0"))
+        return Buffer(tensor, tensor.dtype, tensor.known_dims, tensor.text_name.removesuffix(":0"))
 
     # ------------------------------------------------------------ homes
     def _place_outputs(self) -> None:
@@ -307,10 +313,15 @@ class Scheduler:
                 steps.extend(self._kernel_step(unit, k) for k in unit.kernels)
             elif unit.gemm is not None:
                 call = unit.gemm
-                reads = (self.home[call.a], self.home[call.b])
-                writes = (self._out(call.out),)
                 steps.append(
-                    Step("gemm", call.kernel_name, reads, writes, gemm=call, node=call.node)
+                    Step(
+                        "gemm",
+                        call.kernel_name,
+                        (self.home[call.a], self.home[call.b]),
+                        (self._out(call.out),),
+                        gemm=call,
+                        node=call.node,
+                    )
                 )
             else:
                 node = unit.nodes[0]

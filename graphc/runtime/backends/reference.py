@@ -1,4 +1,4 @@
-"""The reference backend: a Program op by op in NumPy. The oracle, and `Config(backend="reference")`.
+"""The reference backend: a Program op by op in NumPy; `Config(backend="reference")`.
 
 Lives here: ReferencePlan, evaluate_node. Imports ir, ops, runtime.state.
 """
