@@ -17,9 +17,9 @@ from typing import Any
 
 from graphc.ir.dtypes import bool_
 from graphc.ir.shape import Dim
-from graphc.kernel.expr import Buffer
+from graphc.kernel.approx import Rarely
+from graphc.kernel.expr import Buffer, postorder
 from graphc.kernel.nest import FLAG_DIV, FLAG_INDEX, Kernel, statements, stmt_exprs
-from graphc.kernel.expr import postorder
 from graphc.render.base import effect_flag, prepared
 from graphc.render.vector_emit import Emitter, Lines
 from graphc.render.vector_loops import Loops
@@ -63,6 +63,7 @@ def _printed(kernel: Kernel, symbol: str) -> Printed:
         {b: name for b, name, _ in slots.buffers},
         {dim: name for dim, name, _ in slots.dims},
         set(kernel.outputs),
+        _rare(ready),
     )
     flags = _flags(ready)
     for bit in flags:
@@ -110,6 +111,16 @@ def _flags(kernel: Kernel) -> tuple[int, ...]:
         for node in postorder(*stmt_exprs(stmt)):
             bits |= effect_flag(node)
     return tuple(bit for bit in (FLAG_INDEX, FLAG_DIV) if bits & bit)
+
+
+def _rare(kernel: Kernel) -> dict[int, list[Rarely]]:
+    """The Rarelys of each condition, by its id."""
+    found: dict[int, dict[int, Rarely]] = {}
+    for stmt in statements(kernel.body):
+        for node in postorder(*stmt_exprs(stmt)):
+            if isinstance(node, Rarely):
+                found.setdefault(id(node.args[0]), {})[id(node)] = node
+    return {cond: list(nodes.values()) for cond, nodes in found.items()}
 
 
 # ------------------------------------------------------------------ functions

@@ -61,27 +61,28 @@ def _from_float(b: Builder, x: Value, to: DType) -> str:
     if to.kind == "f":
         word = "fpext" if to.size > x.dtype.size else "fptrunc"
         return b.op(f"{word} {x.typed} to {_type(to, x.lanes)}")
-    if to is uint64:
-        return _float_to_uint64(b, x)
-    # what C compilers for x86 do: convert to a signed type that holds the range, keep the low bits
-    wide = to if to in (int32, int64) else (int64 if to is uint32 else int32)
+    if to in (uint32, uint64):
+        return _float_to_unsigned(b, x, to)
+    # small types: what compilers for x86 do, convert to int32 and keep the low bits
+    wide = to if to in (int32, int64) else int32
     number = b.op(f"fptosi {x.typed} to {_type(wide, x.lanes)}")
     # out of range it is poison; frozen it is what the instruction gives
     frozen = Value(b.op(f"freeze {_type(wide, x.lanes)} {number}"), wide, x.lanes)
     return frozen.text if wide.size == to.size else _from_integer(b, frozen, to)
 
 
-def _float_to_uint64(b: Builder, x: Value) -> str:
-    limit = constant(2.0**63, x.dtype, x.lanes).text
+def _float_to_unsigned(b: Builder, x: Value, to: DType) -> str:
+    """In two halves of the range, each by the signed conversion; negative numbers wrap."""
+    bits = 8 * to.size
+    limit = constant(2.0 ** (bits - 1), x.dtype, x.lanes).text
     big = b.op(f"fcmp oge {x.typed}, {limit}")
     less = b.op(f"fsub {x.typed}, {limit}")
     inside = select(b, big, less, x.text, x.dtype, x.lanes)
-    kind = vector_type("i64", x.lanes)
+    kind = _type(to, x.lanes)
     number = b.op(f"fptosi {x.type} {inside} to {kind}")
     frozen = b.op(f"freeze {kind} {number}")
-    top = constant(-(2**63), int64, x.lanes).text
-    flipped = b.op(f"xor {kind} {frozen}, {top}")
-    return select(b, big, flipped, frozen, uint64, x.lanes)
+    flipped = b.op(f"xor {kind} {frozen}, {constant(1 << (bits - 1), to, x.lanes).text}")
+    return select(b, big, flipped, frozen, to, x.lanes)
 
 
 # ------------------------------------------------------------------ half formats

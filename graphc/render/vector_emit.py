@@ -20,6 +20,7 @@ from typing import Any, cast
 from graphc.errors import CompileError
 from graphc.ir.dtypes import bool_, int64
 from graphc.ir.shape import Dim, SymDim
+from graphc.kernel.approx import Rarely
 from graphc.kernel.expr import (
     Axis,
     Buffer,
@@ -31,6 +32,7 @@ from graphc.kernel.expr import (
     Local,
     Prim,
     Select,
+    postorder,
 )
 from graphc.render import vector_casts
 from graphc.render.base import effect_flag, stride
@@ -57,6 +59,9 @@ class Scope:
         lines: where its instructions go. pre: lines before it, in the parent (the preheader).
         guarded: lines that run before the loop, only if it runs at least once.
         memo: values of expressions. splats: values widened to vectors, by text.
+        rare: whether it is jumped over mostly, so that nothing is moved out of it but what does
+            not change in the loop around it.
+        bound: locals that were bound in it.
     """
 
     lines: Lines
@@ -64,15 +69,25 @@ class Scope:
     guarded: Lines | None
     memo: dict[Key, Value] = field(default_factory=dict)
     splats: dict[str, Value] = field(default_factory=dict)
+    rare: bool = False
+    bound: list[Local] = field(default_factory=list)
 
 
 class Emitter:
     """State of printing one function; implements vector_ops.Builder."""
 
-    def __init__(self, pointers: dict[Buffer, str], dims: dict[Dim, str], stored: set[Buffer]):
+    def __init__(
+        self,
+        pointers: dict[Buffer, str],
+        dims: dict[Dim, str],
+        stored: set[Buffer],
+        rare: dict[int, list[Rarely]],
+    ) -> None:
+        # rare: the Rarelys of each condition, by its id
         self.pointers = pointers
         self.dims = dims
         self.stored = stored
+        self.rare = rare
         self.declares: dict[str, str] = {}
         self.lines: Lines = []
         self.scopes = [Scope(self.lines, [], None)]
@@ -150,13 +165,21 @@ class Emitter:
         self.cells[("flag", flag)] = Value(raised, bool_, lanes, self.depth)
 
     # -------------------------------------------------------------- scopes
-    def push(self, pre: Lines, guarded: Lines | None) -> None:
-        self.scopes.append(Scope(self.scopes[-1].lines, pre, guarded))
+    def push(self, pre: Lines, guarded: Lines | None, rare: bool = False) -> None:
+        self.scopes.append(Scope(self.scopes[-1].lines, pre, guarded, rare=rare))
         self.here()
 
     def pop(self) -> None:
-        self.scopes.pop()
+        for local in self.scopes.pop().bound:
+            del self.bindings[local]
         self.here()
+
+    def bind(self, local: Local, value: Value, definition: Expr) -> None:
+        """The local has this value in the rest of the scope."""
+        # it does not change any more, whatever it was read from
+        self.bindings[local] = Value(value.text, value.dtype, value.lanes, value.depth)
+        self.scopes[-1].bound.append(local)
+        self.lets[local] = definition
 
     def forget(self, changed: Iterable[Any]) -> None:
         """Drop what was computed from accumulators or buffers that change now."""
@@ -257,6 +280,8 @@ class Emitter:
             return [(a, True) for a in node.args]
         if isinstance(node, Load):
             return [(a, False) for a in node.args[len(node.index) :]]
+        if isinstance(node, Rarely):
+            return [(node.args[0], False), (node.args[2], False)]
         return [(a, False) for a in node.args]
 
     def _emit(self, node: Expr, zero: bool) -> None:
@@ -276,13 +301,25 @@ class Emitter:
         if isinstance(node, Axis | Local | DimValue):
             self._remember(node, zero, self._symbol(node, zero, args))
             return
-        if effect_flag(node):
+        if effect_flag(node) or isinstance(node, Rarely):
             depth = self.depth
+        depth = self._kept_in(depth)
         self.at_depth(depth)
         lanes = self.lanes if not zero and self.varies(node) else 1
+        if isinstance(node, Rarely):
+            args.insert(1, self._rare_value(node, args[0]))
+            self.here()
         text = self._text(node, [self.widened(a, lanes) for a in args], lanes)
         self.here()
         self._remember(node, zero, Value(text, node.dtype, lanes, depth, reads))
+
+    def _kept_in(self, depth: int) -> int:
+        """Where a value that could be at `depth` is computed: not outside of rare regions."""
+        top = self.depth
+        outer = top
+        while self.scopes[outer].rare:
+            outer -= 1
+        return top if depth >= outer else depth
 
     def _argument(self, node: Expr, zero: bool) -> Value:
         found = self._known(node, zero)
@@ -343,6 +380,45 @@ class Emitter:
             total = self.op(f"add i64 {total}, {product}")
         self.here()
         return Value(total, int64)
+
+    # -------------------------------------------------------------- rare regions
+    def _rare_value(self, node: Rarely, cond: Value) -> Value:
+        """The first value of a Rarely, computed only where some lane wants it."""
+        key = (id(node.args[1]), True)
+        for scope in reversed(self.scopes):
+            if key in scope.memo:
+                return scope.memo[key]
+        self.here()
+        some = cond.text
+        if cond.lanes > 1:
+            some = self.call(f"llvm.vector.reduce.or.v{cond.lanes}i1", "i1", [cond.typed])
+        inside, done = self.name("rare"), self.name("usual")
+        pre: Lines = []
+        self.lines_here().append(pre)
+        origin = self.block
+        self.put(f"br i1 {some}, label %{inside}, label %{done}")
+        self.label(inside)
+        self.push(pre, None, rare=True)
+        same = [n for n in self.rare[id(node.args[0])] if n is node or self._ready(n.args[1])]
+        values = [self.value(n.args[1]) for n in same]
+        self.pop()
+        end = self.block
+        self.put(f"br label %{done}")
+        self.label(done)
+        memo = self.scopes[-1].memo
+        for other, value in zip(same, values, strict=True):
+            text = self.op(f"phi {value.type} [ {value.text}, %{end} ], [ poison, %{origin} ]")
+            memo[(id(other.args[1]), True)] = Value(
+                text, value.dtype, value.lanes, self.depth, value.reads
+            )
+        return memo[key]
+
+    def _ready(self, root: Expr) -> bool:
+        """Whether all that the expression reads has been read already."""
+        for node in postorder(root):
+            if isinstance(node, Load | Local | Axis) and self._known(node, False) is None:
+                return node == self.axis
+        return True
 
     # -------------------------------------------------------------- widening
     def widened(self, value: Value, lanes: int) -> Value:

@@ -50,8 +50,7 @@ class Loops:
     def statement(self, stmt: Stmt) -> None:
         e = self.e
         if isinstance(stmt, Let):
-            e.bindings[stmt.local] = _stripped(e.value(stmt.value))
-            e.lets[stmt.local] = stmt.value
+            e.bind(stmt.local, e.value(stmt.value), stmt.value)
         elif isinstance(stmt, Accum):
             self.declare(stmt)
         elif isinstance(stmt, Update):
@@ -409,11 +408,6 @@ def _piece(e: Emitter, parts: Parts, start: int, count: int) -> Parts:
             )
         out.append(Value(text, part.dtype, count, e.depth))
     return tuple(out)
-
-
-def _stripped(value: Value) -> Value:
-    """A bound local does not change any more, whatever it was read from."""
-    return Value(value.text, value.dtype, value.lanes, value.depth)
 
 
 def _static_count(stmt: For) -> int | None:

@@ -336,6 +336,7 @@ RULES: dict[str, Rule] = {
     "floordiv": _division("floordiv"),
     "floormod": _division("floormod"),
     "truncdiv": _division("truncdiv"),
+    "fmod": lambda b, args, dtype, lanes: b.op(f"frem {args[0].typed}, {args[1].text}"),
     "check_index": _check_index,
     "is_nan": _is_nan,
     "is_inf": _is_inf,
