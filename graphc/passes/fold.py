@@ -65,7 +65,7 @@ class Fold:
         for tensor in node.outputs:
             if not is_static(tensor.dims):
                 return False
-            total += math.prod(int(d) for d in tensor.dims or ())  # type: ignore[arg-type]
+            total += math.prod(d for d in tensor.known_dims if isinstance(d, int))
         return total <= self.max_elements
 
 

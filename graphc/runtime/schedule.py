@@ -411,7 +411,7 @@ class Scheduler:
             )
             pairs.append((home, target))
         return [
-            Step("copy", f"update {t.key.name}", (s,), (t,), copies=(s, t))  # type: ignore[attr-defined]
+            Step("copy", f"update {getattr(t.key, 'name', 'spare')}", (s,), (t,), copies=(s, t))
             for s, t in _unclashed(pairs)
         ]
 
