@@ -121,7 +121,7 @@ def _writer(write: Callable[[Any, Any, Any], None]) -> Callable[..., Any]:
     def reference(tensor: Any, indices: Any, updates: Any) -> Any:
         depth = indices.shape[-1]
         ids, rows = _flat_rows(indices, updates, tensor.shape)
-        out = np.array(tensor)
+        out = np.array(tensor, order="C")  # its rows are views of it
         write(out.reshape(_row_count(tensor.shape, depth), *tensor.shape[depth:]), ids, rows)
         return out
 

@@ -148,6 +148,7 @@ def compile_ir(
             module = llvm.parse_assembly(ir_text)
             module.triple = target.triple
             module.data_layout = str(machine.target_data)
+            module.verify()  # LLVM aborts the process on IR that is not valid
             _check_defined(module, symbols)
             if opt != "none":
                 _run_passes(llvm, machine, module, opt)

@@ -25,7 +25,7 @@ from graphc.kernel.nest import Kernel
 from graphc.kernel.optimize import in_place
 from graphc.runtime.extern import GemmCall, gemm_call
 
-BIND_OPS = frozenset({"shape", "size", "rank"})  # known when extents are: written at binding
+BIND_OPS = frozenset({"shape", "shape_n", "size", "rank"})  # known when extents are: written at binding
 
 
 @dataclass(eq=False)
