@@ -72,7 +72,7 @@ def _gather_rows(x: Any, ids: Tensor) -> Tensor:
     return F.gather(x, ids, axis=0, batch_dims=0)
 
 
-def _column(ids: Tensor, like: Tensor) -> Tensor:
+def column_shape(ids: Tensor, like: Tensor) -> Tensor:
     """The shape of ids followed by ones, as many axes as `like` has: it broadcasts with `like`."""
     rest = F.subtract(F.rank(like), F.rank(ids))
     ones = F.fill(F.reshape(rest, np.array([1], np.int32)), np.ones((), np.int32))
@@ -81,7 +81,7 @@ def _column(ids: Tensor, like: Tensor) -> Tensor:
 
 def _mean_grad(node: Node, g: Tensor) -> tuple[Any, ...]:
     data, ids = node.inputs
-    ones = F.fill(_column(ids, data), np.ones((), data.dtype.np))
+    ones = F.fill(column_shape(ids, data), np.ones((), data.dtype.np))
     return _gather_rows(F.divide(g, F.segment_sum(ones, ids)), ids), None
 
 
@@ -183,7 +183,7 @@ def _drop_negative(rows: Tensor, ids: Tensor) -> Tensor:
     """Each element's row, zeros where its number is negative."""
     got = _gather_rows(rows, F.maximum(ids, np.zeros((), ids.dtype.np)))
     known = F.greater_equal(ids, np.zeros((), ids.dtype.np))
-    wide = F.broadcast_to(F.reshape(known, _column(ids, got)), F.shape(got))
+    wide = F.broadcast_to(F.reshape(known, column_shape(ids, got)), F.shape(got))
     return F.select(wide, got, F.zeros_like(got))
 
 
@@ -192,7 +192,7 @@ def _unsorted_extreme_grad(node: Node, g: Tensor) -> tuple[Any, ...]:
     hit = F.logical_and(
         F.equal(data, _drop_negative(node.outputs[0], ids)),
         F.broadcast_to(
-            F.reshape(F.greater_equal(ids, np.zeros((), ids.dtype.np)), _column(ids, data)),
+            F.reshape(F.greater_equal(ids, np.zeros((), ids.dtype.np)), column_shape(ids, data)),
             F.shape(data),
         ),
     )

@@ -21,6 +21,7 @@ from graphc.ir.shape import (
     Shape,
     bracket_text,
     broadcast_dim,
+    broadcast_shapes,
     dims_equal,
     dims_product,
 )
@@ -403,6 +404,34 @@ broadcast_to = movement(
         sample(arg((3, 1)), fixed([2, 3, 4], int32, const=True)),
         sample(arg(()), fixed([2, 3], int64, const=True)),
         sample(arg((2, 3)), fixed([2, 3], int32, const=True)),
+    ),
+)  # fmt: skip
+
+
+# ------------------------------------------------------------------ shapes of broadcasts
+def _broadcast_args_type(ctx: InferContext) -> TensorType:
+    lengths = [input_dims(ctx, i) for i in (0, 1)]
+    known = None if None in lengths else max(len(n) for n in lengths if n is not None)
+    return TensorType(ctx.dtype(0), (known,))
+
+
+def _broadcast_args(a: Any, b: Any) -> Any:
+    shapes = [tuple(np.asarray(s).tolist()) for s in (a, b)]
+    got = broadcast_shapes(*shapes)
+    assert got is not None
+    whole = all(isinstance(d, int) for d in got)
+    out = np.empty(len(got), np.asarray(a).dtype if whole else object)
+    out[:] = got
+    return out
+
+
+broadcast_args = OpDef(
+    name="broadcast_args", tf="BroadcastArgs", family="host", args=("s0", "s1"),
+    dtypes={"T": INDEX}, infer=_broadcast_args_type, numpy=_broadcast_args,
+    nograd="a shape does not depend on the values",
+    samples=(
+        sample(fixed([3, 1], const=True), fixed([2, 1, 4], const=True), grad=False),
+        sample(fixed(np.zeros(0), const=True), fixed([2], const=True), grad=False),
     ),
 )  # fmt: skip
 

@@ -25,7 +25,7 @@ FLOWS = frozenset(
         "slice", "reshape", "expand_dims", "squeeze", "gather", "reduce_prod", "reduce_sum",
         "transpose", "tile", "reverse", "fill", "range", "zeros_like", "ones_like", "broadcast_to",
         "pad", "truncatediv", "reduce_max", "reduce_min", "abs", "split_v", "transpose_v",
-        "invert_permutation",
+        "invert_permutation", "broadcast_args",
     }
 )  # fmt: skip
 
