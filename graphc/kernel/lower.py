@@ -62,14 +62,13 @@ def lower(
             read at the index that is written (or in rows that are done before).
         origins: texts for the kernel's header.
     """
-    shared = dict(inplace or {})
-    context = Context(name, tuple(origins), frozenset(shared.values()))
+    context = Context(name, tuple(origins))
     for items in _classes(items_of(computes)):
         _lower_items(items, {}, context)
     kernels = context.kernels
     if len(kernels) > 1:
         kernels = [replace(k, name=f"{name}_{n}") for n, k in enumerate(kernels)]
-    return optimize.in_place(kernels, shared)
+    return optimize.in_place(kernels, inplace or {})
 
 
 def _classes(items: Sequence[Item]) -> list[list[Item]]:
@@ -267,8 +266,6 @@ class Builder:
     def _named(self, node: Expr, depth: int) -> bool:
         if id(node) in self.pure:
             return False
-        if isinstance(node, Load) and node.buffer in self.context.overwritten:
-            return True  # read before any store of the same iteration
         return self.uses[id(node)] > 1 or id(node) in self.hoisted or depth > _DEEPEST
 
     def _home(self, node: Expr, block: Block) -> Block:

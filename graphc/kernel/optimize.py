@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from math import gcd
 
 from graphc.ir.dtypes import int64
@@ -25,6 +26,7 @@ from graphc.kernel.expr import (
     Reduce,
     Select,
     postorder,
+    substitute,
 )
 from graphc.kernel.nest import For, Kernel, Let, Stmt, Store, statements, stmt_exprs
 from graphc.kernel.prims import TABLE
@@ -213,7 +215,7 @@ def _work(body: Sequence[Stmt]) -> float:
 
 # ------------------------------------------------------------------ in place
 def in_place(kernels: Sequence[Kernel], shared: Mapping[Buffer, Buffer]) -> list[Kernel]:
-    """Outputs that take an input's memory stand for that input.
+    """Outputs that take an input's memory stand for that input; it is read before it is written.
 
     Raises:
         ValueError: the input is also read at another place than the one written, or later.
@@ -224,10 +226,42 @@ def in_place(kernels: Sequence[Kernel], shared: Mapping[Buffer, Buffer]) -> list
             source = shared.get(target)
             if source is None:
                 continue
-            _check_in_place(kernel, kernels[n + 1 :], target, source)
+            early = _read_early(out[n], source)
+            _check_in_place(early, kernels[n + 1 :], target, source)
             taken = Buffer(source.key, target.dtype, target.shape, source.name)
-            out[n] = _with_output(out[n], target, taken)
+            out[n] = _with_output(early, target, taken)
     return out
+
+
+def _read_early(kernel: Kernel, source: Buffer) -> Kernel:
+    """Loads of `source` inside stores become locals in front of the first store of the block."""
+    names = {s.local.name for s in statements(kernel.body) if isinstance(s, Let)}
+    numbers = count()
+
+    def fresh() -> Local:
+        name = next(n for n in (f"old{k}" for k in numbers) if n not in names)
+        return Local(name, source.dtype)
+
+    def visit(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+        stores = [s for s in body if isinstance(s, Store)]
+        roots = [e for s in stores for e in (s.offset, s.value)]
+        early: dict[Expr, Expr] = {
+            n: fresh() for n in postorder(*roots) if isinstance(n, Load) and n.buffer == source
+        }
+        lets = [Let(local, load) for load, local in early.items() if isinstance(local, Local)]
+        stmts: list[Stmt] = []
+        for stmt in body:
+            if isinstance(stmt, For):
+                stmt = replace(stmt, body=visit(stmt.body))
+            elif isinstance(stmt, Store):
+                stmts.extend(lets)
+                lets = []
+                offset = substitute(stmt.offset, early)
+                stmt = Store(stmt.buffer, offset, substitute(stmt.value, early))
+            stmts.append(stmt)
+        return tuple(stmts)
+
+    return replace(kernel, body=visit(kernel.body))
 
 
 def _with_output(kernel: Kernel, old: Buffer, new: Buffer) -> Kernel:
@@ -283,10 +317,12 @@ def _same_place(read: Expr, write: Expr, around: frozenset[Axis] | None) -> bool
 
     `around` are the loops of a read that stands before the store, None where it stands behind.
     """
+    if around is None:
+        return False
     if read == write:
         return True
     a, b = affine(read), affine(write)
-    if a is None or b is None or around is None or a[1] != b[1]:
+    if a is None or b is None or a[1] != b[1]:
         return False
     common = a[0].keys() & b[0].keys()
     if any(a[0][axis] != b[0][axis] for axis in common):

@@ -41,14 +41,12 @@ class Context:
 
     Attributes:
         name, origins: of the group. kernels: those made so far, in order.
-        overwritten: inputs whose memory an output takes.
         partial: scratch buffers that hold one result for each chunk.
     """
 
-    def __init__(self, name: str, origins: tuple[str, ...], overwritten: frozenset[Buffer]) -> None:
+    def __init__(self, name: str, origins: tuple[str, ...]) -> None:
         self.name = name
         self.origins = origins
-        self.overwritten = overwritten
         self.kernels: list[Kernel] = []
         self.partial: set[Buffer] = set()
         self._count = 0

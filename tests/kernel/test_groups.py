@@ -231,6 +231,20 @@ def test_two_outputs_when_one_overwrites_an_input(check):
           inplace={m2: m, w2: w})  # fmt: skip
 
 
+def test_old_value_is_read_before_its_memory_is_written(check):
+    i = Axis(B)
+    w, g, m, w2, m2 = (buf(n, B) for n in ("w", "g", "m", "w2", "m2"))
+    computes = [
+        Compute(m2, (i,), Load(g, (i,))),
+        Compute(w2, (i,), Load(w, (i,)) - Load(m, (i,))),
+    ]
+    group = check(computes, {w: rand(90), g: rand(90, seed=1), m: rand(90, seed=2)}, {"B": 90},
+                  inplace={m2: m, w2: w})  # fmt: skip
+    assert nest_text(group.kernel).index("old0: float32 = m[i]") < nest_text(
+        group.kernel
+    ).index("m[i] = g[i]")
+
+
 def test_in_place_at_another_index_is_refused():
     i = Axis(B)
     x, o = buf("x", B), buf("o", B)
