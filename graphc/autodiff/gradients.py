@@ -17,7 +17,7 @@ from graphc.autodiff.indexed_slices import IndexedSlices, as_dense
 from graphc.autodiff.registry import rule_of
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Tensor
-from graphc.ir.shape import merge_shapes, shape_text
+from graphc.ir.shape import dims_product, is_static, merge_shapes, shape_text
 from graphc.ops.convert import constant_tensor, convert_to_tensor
 from graphc.ops.define import F
 
@@ -67,16 +67,12 @@ def gradients(
     stops = frozenset(_as_tensor(t) for t in _as_list(stop_gradients))
     weights = _as_list(grad_ys) if grad_ys is not None else [None] * len(targets)
     if len(weights) != len(targets):
-        raise ValueError(
-            f"Length mismatch. Passed {len(weights)} grad_ys for {len(targets)} ys"
-        )
+        raise ValueError(f"Length mismatch. Passed {len(weights)} grad_ys for {len(targets)} ys")
     if not targets or not sources:
         return [None] * len(sources)
     graph = targets[0].graph
     with graph.name_scope(name or "gradients"):
-        seeds = [
-            _seed(y, g, i) for i, (y, g) in enumerate(zip(targets, weights, strict=True))
-        ]
+        seeds = [_seed(y, g, i) for i, (y, g) in enumerate(zip(targets, weights, strict=True))]
         return _Walk(targets, sources, stops).run(seeds)
 
 
@@ -284,11 +280,11 @@ def _hessian(g: Any, x: Tensor) -> Tensor:
     if g is None:
         raise ValueError(f"Cannot compute the Hessian: no y depends on {x}")
     dims = x.dims
-    if dims is None or not all(isinstance(d, int) for d in dims):
+    if not is_static(dims):
         raise ValueError(f"Cannot compute the Hessian with unknown shape: {x}")
-    count = 1
-    for dim in dims:
-        count *= dim  # type: ignore[operator]
+    assert dims is not None
+    count = dims_product(dims)
+    assert isinstance(count, int)
     flat = F.reshape(as_dense(g), [count])
     rows = []
     for i in range(count):

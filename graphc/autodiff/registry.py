@@ -73,7 +73,6 @@ def _table(graph: Any, name: str, kind: type) -> Any:
     return graph.__dict__.setdefault(name, kind())
 
 
-
 @contextlib.contextmanager
 def override_map(graph: Any, types: Mapping[str, str]) -> Iterator[None]:
     """Nodes made inside take the named rules (Graph.gradient_override_map).

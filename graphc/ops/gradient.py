@@ -134,6 +134,6 @@ def _identity_n_groups() -> tuple[str, ...]:
 identity_n = movement(
     "identity_n", tf="IdentityN", infer=_types_of_inputs, kernel=_copy,
     numpy=lambda *xs: xs, grad=lambda node, *gs: gs, args=("*input",),
-    groups=_identity_n_groups(), dtypes={g: ALL for g in _identity_n_groups()},
+    groups=_identity_n_groups(), dtypes=dict.fromkeys(_identity_n_groups(), ALL),
     samples=(sample(arg((3,)), arg((2, 2))),),
 )  # fmt: skip

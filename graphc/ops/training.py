@@ -292,6 +292,34 @@ def _adam_rows(
     return var - rate * step / bar, m, v
 
 
+def _add_sign(
+    var: Tensor,
+    m: Tensor,
+    lr: Tensor,
+    alpha: Tensor,
+    sign_decay: Tensor,
+    beta: Tensor,
+    grad: Tensor,
+) -> tuple[Tensor, ...]:
+    m = m * beta + grad * (1 - beta)
+    factor = alpha + sign_decay * (F.sign(grad) * F.sign(m))
+    return var - lr * factor * grad, m
+
+
+def _power_sign(
+    var: Tensor,
+    m: Tensor,
+    lr: Tensor,
+    logbase: Tensor,
+    sign_decay: Tensor,
+    beta: Tensor,
+    grad: Tensor,
+) -> tuple[Tensor, ...]:
+    m = m * beta + grad * (1 - beta)
+    factor = F.exp(logbase * sign_decay * (F.sign(grad) * F.sign(m)))
+    return var - lr * factor * grad, m
+
+
 def _adamax(
     var: Tensor,
     m: Tensor,
@@ -368,6 +396,20 @@ apply_adam, sparse_apply_adam = _define(
     "adam", "Adam", "var m v beta1_power beta2_power lr beta1 beta2 epsilon grad", 3, _adam,
     _adam_rows,
 )  # fmt: skip
+# tf.contrib.opt.LazyAdamOptimizer: rows without a gradient keep m and v
+apply_lazy_adam, sparse_apply_lazy_adam = _define(
+    "lazy_adam",
+    "LazyAdam",
+    "var m v beta1_power beta2_power lr beta1 beta2 epsilon grad",
+    3,
+    _adam,
+)
+apply_add_sign, sparse_apply_add_sign = _define(
+    "add_sign", "AddSign", "var m lr alpha sign_decay beta grad", 2, _add_sign
+)
+apply_power_sign, sparse_apply_power_sign = _define(
+    "power_sign", "PowerSign", "var m lr logbase sign_decay beta grad", 2, _power_sign
+)
 apply_adamax, sparse_apply_adamax = _define(
     "adamax", "AdaMax", "var m v beta1_power lr beta1 beta2 epsilon grad", 3, _adamax
 )

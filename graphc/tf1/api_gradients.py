@@ -171,11 +171,15 @@ def compute_gradient(
     return pairs if many else pairs[0]
 
 
+def _random(shape: Any) -> np.ndarray[Any, Any]:
+    return np.random.default_rng().random(tuple(shape))
+
+
 def _jacobians(
     x: Any, x_shape: Any, y: Tensor, y_shape: Any, start: Any, delta: float, feeds: dict[Any, Any]
 ) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
     key = x if isinstance(x, Tensor) else x._as_graph_element()
-    at = np.random.random_sample(tuple(x_shape)) if start is None else np.asarray(start)
+    at = np.asarray(start) if start is not None else _random(x_shape)
     at = at.astype(key.dtype.np)
     sizes = (int(np.prod(x_shape)), int(np.prod(y_shape)))
     return (

@@ -166,9 +166,7 @@ def _boundary(value: Any, at: Tensor) -> Tensor:
         return tensor
     if tensor.dtype.name == "int32" and at.dtype.name == "int64":
         return F.cast(tensor, dtype=at.dtype)
-    raise ValueError(
-        f"Boundaries ({tensor.dtype!r}) must have the same dtype as x ({at.dtype!r})."
-    )
+    raise ValueError(f"Boundaries ({tensor.dtype!r}) must have the same dtype as x ({at.dtype!r}).")
 
 
 def _kind(value: Any, at: Tensor) -> Any:
@@ -273,9 +271,7 @@ def noisy_linear_cosine_decay(
         dtype = rate.dtype
         linear, cosine = _linear_and_cosine(rate, global_step, decay_steps, num_periods)
         step = F.minimum(_cast(global_step, dtype), _cast(decay_steps, dtype))
-        variance = _cast(initial_variance, dtype) / F.pow(
-            1.0 + step, _cast(variance_decay, dtype)
-        )
+        variance = _cast(initial_variance, dtype) / F.pow(1.0 + step, _cast(variance_decay, dtype))
         noise = random_normal(F.shape(linear), stddev=1.0, dtype=dtype) * F.sqrt(variance)
         return F.multiply(rate, (alpha + linear + noise) * cosine + beta, name=scope)
 

@@ -39,33 +39,41 @@ def assign_moving_average(
         if zero_debias:
             delta = _zero_debias(variable, value, rest)
         else:
-            delta = F.multiply(F.subtract(ref, convert_to_tensor(value), name="sub"), rest, name="mul")
+            delta = (ref - convert_to_tensor(value)) * rest
         return F.assign_sub(ref, delta, name=scope)
 
 
 def _zero_debias(variable: Any, value: Any, rest: Tensor) -> Tensor:
     """What to subtract from `variable` so that it becomes the corrected average."""
-    from graphc.tf1.variable_scope import get_variable, variable_scope
+    from graphc.tf1.variable_scope import variable_scope
 
     ref = variable._as_graph_element()
     graph = ref.graph
     with variable_scope(variable.op.name) as scope:
         with graph.control_dependencies(None):
-            zeros = F.fill(F.shape(ref), convert_to_tensor(0.0, ref.dtype), name="zeros")
-            biased = get_variable(
-                _unused(scope.name, "biased"), initializer=zeros, trainable=False
-            )
-            step = get_variable(
-                _unused(scope.name, "local_step"),
-                initializer=convert_to_tensor(0.0, ref.dtype),
-                trainable=False,
-            )
+            biased = _zeros(_unused(scope.name, "biased"), ref)
+            step = _zeros(_unused(scope.name, "local_step"), ref, shape=())
         now = biased._as_graph_element()
         update = F.assign_sub(now, (now - convert_to_tensor(value)) * rest)
         counted = step.assign_add(convert_to_tensor(1.0, ref.dtype))
         with graph.control_dependencies([update, counted]):
             correction = 1.0 - F.pow(1.0 - rest, step.read_value())
             return ref - biased.read_value() / correction
+
+
+def _zeros(name: str, like: Tensor, shape: Any = None, collections: Any = None) -> Any:
+    """A variable of zeros with the dtype and shape of `like`."""
+    from graphc.tf1.initializers import zeros_initializer
+    from graphc.tf1.variable_scope import get_variable
+
+    return get_variable(
+        name,
+        shape=like.shape if shape is None else shape,
+        dtype=like.dtype,
+        initializer=zeros_initializer(),
+        trainable=False,
+        collections=collections,
+    )
 
 
 def _unused(scope: str, name: str) -> str:
@@ -92,18 +100,15 @@ def weighted_moving_average(
     Args:
         value, weight: tensors with static shapes. decay: the share that is kept.
     """
-    from graphc.tf1.variable_scope import get_variable, variable_scope
+    from graphc.tf1.variable_scope import variable_scope
 
     keys = [GraphKeys.GLOBAL_VARIABLES] if collections is None else list(collections)
     value, weight = convert_to_tensor(value), convert_to_tensor(weight)
     with variable_scope(name or "WeightedMovingAvg", "WeightedMovingAvg", [value, weight]):
 
         def average(what: Tensor, label: str) -> Tensor:
-            zeros = F.fill(F.shape(what), convert_to_tensor(0.0, what.dtype))
             with what.graph.control_dependencies(None):
-                variable = get_variable(
-                    label, initializer=zeros, trainable=False, collections=keys
-                )
+                variable = _zeros(label, what, collections=keys)
             return assign_moving_average(variable, what, decay, zero_debias=False)
 
         top, bottom = average(value * weight, "value_x_weight"), average(weight, "weight")
@@ -193,7 +198,7 @@ class ExponentialMovingAverage:
             return str(self._averages[var].op.name)
         return get_default_graph().unique_name(f"{var.op.name}/{self._name}", mark_as_used=False)
 
-    def variables_to_restore(self, moving_avg_variables: Iterable[Any] | None = None) -> dict:
+    def variables_to_restore(self, moving_avg_variables: Any = None) -> dict[str, Any]:
         """Names to variables for a Saver that restores shadows into the variables themselves."""
         graph = get_default_graph()
         if moving_avg_variables is None:

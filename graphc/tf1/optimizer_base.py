@@ -182,9 +182,7 @@ class Optimizer:
         with graph.name_scope(f"update_{var.op.name}"), graph.colocate_with(var.op):
             if isinstance(grad, IndexedSlices):
                 if getattr(var, "constraint", None) is not None:
-                    raise RuntimeError(
-                        "Cannot use a constraint function on a sparse variable."
-                    )
+                    raise RuntimeError("Cannot use a constraint function on a sparse variable.")
                 return self._apply_sparse_duplicate_indices(grad, var)
             update = self._apply_dense(grad, var)
             if getattr(var, "constraint", None) is None:

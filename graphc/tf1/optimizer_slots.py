@@ -34,9 +34,8 @@ def create_filled_slot(primary: Any, value: float, name: str, dtype: Any = None)
     if is_static(dims):
 
         def fill(shape: Any = None, dtype: Any = None, partition_info: Any = None) -> Any:
-            return F.fill(
-                np.asarray(dims, np.int32), np.asarray(value, kind.np), name=_initializer_name(value)
-            )
+            name = _initializer_name(value)
+            return F.fill(np.asarray(dims, np.int32), np.asarray(value, kind.np), name=name)
 
         return _make(primary, name, initial=fill, shape=dims, dtype=kind)
     start = primary.initialized_value()
@@ -47,9 +46,7 @@ def _initializer_name(value: float) -> str:
     return {0.0: "zeros", 1.0: "ones"}.get(value, "Const")
 
 
-def _make(
-    primary: Any, name: str, initial: Any, shape: Any = None, dtype: Any = None
-) -> Any:
+def _make(primary: Any, name: str, initial: Any, shape: Any = None, dtype: Any = None) -> Any:
     from graphc.tf1.variable_scope import get_variable, variable_scope
 
     known = callable(initial) or is_static(getattr(initial, "dims", ()))

@@ -12,8 +12,8 @@ from typing import Any
 from graphc.autodiff.indexed_slices import IndexedSlices
 from graphc.ir.node import Node, Tensor
 from graphc.ops.define import F
-from graphc.tf1.optimizer_base import Optimizer, cast_to, ref_of
 from graphc.tf1.ops_misc import group
+from graphc.tf1.optimizer_base import Optimizer, cast_to, ref_of
 
 __all__ = [
     "AdadeltaOptimizer",
