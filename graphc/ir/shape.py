@@ -410,7 +410,10 @@ def shape_text(shape: Shape) -> str:
 
 
 def bracket_text(shape: Shape) -> str:
-    """As TF's C++ prints: [2,?]."""
+    """As TF's C++ prints: [2,?]. While a plan is built, symbols print as their values."""
     if shape is None:
         return "<unknown>"
+    env = current_env()
+    if env is not None:
+        shape = tuple(None if d is None else evaluate(d, env.hints) for d in shape)
     return "[" + ",".join("?" if d is None else str(d) for d in shape) + "]"

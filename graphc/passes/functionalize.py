@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import InvalidArgumentError
+from graphc.ir.faults import located
 from graphc.ir.node import Node, Tensor, TensorType
 from graphc.ir.program import Program, ProgramBuilder, UnresolvedShape, Update, live_nodes
 from graphc.ir.shape import Guard, PartialDim, ShapeEnv, SymDim
@@ -208,7 +209,10 @@ class Functionalizer:
             return
         inputs = [self._input(t, mask) for t in node.inputs]
         self.builder.at(node.origins, node.name)  # reading a variable may have moved it
-        made = self.builder.create_node(node.op, inputs, node.attrs)
+        try:
+            made = self.builder.create_node(node.op, inputs, node.attrs)
+        except InvalidArgumentError as err:
+            raise located(err, node) from None
         if node not in self.dynamic:
             _require_shapes(made, node)
         for mine, theirs in zip(node.outputs, made.outputs, strict=True):

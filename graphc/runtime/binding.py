@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.errors import InternalError, InvalidArgumentError
+from graphc.ir.faults import located
 from graphc.ir.node import Tensor
 from graphc.ir.shape import evaluate, evaluate_shape
 from graphc.ops.values import value_of
 from graphc.runtime import driver, threads
 from graphc.runtime.backends.reference import evaluate_node
-from graphc.runtime.faults import located
 from graphc.runtime.frame import FeedSpec, Frame
 from graphc.runtime.hostmem import arena
 from graphc.runtime.memory import Request, plan_arena

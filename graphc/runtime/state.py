@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import FailedPreconditionError, InternalError
+from graphc.ir.faults import located
 from graphc.ir.node import Node
-from graphc.runtime.faults import located
 
 Array = np.ndarray[Any, Any]
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from graphc.config import Config
 from graphc.errors import InternalError, OpError
+from graphc.ir.faults import numpy_fault
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program
-from graphc.runtime.faults import numpy_fault
 from graphc.runtime.state import RunContext
 
 Array = np.ndarray[Any, Any]
@@ -102,7 +102,7 @@ class ReferencePlan:
 def check_finite(node: Node, outs: Sequence[Array]) -> None:
     """Raises InvalidArgumentError naming the first op whose output holds a NaN or infinity."""
     from graphc.errors import InvalidArgumentError
-    from graphc.runtime.faults import located
+    from graphc.ir.faults import located
 
     for array in outs:
         if array.dtype.kind != "f" and array.dtype.name != "bfloat16":
