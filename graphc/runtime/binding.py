@@ -311,7 +311,12 @@ class Instance:
             slots = binding.slots[k]
             if storage.kind != "variable" or not slots:
                 continue
-            reads = storage.tensor is not None and storage.tensor.node.op.name == "read"
+            # `w := v` writes w with a storage whose value is the read of v
+            reads = (
+                storage.tensor is not None
+                and storage.tensor.node.op.name == "read"
+                and storage.tensor.node.attrs["variable"] is storage.key
+            )
             if reads:
                 self.args[slots] = store.view(storage.key).ctypes.data  # type: ignore[arg-type]
             else:
