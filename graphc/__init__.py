@@ -66,6 +66,7 @@ _TABLE = {
     # gradients
     "graphc.autodiff.gradients": "AggregationMethod gradients hessians",
     "graphc.autodiff.indexed_slices": "IndexedSlices IndexedSlicesValue",
+    "graphc.tf1.api_gradients": "NoGradient NotDifferentiable RegisterGradient custom_gradient",
     # mathematics
     "graphc.tf1.api_math": """
         abs accumulate_n acos acosh add add_n argmax arg_max=argmax argmin arg_min=argmin asin

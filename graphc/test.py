@@ -1,6 +1,6 @@
 """tf.test: a TestCase with numeric assertions, and questions about the build.
 
-Lives here: what TF1 scripts use of tf.test. Not here: gradient checks (autodiff/checks.py).
+Lives here: what TF1 scripts use of tf.test. Not here: gradient checks (tf1/api_gradients.py).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 
 from graphc.ir.graph import Graph, get_default_graph, reset_default_graph
 from graphc.session import Session
+from graphc.tf1.api_gradients import compute_gradient, compute_gradient_error
 
 __all__ = [
     "TestCase", "compute_gradient", "compute_gradient_error", "get_temp_dir", "gpu_device_name",
@@ -52,42 +53,6 @@ def get_temp_dir() -> str:
 def main(argv: Any = None) -> None:
     """Runs the tests of the calling module."""
     unittest.main(argv=argv)
-
-
-def compute_gradient(
-    x: Any, x_shape: Any, y: Any, y_shape: Any, x_init_value: Any = None, delta: float = 1e-3
-) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """(theoretical, numeric) Jacobians of y by x, in the default session."""
-    from graphc.autodiff.gradients import gradients
-    from graphc.tf1.framework import placeholder
-
-    start = x_init_value
-    if start is None:
-        start = np.random.default_rng(_SEED).random(tuple(x_shape)).astype(x.dtype.np)
-    size_x, size_y = int(np.prod(x_shape)), int(np.prod(y_shape))
-    seed = placeholder(y.dtype, y_shape)
-    dx = gradients(y, x, grad_ys=seed)[0]
-    theory = np.zeros((size_x, size_y), x.dtype.np)
-    numeric = np.zeros_like(theory)
-    for k in range(size_y):
-        one = np.zeros(size_y, y.dtype.np)
-        one[k] = 1
-        theory[:, k] = dx.eval({x: start, seed: one.reshape(y_shape)}).reshape(-1)
-    for k in range(size_x):
-        step = np.zeros(size_x, x.dtype.np)
-        step[k] = delta
-        step = step.reshape(x_shape)
-        difference = y.eval({x: start + step}) - y.eval({x: start - step})
-        numeric[k] = np.asarray(difference).reshape(-1) / (2 * delta)
-    return theory, numeric
-
-
-def compute_gradient_error(
-    x: Any, x_shape: Any, y: Any, y_shape: Any, x_init_value: Any = None, delta: float = 1e-3
-) -> float:
-    """The largest difference of the two Jacobians."""
-    theory, numeric = compute_gradient(x, x_shape, y, y_shape, x_init_value, delta)
-    return float(np.abs(theory - numeric).max(initial=0.0))
 
 
 class TestCase(unittest.TestCase):

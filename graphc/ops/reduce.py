@@ -82,7 +82,7 @@ def element_count(x: Tensor, axes: Axes, dtype: DType) -> Any:
     known = [x.dims[a] for a in over]
     if all(isinstance(d, int) for d in known):
         return math.prod(known)  # type: ignore[arg-type]
-    sizes = F.gather(F.shape(x), np.array(over, np.int32), axis=0)
+    sizes = F.gather(F.shape(x), np.array(over, np.int32), axis=0, batch_dims=0)
     return F.cast(F.reduce_prod(sizes, axes=(0,), keepdims=False), dtype=dtype)
 
 
