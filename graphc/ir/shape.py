@@ -413,7 +413,12 @@ def bracket_text(shape: Shape) -> str:
     """As TF's C++ prints: [2,?]. While a plan is built, symbols print as their values."""
     if shape is None:
         return "<unknown>"
+    return "[" + ",".join(map(dim_text, shape)) + "]"
+
+
+def dim_text(dim: PartialDim) -> str:
+    """?, or the number; while a plan is built, a symbol prints as its value."""
     env = current_env()
-    if env is not None:
-        shape = tuple(None if d is None else evaluate(d, env.hints) for d in shape)
-    return "[" + ",".join("?" if d is None else str(d) for d in shape) + "]"
+    if env is not None and isinstance(dim, SymDim):
+        dim = evaluate(dim, env.hints)
+    return "?" if dim is None else str(dim)

@@ -19,9 +19,12 @@ from graphc.ir.shape import (
     Dim,
     PartialDim,
     Shape,
+    SymDim,
     bracket_text,
     broadcast_dim,
     broadcast_shapes,
+    current_env,
+    dim_text,
     dims_equal,
     dims_product,
 )
@@ -113,6 +116,12 @@ def _back_to_input(node: Node, g: Tensor) -> tuple[Any, ...]:
 
 
 # ------------------------------------------------------------------ reshape
+EMPTY = (
+    "reshape cannot infer the missing input size for an empty tensor unless all specified input "
+    "sizes are non-zero"
+)
+
+
 def _reshape_type(ctx: InferContext) -> TensorType:
     want = input_dims(ctx, 1)
     if want is None:
@@ -141,22 +150,33 @@ def _missing(
     others = dims_product(d for i, d in enumerate(want) if i != at)
     if total is None or others is None or (isinstance(others, int) and others == 0):
         return None
-    if isinstance(total, int) and isinstance(others, int) and total % others:
+    if isinstance(others, SymDim) and not isinstance(total % others, int):
+        # in a program symbols are decided by their values, and guarded
+        if dims_equal(others, 0):
+            raise ctx.fail(EMPTY)
+    if dims_equal(total % others, 0) is False:
         shape = bracket_text(tuple(None if i == at else d for i, d in enumerate(want)))
         raise ctx.fail(
-            f"Dimension size must be evenly divisible by {others} but is {total} "
-            f"(requested shape {shape})"
+            f"Dimension size must be evenly divisible by {dim_text(others)} but is "
+            f"{dim_text(total)} (requested shape {shape})"
         )
     return total // others
 
 
 def _check_same_size(ctx: InferContext, total: PartialDim, want: list[PartialDim]) -> None:
     size = dims_product(want)
-    if isinstance(total, int) and isinstance(size, int) and total != size:
+    # in a program the equality of symbols is decided by their values, and guarded
+    if dims_equal(total, size) is not False:
+        return
+    if current_env() is not None:
+        have, need = dim_text(total), dim_text(size)
         raise ctx.fail(
-            f"Cannot reshape a tensor with {total} elements to shape {bracket_text(tuple(want))} "
-            f"({size} elements)"
+            f"Input to reshape is a tensor with {have} values, but the requested shape has {need}"
         )
+    raise ctx.fail(
+        f"Cannot reshape a tensor with {total} elements to shape {bracket_text(tuple(want))} "
+        f"({size} elements)"
+    )
 
 
 def _reshape(x: Any, shape: Any) -> Any:
@@ -170,10 +190,7 @@ def _reshape(x: Any, shape: Any) -> Any:
         )
     size = int(np.prod([d for d in dims if d != -1], dtype=np.int64))
     if free and size == 0:
-        raise InvalidArgumentError(
-            "reshape cannot infer the missing input size for an empty tensor unless all "
-            "specified input sizes are non-zero"
-        )
+        raise InvalidArgumentError(EMPTY)
     if free and x.size % size:
         raise InvalidArgumentError(
             f"Input to reshape is a tensor with {x.size} values, but the requested shape "
