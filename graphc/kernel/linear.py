@@ -30,9 +30,7 @@ class Linear:
         self.const = const
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Linear) and self.const == other.const and self.terms == other.terms
-        )
+        return isinstance(other, Linear) and self.const == other.const and self.terms == other.terms
 
     __hash__ = None  # type: ignore[assignment]
 

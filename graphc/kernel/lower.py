@@ -397,4 +397,3 @@ class Builder:
             self.context.name, tuple(inputs), outputs, tuple(dims), body, extent, grain, flags,
             self.context.origins,
         )  # fmt: skip
-

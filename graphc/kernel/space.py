@@ -293,9 +293,7 @@ def _second_pass(
     new_items = []
     for item in items:
         kept = tuple(axes[: depth[len(item.axes)]])
-        new_items.append(
-            Item(item.buffer, kept, simplifier(item.offset), simplifier(item.value))
-        )
+        new_items.append(Item(item.buffer, kept, simplifier(item.offset), simplifier(item.value)))
     new_spans = _renew_spans(spans, simplifier)
     return Space(tuple(axes), tuple(new_items), new_spans, simplifier, len(axes) - 1)
 
@@ -324,9 +322,7 @@ def arranged(space: Space) -> Space:
     if order[0] == space.unit and not _columns_suffice(space):
         return space
     axes = tuple(space.axes[n] for n in order)
-    items = tuple(
-        Item(i.buffer, axes[: len(i.axes)], i.offset, i.value) for i in space.items
-    )
+    items = tuple(Item(i.buffer, axes[: len(i.axes)], i.offset, i.value) for i in space.items)
     return Space(axes, items, space.spans, space.simplifier, order.index(space.unit))
 
 
@@ -382,6 +378,4 @@ class Free:
 
 
 def load_forms(roots: Iterable[Expr], simplifier: Simplifier) -> list[Linear]:
-    return [
-        simplifier.form(n.args[0]) for n in postorder(*roots) if isinstance(n, Load) and n.flat
-    ]
+    return [simplifier.form(n.args[0]) for n in postorder(*roots) if isinstance(n, Load) and n.flat]

@@ -147,9 +147,7 @@ class _Division:
                 new = self._stored(node, new, stage)
                 stage += 1
             self.new[id(node)], self.stage[id(node)] = new, stage
-        items = [
-            Item(i.buffer, i.axes, i.offset, self.new[id(i.value)]) for i in self.space.items
-        ]
+        items = [Item(i.buffer, i.axes, i.offset, self.new[id(i.value)]) for i in self.space.items]
         return [*self.stages, (items, self.space.spans)]
 
     def _with_reduction(self, order: Sequence[Expr]) -> set[int]:
@@ -163,9 +161,7 @@ class _Division:
                 out.add(id(node))
         return out
 
-    def _edges(
-        self, order: Sequence[Expr], values: Sequence[Expr], inside: set[int]
-    ) -> set[int]:
+    def _edges(self, order: Sequence[Expr], values: Sequence[Expr], inside: set[int]) -> set[int]:
         """The largest of these: what uses them is not one of them."""
         edge = {id(v) for v in values if id(v) in inside}
         for node in order:
@@ -223,4 +219,3 @@ class _Division:
         while size > 1 and size * inner * max(1, nested) > CHUNK:
             size //= 2
         return size
-

@@ -139,9 +139,7 @@ def test_concat_along_a_symbolic_axis(check):
     i, j = Axis(B * 2), Axis(3)
     a, b, o = buf("a", B, 3), buf("b", B, 3), buf("o", B * 2, 3)
     n = index(B)
-    value = k.select(
-        k.lt(i, n), Load(a, (i, j), k.lt(i, n)), Load(b, (i - n, j), k.ge(i, n))
-    )
+    value = k.select(k.lt(i, n), Load(a, (i, j), k.lt(i, n)), Load(b, (i - n, j), k.ge(i, n)))
     check([Compute(o, (i, j), value)], {a: rand(4, 3), b: rand(4, 3, seed=1)}, {"B": 4})
 
 
@@ -240,9 +238,9 @@ def test_old_value_is_read_before_its_memory_is_written(check):
     ]
     group = check(computes, {w: rand(90), g: rand(90, seed=1), m: rand(90, seed=2)}, {"B": 90},
                   inplace={m2: m, w2: w})  # fmt: skip
-    assert nest_text(group.kernel).index("old0: float32 = m[i]") < nest_text(
-        group.kernel
-    ).index("m[i] = g[i]")
+    assert nest_text(group.kernel).index("old0: float32 = m[i]") < nest_text(group.kernel).index(
+        "m[i] = g[i]"
+    )
 
 
 def test_in_place_at_another_index_is_refused():

@@ -17,13 +17,13 @@ from graphc.kernel.nest import Accum, For, Let, Store, Update
 from graphc.kernel.verify import verify
 
 B = SymDim.symbol("B")
-X, Y, O = (Buffer(n, float32, (B, 8), n) for n in "xyo")
+X, Y, OUT = (Buffer(n, float32, (B, 8), n) for n in "xyo")
 S = Buffer("s", float32, (B,), "s")
 
 
 def flat():
     i, j = Axis(B), Axis(8)
-    (kernel,) = lower("flat", [Compute(O, (i, j), k.exp(Load(X, (i, j))) + Load(Y, (i, j)))])
+    (kernel,) = lower("flat", [Compute(OUT, (i, j), k.exp(Load(X, (i, j))) + Load(Y, (i, j)))])
     return kernel
 
 
@@ -50,7 +50,7 @@ def test_lowered_kernels_pass():
 def test_undefined_local():
     kernel = flat()
     axis = kernel.body[0].axis
-    refused(with_body(kernel, Store(O, axis, Local("t9", float32))), "t9 is used where it has no")
+    refused(with_body(kernel, Store(OUT, axis, Local("t9", float32))), "t9 is used where it has no")
 
 
 def test_local_used_outside_its_loop():
@@ -72,44 +72,44 @@ def test_local_defined_twice():
 def test_dtypes_disagree():
     kernel = flat()
     axis = kernel.body[0].axis
-    refused(with_body(kernel, Store(O, axis, const(1, int64))), "int64 where float32 is needed")
-    refused(with_body(kernel, Store(O, const(1.0, float32), const(1.0, float32))), "offset")
+    refused(with_body(kernel, Store(OUT, axis, const(1, int64))), "int64 where float32 is needed")
+    refused(with_body(kernel, Store(OUT, const(1.0, float32), const(1.0, float32))), "offset")
     mixed = Prim("add", (Load(X, (axis,), flat=True), const(1, int64)), float32)
-    refused(with_body(kernel, Store(O, axis, mixed)), "int64 where float32 is needed")
+    refused(with_body(kernel, Store(OUT, axis, mixed)), "int64 where float32 is needed")
 
 
 def test_undeclared_buffers():
     kernel = flat()
     axis = kernel.body[0].axis
     refused(with_body(kernel, Store(S, axis, const(1.0, float32))), "not an output")
-    refused(with_body(kernel, Store(O, axis, Load(S, (axis,), flat=True))), "not an input")
+    refused(with_body(kernel, Store(OUT, axis, Load(S, (axis,), flat=True))), "not an input")
 
 
 def test_offsets_are_flat():
     kernel = flat()
     axis = kernel.body[0].axis
-    refused(with_body(kernel, Store(O, axis, Load(X, (axis, axis)))), "not a flat offset")
+    refused(with_body(kernel, Store(OUT, axis, Load(X, (axis, axis)))), "not a flat offset")
 
 
 def test_masks_are_booleans():
     kernel = flat()
     axis = kernel.body[0].axis
     load = Load(X, (axis,), axis, const(0.0, float32), flat=True)
-    refused(with_body(kernel, Store(O, axis, load)), "bool is needed")
+    refused(with_body(kernel, Store(OUT, axis, load)), "bool is needed")
     chosen = Select(axis, const(0.0, float32), const(1.0, float32))
-    refused(with_body(kernel, Store(O, axis, chosen)), "bool is needed")
+    refused(with_body(kernel, Store(OUT, axis, chosen)), "bool is needed")
 
 
 def test_missing_dimension():
     kernel = flat()
     axis = kernel.body[0].axis
-    store = Store(O, axis + index(B), const(1.0, float32))
+    store = Store(OUT, axis + index(B), const(1.0, float32))
     refused(with_body(kernel, store), "B is not a parameter")
 
 
 def test_parallel_loop_is_alone_and_outermost():
     kernel = flat()
-    store = Store(O, Const(0, int64), const(1.0, float32))
+    store = Store(OUT, Const(0, int64), const(1.0, float32))
     refused(replace(kernel, body=(*kernel.body, store)), "only statement")
     outer = For(Axis(2, "q"), Const(0, int64), Const(2, int64), kernel.body)
     refused(replace(kernel, body=(outer,), extent=1), "must be the outermost")
@@ -138,7 +138,7 @@ def test_index_checks_need_a_status_word():
     kernel = flat()
     axis = kernel.body[0].axis
     checked = k.check_index(axis, const(8, int64))
-    store = Store(O, axis, Load(X, (checked,), flat=True))
+    store = Store(OUT, axis, Load(X, (checked,), flat=True))
     refused(with_body(kernel, store), "takes no status word")
     verify(replace(with_body(kernel, store), flags=True))
 
@@ -148,4 +148,4 @@ def test_reductions_left_over():
     axis = kernel.body[0].axis
     left = Reduce("and", (Axis(3),), const(True, bool_), bool_)
     value = Select(left, const(0.0, float32), const(1.0, float32))
-    refused(with_body(kernel, Store(O, axis, value)), "a reduction is left over")
+    refused(with_body(kernel, Store(OUT, axis, value)), "a reduction is left over")
