@@ -12,6 +12,7 @@ import pytest
 
 from graphc.autodiff.checks import check_op
 from graphc.errors import OpError
+from graphc.ir.dtypes import float64
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Tensor
 from graphc.ops.define import REGISTRY, OpDef
@@ -135,24 +136,31 @@ def test_refusals_agree(op: OpDef) -> None:
         try:
             evaluate_node(node, inputs)
         except OpError as error:
+            if any(0 in a.shape for a in inputs):
+                continue  # no element is computed
             with pytest.raises(type(error)):
                 Session(graph, FUSED).run(list(node.outputs), feeds)
 
 
+def smooth_samples(op: OpDef) -> list[Sample]:
+    """The samples at which a numeric gradient makes sense, small ones only."""
+    found = []
+    for case in cases_of(op):
+        size = max((int(np.prod(a.shape)) for a in case.sample.inputs), default=0)
+        wanted = case.dtype.name in ("float32", "float64") and not case.symbolic
+        floats = case.sample.dtypes is None or float64 in case.sample.dtypes
+        seen = any(case.sample is s for s in found)
+        if case.sample.grad and wanted and floats and size <= 100 and not seen:
+            found.append(case.sample)
+    return found
+
+
 @pytest.mark.parametrize("op", [r for r in ALL if r.grad is not None], ids=lambda r: r.name)
 def test_gradient_in_a_random_direction(op: OpDef) -> None:
-    seen = 0
-    for case in cases_of(op):
-        allowed = op.dtypes.get("T", ())
-        sample: Sample = case.sample
-        if not sample.grad or case.dtype.name != "float32" or case.symbolic:
-            continue
-        if np.prod([max(a.shape, default=1) for a in sample.inputs] or [1]) > 500:
-            continue
-        if sample.dtypes is not None or not any(d.name == "float64" for d in allowed):
-            continue
-        check_op(op, sample, order=2 if seen == 0 else 1)
-        seen += 1
+    if not any(float64 in group for group in op.dtypes.values()):
+        pytest.skip("no floats")
+    for number, sample in enumerate(smooth_samples(op)):
+        check_op(op, sample, order=2 if number == 0 else 1)
 
 
 # ------------------------------------------------------------------ records

@@ -13,6 +13,7 @@ import numpy as np
 
 from graphc.ir.dtypes import ALL, FLOAT, as_dtype, float32
 from graphc.ir.node import Node, Tensor, TensorType
+from graphc.ir.shape import current_env
 from graphc.kernel.expr import Expr
 from graphc.ops.define import InferContext, KernelContext, OpDef, movement
 from graphc.ops.samples import arg, sample
@@ -70,6 +71,8 @@ def _same_type(ctx: InferContext) -> TensorType:
 
 
 def _with_default(ctx: InferContext) -> TensorType:
+    if current_env() is not None:
+        return ctx.inputs[0].type  # a run that does not feed it: the default is the value
     return TensorType(ctx.dtype(0), ctx.attrs["shape"])
 
 
