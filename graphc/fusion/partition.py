@@ -23,6 +23,7 @@ from graphc.ir.shape import evaluate
 CHEAP = 6.0  # recomputing up to this cost is cheaper than a trip through memory
 MAX_BUFFERS = 32
 MAX_REDUCTIONS = 8
+SMALL = 8192  # a reduction over everything up to this runs in one piece, not in chunks
 VIEWS = frozenset({"reshape", "expand_dims", "squeeze", "identity", "stop_gradient"})
 
 
@@ -176,7 +177,7 @@ class Partitioner:
             if p.reduces or p.domain != c.domain:
                 return "the two loop over different domains"
             return ""
-        if p.reduces and p.row == 0 and c.domain != ():
+        if p.reduces and p.row == 0 and c.domain != () and not self._small(p):
             return "the reduction over everything must be finished before its result is used"
         if p.domain == c.domain:
             return self._refuse_rows(p, c)
@@ -192,11 +193,21 @@ class Partitioner:
     def _refuse_rows(self, p: Group, c: Group) -> str:
         if p.reduces and c.reduces and p.row != c.row:
             return "the two reduce different axes"
-        if c.reduces and c.row == 0 and not self._internal(p, c):
+        if c.reduces and c.row == 0 and not self._small(c) and not self._internal(p, c):
             return "the reduction over everything runs in chunks and cannot store its input"
-        if p.reduces and p.row == 0 and len(p.domain) > 0:
+        if p.reduces and p.row == 0 and len(p.domain) > 0 and not self._small(p):
             return "the reduction over everything must be finished before its result is used"
         return ""
+
+    @staticmethod
+    def _small(group: Group) -> bool:
+        """Whether the group's domain is known to be so small that it runs in one piece."""
+        total = 1
+        for dim in group.domain:
+            if not isinstance(dim, int):
+                return False
+            total *= dim
+        return total <= SMALL
 
     def _refuse_prologue(self, p: Group, c: Group) -> str:
         """The consumer is a reduction over other than trailing axes and reads everything."""

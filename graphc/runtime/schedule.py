@@ -25,7 +25,8 @@ from graphc.kernel.nest import Kernel
 from graphc.kernel.optimize import in_place
 from graphc.runtime.extern import GemmCall, gemm_call
 
-BIND_OPS = frozenset({"shape", "shape_n", "size", "rank"})  # known when extents are: written at binding
+# known when extents are: written at binding
+BIND_OPS = frozenset({"shape", "shape_n", "size", "rank"})
 
 
 @dataclass(eq=False)
@@ -110,6 +111,7 @@ class Scheduler:
         self._place_outputs()
         inplace = self._place_updates()
         order = self._order()
+        self._share_memory(order)
         steps = self._emit(order)
         fetches, copies = self._fetches()
         steps = self._with_checks(steps, copies)
@@ -302,6 +304,48 @@ class Scheduler:
                     heapq.heappush(heap, entry)
         assert len(out) == len(self.units), "the units depend on each other in a circle"
         return out
+
+    def _share_memory(self, order: Sequence[Unit]) -> None:
+        """Outputs take the memory of an input that dies in the same kernel, index by index."""
+        last: dict[Storage, Unit] = {}
+        for unit in order:
+            for tensor in unit.inputs:
+                last[self.home[tensor]] = unit
+        kept = {self.home[t] for t in self.program.roots}
+        for unit in order:
+            if unit.group is None or len(unit.kernels) != 1:
+                continue
+            dying = [
+                t
+                for t in unit.inputs
+                if self.home[t].kind == "arena" and last[self.home[t]] is unit
+                and self.home[t] not in kept
+            ]  # fmt: skip
+            for tensor in unit.exposed:
+                old = self.home[tensor]
+                if old.kind == "arena" and dying and self._share(unit, tensor, dying):
+                    new = self.home[tensor]
+                    last[new] = last.get(old, unit)
+                    if old in kept:
+                        kept.add(new)
+
+    def _share(self, unit: Unit, tensor: Tensor, dying: list[Tensor]) -> bool:
+        for source in dying:
+            same = self.home[source].nbytes == self.home[tensor].nbytes
+            if not same or source.dtype is not tensor.dtype:
+                continue
+            shared = {self._buffer(tensor): self._buffer(source)}
+            try:
+                unit.kernels = in_place(unit.kernels, shared)
+            except ValueError:
+                continue
+            old, new = self.home[tensor], self.home[source]
+            for other, home in self.home.items():
+                if home is old:  # views of the output
+                    self.home[other] = new
+            dying[:] = [t for t in dying if self.home[t] is not new]
+            return True
+        return False
 
     # ------------------------------------------------------------ steps
     def _emit(self, order: Sequence[Unit]) -> list[Step]:
