@@ -21,7 +21,15 @@ import numpy as np
 from graphc.errors import InvalidArgumentError
 from graphc.ir.dtypes import ALL, DType, bool_
 from graphc.ir.node import Node, Tensor, TensorType
-from graphc.ir.shape import Dim, Shape, bracket_text, broadcast_shapes, dims_equal
+from graphc.ir.shape import (
+    Dim,
+    Shape,
+    SymDim,
+    bracket_text,
+    broadcast_shapes,
+    current_env,
+    dims_equal,
+)
 from graphc.kernel.compute import Compute
 from graphc.kernel.expr import Axis, Buffer, Cast, Const, Expr, Load, Reduce, index
 
@@ -242,7 +250,7 @@ class OpDef:
         try:
             out = self.infer(ctx)
         except InvalidArgumentError as err:
-            raise _with_operands(ctx, err) from None
+            raise _with_operands(ctx, _in_numbers(ctx) or err) from None
         return (out,) if isinstance(out, TensorType) else tuple(out)
 
     def node(self, *inputs: Any, name: str | None = None, **attrs: Any) -> Node:
@@ -270,6 +278,35 @@ class OpDef:
 
     def __reduce__(self) -> Any:
         return (REGISTRY.__getitem__, (self.name,))
+
+
+def _in_numbers(ctx: InferContext) -> InvalidArgumentError | None:
+    """The rule's error for the extents of the run at hand, while a plan is built.
+
+    A user knows no symbols: the text must say "are 3 and 4", not "are s0 and s1".
+    """
+    env = current_env()
+    if env is None:
+        return None
+    inputs = []
+    for tensor in ctx.inputs:
+        dims = tensor.dims
+        shape = None if dims is None else tuple(_number(d, env.hints) for d in dims)
+        twin = Tensor(tensor.node, tensor.value_index, TensorType(tensor.dtype, shape))
+        value = ctx.value(len(inputs))
+        if value is not None and value.dtype == object:
+            value = np.array([_number(v, env.hints) for v in value.flat]).reshape(value.shape)
+        twin._value = value
+        inputs.append(twin)
+    try:
+        ctx.op.infer(InferContext(ctx.op, inputs, ctx.attrs, ctx.name))
+    except InvalidArgumentError as err:
+        return err
+    return None
+
+
+def _number(dim: Any, hints: Mapping[str, int]) -> Any:
+    return dim.evaluate(hints) if isinstance(dim, SymDim) else dim
 
 
 def _with_operands(ctx: InferContext, err: InvalidArgumentError) -> ShapeError:
