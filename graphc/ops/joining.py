@@ -20,6 +20,7 @@ from graphc.ir.shape import (
     PartialDim,
     bracket_text,
     dims_equal,
+    map_dims,
     merge_dim,
     merge_shapes,
     shape_text,
@@ -54,7 +55,7 @@ def _concat_type(ctx: InferContext) -> TensorType:
     total: PartialDim = 0
     for tensor in ctx.inputs:
         dims = tensor.dims or (None,) * rank
-        total = None if total is None or dims[axis] is None else total + dims[axis]
+        total = map_dims(lambda a, b: a + b, total, dims[axis])
         merged = [
             d if i == axis else _merged(ctx, axis, i, d, dims[i]) for i, d in enumerate(merged)
         ]
@@ -304,10 +305,11 @@ def _split_v_type(ctx: InferContext) -> list[TensorType]:
         return [TensorType(ctx.dtype(0), None)] * num
     sizes = resolved_sizes(sizes or [None] * num, shape[axis])
     dim = shape[axis]
-    if isinstance(dim, int) and all(isinstance(s, int) for s in sizes):
-        if sum(sizes) != dim or min(sizes, default=0) < 0:  # type: ignore[arg-type, type-var]
-            text = ",".join(map(str, sizes))
-            raise ctx.fail(f"can't split axis of size {dim} into pieces of size [{text}]")
+    numbers = [s for s in sizes if isinstance(s, int)]
+    whole = isinstance(dim, int) and len(numbers) == len(sizes)
+    if min(numbers, default=0) < 0 or (whole and sum(numbers) != dim):
+        text = ",".join(map(str, sizes))
+        raise ctx.fail(f"can't split axis of size {dim} into pieces of size [{text}]")
     return [TensorType(ctx.dtype(0), (*shape[:axis], s, *shape[axis + 1 :])) for s in sizes]
 
 
@@ -327,14 +329,14 @@ def resolved_sizes(sizes: Sequence[PartialDim], dim: PartialDim) -> list[Partial
 
 def _split_v(value: Any, size_splits: Any, axis: int, num: int) -> Any:
     dim = value.shape[axis]
-    sizes = resolved_sizes(as_dims(np.asarray(size_splits)), dim)
-    if sum(sizes) != dim or min(sizes, default=0) < 0:  # type: ignore[arg-type, type-var]
+    sizes: list[Any] = resolved_sizes(as_dims(np.asarray(size_splits)), dim)
+    if sum(sizes) != dim or min(sizes, default=0) < 0:
         raise InvalidArgumentError(
             "Determined shape must either match input shape along split_dim exactly if fully "
             f"specified, or be less than the size of the input along split_dim if not fully "
             f"specified.  Got: {shape_text(tuple(sizes))}"
         )
-    cuts = list(accumulate(sizes))[:-1]  # type: ignore[arg-type]
+    cuts = list(accumulate(sizes))[:-1]
     return tuple(np.split(value, cuts, axis=axis))
 
 

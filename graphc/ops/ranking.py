@@ -45,7 +45,7 @@ def _top_k_type(ctx: InferContext) -> list[TensorType]:
     return [TensorType(ctx.dtype(0), out), TensorType(int32, out)]
 
 
-def _top_k(x: Any, count: Any, sorted: bool = True) -> tuple[Any, Any]:  # noqa: A002
+def _top_k(x: Any, count: Any, sorted: bool = True) -> tuple[Any, Any]:
     n, wanted = x.shape[-1], int(count)
     if wanted > n:
         raise InvalidArgumentError(
@@ -141,7 +141,7 @@ def _searchsorted_type(ctx: InferContext) -> TensorType:
     return TensorType(ctx.attrs["out_type"], ctx.shape(1))
 
 
-def _searchsorted(sequence: Any, values: Any, side: str, out_type: Any) -> Any:
+def _searchsorted(sequence: Any, values: Any, side: Any, out_type: Any) -> Any:
     rows = sequence.reshape(-1, sequence.shape[-1])
     wanted = values.reshape(len(rows), -1)
     out = [np.searchsorted(r, v, side) for r, v in zip(rows, wanted, strict=True)]

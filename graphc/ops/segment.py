@@ -128,7 +128,9 @@ def _unsorted_type(ctx: InferContext) -> TensorType:
     need_rank(ctx, 2, 0)
     data, ids, rows = ctx.shape(0), ctx.shape(1), scalar_value(ctx, 2)
     if isinstance(rows, int) and rows < 0:
-        raise ctx.fail(f"Dimension size, given by scalar input 2, must be non-negative but is {rows}")
+        raise ctx.fail(
+            f"Dimension size, given by scalar input 2, must be non-negative but is {rows}"
+        )
     if data is None or ids is None:
         return TensorType(ctx.dtype(0), None)
     if len(ids) > len(data) or any(

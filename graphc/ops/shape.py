@@ -71,7 +71,7 @@ def _next_run(source: Sequence[Dim], out: Sequence[Dim], i: int, o: int) -> tupl
         return i + 1, o
     if one_out and not one_in:
         return i, o + 1
-    ends = {}
+    ends: dict[Dim, int] = {}
     total: Dim = 1
     for end in range(i, len(source)):
         total = total * source[end]
@@ -87,7 +87,7 @@ def _next_run(source: Sequence[Dim], out: Sequence[Dim], i: int, o: int) -> tupl
 def _flatten(idx: Sequence[Expr], dims: Sequence[Dim]) -> Expr:
     flat: Expr = zero()
     for x, dim in zip(idx, dims, strict=True):
-        flat = x if dim == 1 and isinstance(dim, int) and not len(dims) > 1 else flat * index(dim) + x
+        flat = flat * index(dim) + x
     return flat
 
 

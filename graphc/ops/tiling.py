@@ -239,7 +239,8 @@ def _mirror_pad(x: Any, paddings: Any, mode: str) -> Any:
     for dim, pair in zip(x.shape, pairs, strict=True):
         if max(pair) > dim - _edge(mode):
             raise InvalidArgumentError(_too_wide(mode, pair, dim))
-    return np.pad(x, pairs, mode.lower())
+    kind: Any = mode.lower()
+    return np.pad(x, pairs, kind)
 
 
 def _mirror_kernel(ctx: KernelContext, which: int, idx: tuple[Expr, ...]) -> Expr:

@@ -50,7 +50,8 @@ def value_of(tensor: Tensor) -> np.ndarray[Any, Any] | None:
             continue
         _settle(top.node)
         stack.pop()
-    return tensor._value
+    value: Any = tensor._value
+    return value
 
 
 def _needs(tensor: Tensor) -> tuple[Tensor, ...]:
@@ -88,7 +89,7 @@ def _evaluate(node: Node) -> tuple[Any, ...] | None:
         return None
     values = [t._value for t in node.inputs]
     if op in JOINS:
-        values = [_unknowns(t) if v is None else v for t, v in zip(node.inputs, values, strict=True)]
+        values = [_unknowns(t) if t._value is None else t._value for t in node.inputs]
     if any(v is None for v in values) or node.op.numpy is None:
         return None
     try:

@@ -36,20 +36,20 @@ _OWN = (
     "reverse_sequence", "reverse_v2", "shape", "shape_n", "size", "split", "squeeze", "stack",
     "tile", "transpose", "unpack", "unravel_index", "unstack",
 )  # fmt: skip
-__all__ = [  # noqa: PLE0604
+__all__ = [
     *_OWN, *api_create.__all__, *api_index.__all__, *api_scatter.__all__, *api_segment.__all__,
     *api_slicing.__all__,
 ]  # fmt: skip
 
 
 # ------------------------------------------------------------------ reading shapes
-def shape(input: Any, name: str | None = None, out_type: Any = int32) -> Tensor:  # noqa: A002
+def shape(input: Any, name: str | None = None, out_type: Any = int32) -> Tensor:
     """The shape as an int vector; its static part stays known to ops that take shapes."""
     return F.shape(convert_to_tensor(input), name=name, **_out_type(out_type))
 
 
 def shape_n(
-    input: Sequence[Any],  # noqa: A002
+    input: Sequence[Any],
     out_type: Any = int32,
     name: str | None = None,
 ) -> list[Tensor]:
@@ -59,12 +59,12 @@ def shape_n(
     return list(got) if isinstance(got, tuple) else [got]
 
 
-def size(input: Any, name: str | None = None, out_type: Any = int32) -> Tensor:  # noqa: A002
+def size(input: Any, name: str | None = None, out_type: Any = int32) -> Tensor:
     """The number of elements, a scalar."""
     return F.size(convert_to_tensor(input), name=name, **_out_type(out_type))
 
 
-def rank(input: Any, name: str | None = None) -> Tensor:  # noqa: A002
+def rank(input: Any, name: str | None = None) -> Tensor:
     """The number of axes, an int32 scalar."""
     return F.rank(convert_to_tensor(input), name=name)
 
@@ -148,7 +148,7 @@ def matrix_transpose(
 
 
 def expand_dims(
-    input: Any,  # noqa: A002
+    input: Any,
     axis: Any = None,
     name: str | None = None,
     dim: Any = None,
@@ -165,7 +165,7 @@ def expand_dims(
 
 
 def squeeze(
-    input: Any,  # noqa: A002
+    input: Any,
     axis: Any = None,
     name: str | None = None,
     squeeze_dims: Any = None,
@@ -180,12 +180,12 @@ def squeeze(
     return F.squeeze(convert_to_tensor(input), axes=wanted, name=name)
 
 
-def broadcast_to(input: Any, shape: Any, name: str | None = None) -> Tensor:  # noqa: A002
+def broadcast_to(input: Any, shape: Any, name: str | None = None) -> Tensor:
     """The tensor repeated to a shape by NumPy's broadcasting."""
     return F.broadcast_to(convert_to_tensor(input), index_tensor(shape), name=name)
 
 
-def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:  # noqa: A002
+def tile(input: Any, multiples: Any, name: str | None = None) -> Tensor:
     """The tensor repeated multiples[i] times along axis i."""
     return F.tile(convert_to_tensor(input), index_tensor(multiples), name=name)
 
@@ -226,7 +226,7 @@ reverse_v2 = reverse
 
 
 def reverse_sequence(
-    input: Any,  # noqa: A002
+    input: Any,
     seq_lengths: Any,
     seq_axis: Any = None,
     batch_axis: Any = None,

@@ -80,7 +80,7 @@ def fill(dims: Any, value: Any, name: str | None = None) -> Tensor:
     return F.fill(index_tensor(dims), convert_to_tensor(value), name=name)
 
 
-def range(  # noqa: A001  # tf.range
+def range(  # tf.range
     start: Any,
     limit: Any = None,
     delta: Any = 1,
@@ -232,7 +232,7 @@ def diag(diagonal: Any, name: str | None = None) -> Tensor:
     return F.diag(convert_to_tensor(diagonal), name=name)
 
 
-def diag_part(input: Any, name: str | None = None) -> Tensor:  # noqa: A002
+def diag_part(input: Any, name: str | None = None) -> Tensor:
     """The diagonal of a tensor whose two halves of axes are equal."""
     return F.diag_part(convert_to_tensor(input), name=name)
 
@@ -242,13 +242,13 @@ def matrix_diag(diagonal: Any, name: str | None = "diag") -> Tensor:
     return F.matrix_diag(convert_to_tensor(diagonal), name=name)
 
 
-def matrix_diag_part(input: Any, name: str | None = "diag_part") -> Tensor:  # noqa: A002
+def matrix_diag_part(input: Any, name: str | None = "diag_part") -> Tensor:
     """The diagonals of matrices."""
     return F.matrix_diag_part(convert_to_tensor(input), name=name)
 
 
 def matrix_set_diag(
-    input: Any,  # noqa: A002
+    input: Any,
     diagonal: Any,
     name: str | None = "set_diag",
 ) -> Tensor:
@@ -257,7 +257,7 @@ def matrix_set_diag(
 
 
 def matrix_band_part(
-    input: Any,  # noqa: A002
+    input: Any,
     num_lower: Any,
     num_upper: Any,
     name: str | None = None,

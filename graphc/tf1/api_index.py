@@ -268,9 +268,9 @@ def _merged_axes(x: Tensor, first: int, behind: int) -> Tensor:
 
 # ------------------------------------------------------------------ sets and orders
 def top_k(
-    input: Any,  # noqa: A002
+    input: Any,
     k: Any = 1,
-    sorted: bool = True,  # noqa: A002
+    sorted: bool = True,
     name: str | None = None,
 ) -> TopKV2:
     """The k largest entries along the last axis and their positions, largest first.

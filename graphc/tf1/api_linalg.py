@@ -65,13 +65,17 @@ def matmul(
         raise ValueError("Only one of transpose_b and adjoint_b can be True.")
     left, right = _pair(a, b)
     if (a_is_sparse or b_is_sparse) and left.dtype is not right.dtype:
-        left, right = (F.cast(t, dtype=float32) if t.dtype is bfloat16 else t for t in (left, right))
+        left, right = (_float32(t) for t in (left, right))
     if left.dtype.is_complex:
         left, right = _conjugated(left, adjoint_a), _conjugated(right, adjoint_b)
     return F.matmul(
         left, right, transpose_a=bool(transpose_a or adjoint_a),
         transpose_b=bool(transpose_b or adjoint_b), name=name,
     )  # fmt: skip
+
+
+def _float32(x: Tensor) -> Tensor:
+    return F.cast(x, dtype=float32) if x.dtype is bfloat16 else x
 
 
 def _conjugated(x: Tensor, wanted: bool) -> Tensor:
@@ -130,7 +134,7 @@ def cross(a: Any, b: Any, name: str | None = None) -> Tensor:
 # ------------------------------------------------------------------ norms and traces
 def norm(
     tensor: Any,
-    ord: Any = "euclidean",  # noqa: A002
+    ord: Any = "euclidean",
     axis: Any = None,
     keepdims: bool | None = None,
     name: str | None = None,
@@ -216,7 +220,7 @@ def adjoint(matrix: Any, name: str | None = None) -> Tensor:
 
 
 # ------------------------------------------------------------------ inverses and systems
-def matrix_inverse(input: Any, adjoint: bool = False, name: str | None = None) -> Tensor:  # noqa: A002
+def matrix_inverse(input: Any, adjoint: bool = False, name: str | None = None) -> Tensor:
     """The inverse of each matrix (of its adjoint).
 
     Raises:
@@ -225,12 +229,12 @@ def matrix_inverse(input: Any, adjoint: bool = False, name: str | None = None) -
     return F.matrix_inverse(convert_to_tensor(input), adjoint=adjoint, name=name)
 
 
-def matrix_determinant(input: Any, name: str | None = None) -> Tensor:  # noqa: A002
+def matrix_determinant(input: Any, name: str | None = None) -> Tensor:
     """The determinant of each matrix."""
     return F.matrix_determinant(convert_to_tensor(input), name=name)
 
 
-def slogdet(input: Any, name: str | None = None) -> tuple[Tensor, Tensor]:  # noqa: A002
+def slogdet(input: Any, name: str | None = None) -> tuple[Tensor, Tensor]:
     """Sign and logarithm of the absolute value of the determinant of each matrix."""
     out: tuple[Tensor, Tensor] = F.log_matrix_determinant(convert_to_tensor(input), name=name)
     return out
@@ -244,7 +248,7 @@ def logdet(matrix: Any, name: str | None = None) -> Tensor:
     return F.multiply(total, np.asarray(2.0, total.dtype.np), name=name)
 
 
-def cholesky(input: Any, name: str | None = None) -> Tensor:  # noqa: A002
+def cholesky(input: Any, name: str | None = None) -> Tensor:
     """The lower triangular L with L L' = input, for symmetric, positive definite matrices.
 
     Raises:
@@ -302,7 +306,7 @@ def self_adjoint_eigvals(tensor: Any, name: str | None = None) -> Tensor:
 
 
 def qr(
-    input: Any,  # noqa: A002
+    input: Any,
     full_matrices: bool = False,
     name: str | None = None,
 ) -> tuple[Tensor, Tensor]:

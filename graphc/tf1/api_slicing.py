@@ -28,7 +28,7 @@ _SLICE_TYPE_ERROR = (
 )
 
 
-def slice(  # noqa: A001  # tf.slice
+def slice(  # tf.slice
     input_: Any, begin: Any, size: Any, name: str | None = None
 ) -> Tensor:
     """The part of a tensor that begins at `begin` and has shape `size` (-1: the rest).

@@ -188,7 +188,7 @@ def check_gradient(op: OpDef, second: bool = True) -> None:
             grads = backward(node, gs)
 
         def loss(at: dict[Tensor, Any]) -> float:
-            return sum(float(np.sum(run(t, at) * weights[t])) for t in outs)  # noqa: B023
+            return sum(float(np.sum(run(t, at) * weights[t])) for t in outs)
 
         by_input = dict(zip(node.inputs, grads, strict=True))
         assert any(by_input.get(t) is not None for t in smooth), (op, "no gradient at all")

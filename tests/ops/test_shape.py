@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
 import pytest
 
-from graphc.ir.dtypes import float32, int32
-from graphc.ir.graph import Graph
-from graphc.kernel.expr import Axis, Prim, postorder
-from graphc.ops import joining, shape, tiling
-from graphc.ops.define import REGISTRY, F
-from tests.ops.array_checks import check_forward, check_gradient, names_of, placeholder, run
+from graphc.ops import shape
+from graphc.ops.define import REGISTRY
+from tests.ops.array_checks import check_forward, check_gradient, names_of
 
 NAMES = names_of(shape)
 
