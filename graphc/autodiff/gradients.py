@@ -202,6 +202,11 @@ class _Walk:
     def _add(self, node: Node, number: int, tensor: Tensor, g: Any) -> None:
         if not isinstance(g, Tensor | IndexedSlices):
             g = convert_to_tensor(g, tensor.dtype, graph=node.graph)
+        if g.dtype is not tensor.dtype:
+            raise TypeError(
+                f"The gradient of operation {node.text_name} (op type: {node.type}) for input "
+                f"{number} is {g.dtype.name}, but the input is {tensor.dtype.name}"
+            )
         if node.op.family == "elementwise":
             g = unbroadcast(node, number, g)
         if isinstance(g, Tensor):

@@ -111,7 +111,7 @@ def test_compute_gradient_gives_both_jacobians():
         assert symbolic.shape == (2, 4)
         np.testing.assert_allclose(symbolic, numeric, atol=1e-5)
         assert api.compute_gradient_error(x, [2], y, [2, 2], x_init_value=at) < 1e-5
-    with pytest.raises(ValueError, match="[Ss]ession"):
+    with pytest.raises(ValueError, match=r"[Ss]ession"):
         api.compute_gradient(x, [2], y, [2, 2])
 
 
