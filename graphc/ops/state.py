@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import OutOfRangeError
+from graphc.errors import FailedPreconditionError, OutOfRangeError
 from graphc.ir.dtypes import ALL, NUMERIC, bool_, int32, int64, string
 from graphc.ir.node import Node, Tensor, TensorType
 from graphc.ir.shape import Shape, bracket_text, dims_equal, merge_shapes
@@ -113,4 +113,18 @@ uninitialized_names = host(
     "uninitialized_names", tf="ReportUninitialized", args=("*flags",),
     infer=lambda ctx: TensorType(string, (None,)), numpy=_missing_names,
     groups=(bool_,), nograd="strings", data_dependent=True, stateful=True,
+)  # fmt: skip
+
+
+def _require(*flags: np.ndarray[Any, Any], names: tuple[str, ...]) -> np.ndarray[Any, Any]:
+    for name, flag in zip(names, flags, strict=True):
+        if not flag:
+            raise FailedPreconditionError(f"Attempting to use uninitialized value {name}")
+    return np.asarray(True)
+
+
+require_initialized = host(
+    "require_initialized", tf="AssertVariablesInitialized", args=("*flags",),
+    infer=lambda ctx: TensorType(bool_, ()), numpy=_require, groups=(bool_,),
+    nograd="bools", stateful=True,
 )  # fmt: skip

@@ -108,8 +108,8 @@ def report_uninitialized_variables(
     return node.outputs[0]
 
 
-def assert_variables_initialized(var_list: Sequence[Any] | None = None) -> Node | None:
-    """An op that fails where a variable is not initialised; None for no variables.
+def assert_variables_initialized(var_list: Sequence[Any] | None = None) -> Tensor | None:
+    """A bool tensor whose run fails where a variable is not initialised; None for no variables.
 
     Raises (when run):
         FailedPreconditionError: "Attempting to use uninitialized value ...".
@@ -118,7 +118,8 @@ def assert_variables_initialized(var_list: Sequence[Any] | None = None) -> Node 
         var_list = global_variables() + local_variables()
     if not var_list:
         return None
-    return group(*[F.identity(_ref(v, "Identity")) for v in var_list])
+    flags = [is_variable_initialized(v) for v in var_list]
+    return F.require_initialized(*flags, names=tuple(v.op.name for v in var_list))
 
 
 # ------------------------------------------------------------------ writing
