@@ -8,10 +8,10 @@ import importlib.util
 from graphc.ops import operators as operators  # installs Tensor's operators
 
 MODULES = (
-    "source", "state", "math", "math_special", "complex", "logic", "reduce", "gradient", "shape",
-    "slicing", "joining", "tiling", "creation", "diagonal", "index", "ranking", "scatter",
-    "segment", "scatter_state", "sets", "matmul", "linalg", "decomposition", "nn", "normalize",
-    "losses", "random", "training",
+    "source", "state", "math", "math_special", "gamma", "complex", "logic", "reduce", "gradient",
+    "shape", "slicing", "joining", "tiling", "creation", "diagonal", "index", "ranking",
+    "scatter", "segment", "scatter_state", "sets", "matmul", "linalg", "decomposition", "nn",
+    "normalize", "losses", "random", "training",
 )  # fmt: skip
 
 

@@ -1,8 +1,8 @@
 """Exponentials, logarithms, circular and hyperbolic functions, error and gamma functions.
 
 Lives here: exp to xdivy, one line each where they are alike. Not here: arithmetic (ops/math.py),
-activations (ops/nn.py). Imports ops.define and kernel.prims; the exact meaning of each primitive
-is kernel/prims.py's table.
+incomplete gamma functions and zeta (ops/gamma.py), activations (ops/nn.py). Imports ops.define
+and kernel.prims; the exact meaning of each primitive is kernel/prims.py's table.
 """
 
 from __future__ import annotations
@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.dtypes import FLOAT, float32, float64
-from graphc.ir.node import Node, Tensor, TensorType
-from graphc.ir.shape import broadcast_shapes
+from graphc.ir.dtypes import FLOAT
+from graphc.ir.node import Tensor
 from graphc.kernel import prims as k
 from graphc.kernel.expr import Expr
-from graphc.ops.define import F, OpDef, elementwise, host
+from graphc.ops.define import F, OpDef, elementwise
 from graphc.ops.reference import EDGES, PLAIN, wide
-from graphc.ops.samples import Domain, arg, fixed, sample, uniform
+from graphc.ops.samples import Domain, uniform
 
 SMALL = uniform(-0.9, 0.9)
 POSITIVE = uniform(0.2, 5.0)
@@ -95,69 +94,6 @@ lgamma = _unary("lgamma", "Lgamma", "lgamma", lambda g, x, y: g * F.digamma(x), 
 digamma = _unary(
     "digamma", "Digamma", "digamma", lambda g, x, y: g * F.polygamma(F.ones_like(x), x), POSITIVE
 )
-_SHIFT = 12  # the asymptotic series is exact to 1e-16 from here on
-_BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6, -3617 / 510)
-
-
-def hurwitz_zeta(s: Any, q: Any) -> Any:
-    """The sum of (q + n)^-s over n >= 0 for s > 1, q > 0: Euler and Maclaurin's formula.
-
-    NaN for s < 1 and where q <= 0 has no value, infinity at the poles s = 1, q = 0, -1, ...
-    """
-    s, q = np.broadcast_arrays(np.asarray(s, np.float64), np.asarray(q, np.float64))
-    with np.errstate(all="ignore"):
-        total = np.zeros(s.shape)
-        for n in range(_SHIFT):
-            total = total + np.power(q + n, -s)
-        far = q + _SHIFT
-        total = total + np.power(far, 1 - s) / (s - 1) + 0.5 * np.power(far, -s)
-        factor = s * np.power(far, -s - 1)
-        for j, bernoulli in enumerate(_BERNOULLI):
-            total = total + bernoulli * factor / math.factorial(2 * j + 2)
-            factor = factor * (s + 2 * j + 1) * (s + 2 * j + 2) / (far * far)
-        pole = (q <= 0) & (q == np.floor(q))
-        fractional = (q <= 0) & (s != np.floor(s))
-        total = np.where((s < 1) | fractional, np.nan, total)
-        return np.where((s == 1) | (pole & ~(s < 1)), np.inf, total)
-
-
-def _polygamma(a: Any, x: Any) -> Any:
-    """(-1)^(a+1) a! zeta(a + 1, x); digamma for a = 0; NaN for orders that are no integer."""
-    a, x = np.broadcast_arrays(np.asarray(a, np.float64), np.asarray(x, np.float64))
-    valid = (a >= 0) & (a == np.floor(a))
-    order = np.where(valid, a, 1.0)
-    factorial = np.vectorize(math.gamma, otypes=[np.float64])(order + 1)
-    value = np.where(order % 2 == 1, 1.0, -1.0) * factorial * hurwitz_zeta(order + 1, x)
-    value = np.where(order == 0, k.TABLE["digamma"].numpy(x), value)
-    return np.where(valid, value, np.nan)
-
-
-def _broadcast_type(ctx: Any) -> TensorType:
-    return TensorType(ctx.dtype(0), broadcast_shapes(ctx.shape(0), ctx.shape(1)))
-
-
-def _polygamma_grad(node: Node, g: Tensor) -> tuple[Any, ...]:
-    a, x = node.inputs
-    return None, g * F.polygamma(a + 1, x)
-
-
-def _zeta_grad(node: Node, g: Tensor) -> tuple[Any, ...]:
-    s, q = node.inputs
-    return None, -g * s * F.zeta(s + 1, q)
-
-
-# host steps: rare orders of rare functions, not worth a kernel
-polygamma = host(
-    "polygamma", tf="Polygamma", args=("a", "x"), dtypes={"T": (float32, float64)},
-    infer=_broadcast_type, numpy=_polygamma, grad=_polygamma_grad,
-    samples=(sample(fixed([0.0, 1.0, 2.0, 5.0], const=True), arg((3, 4), POSITIVE)),),
-)  # fmt: skip
-
-zeta = host(
-    "zeta", tf="Zeta", args=("x", "q"), dtypes={"T": (float32, float64)},
-    infer=_broadcast_type, numpy=hurwitz_zeta, grad=_zeta_grad,
-    samples=(sample(fixed([1.5, 2.0, 3.0, 6.0], const=True), arg((3, 4), POSITIVE)),),
-)  # fmt: skip
 
 
 # ------------------------------------------------------------------ safe products with logarithms

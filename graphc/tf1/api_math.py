@@ -1,8 +1,8 @@
 """TF1's mathematics: tf.add to tf.xdivy as thin wrappers of op records, and casts.
 
 Lives here: functions on corresponding elements, comparisons, logic, sums of many. It also gathers
-api_reduce and api_clip, so that one module exports them all. Not here: records (ops/*), arrays
-(api_array.py), activations (api_nn.py). Imports ops.
+api_reduce, api_clip and api_segment, so that one module exports them all. Not here: records
+(ops/*), arrays (api_array.py), activations (api_nn.py). Imports ops.
 """
 
 from __future__ import annotations
@@ -17,25 +17,26 @@ from graphc.ir.node import Tensor
 from graphc.ops import operators
 from graphc.ops.convert import convert_to_tensor, is_tensor_like
 from graphc.ops.define import F
-from graphc.tf1 import api_clip, api_reduce
+from graphc.tf1 import api_clip, api_reduce, api_segment
 from graphc.tf1.api_clip import *  # noqa: F403
 from graphc.tf1.api_reduce import *  # noqa: F403
+from graphc.tf1.api_segment import *  # noqa: F403
 
 _OWN = (
     "abs", "accumulate_n", "acos", "acosh", "add", "add_n", "asin", "asinh", "atan", "atan2",
-    "atanh", "bitwise_and", "bitwise_or", "bitwise_xor", "cast", "ceil", "ceiling", "complex",
-    "conj", "cos", "cosh", "digamma", "div", "div_no_nan", "divide", "equal", "erf", "erfc",
-    "erfinv", "exp", "expm1", "floor", "floor_div", "floordiv", "floormod", "greater",
-    "greater_equal", "imag", "invert", "is_finite", "is_inf", "is_nan", "left_shift", "less",
-    "less_equal", "lgamma", "log", "log1p", "log_sigmoid", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "maximum", "minimum", "mod", "multiply", "multiply_no_nan",
-    "negative", "not_equal", "polygamma", "pow", "real", "realdiv", "reciprocal", "right_shift",
-    "rint", "round", "rsqrt", "saturate_cast", "scalar_mul", "sigmoid", "sign", "sin", "sinh",
-    "softplus", "sqrt", "square", "squared_difference", "subtract", "tan", "tanh", "to_bfloat16",
-    "to_double", "to_float", "to_int32", "to_int64", "truediv", "truncatediv", "truncatemod",
-    "xdivy", "xlogy", "zeta",
+    "atanh", "betainc", "bitcast", "bitwise_and", "bitwise_or", "bitwise_xor", "cast", "ceil",
+    "ceiling", "complex", "conj", "cos", "cosh", "digamma", "div", "div_no_nan", "divide",
+    "divide_no_nan", "equal", "erf", "erfc", "erfinv", "exp", "expm1", "floor", "floor_div",
+    "floordiv", "floormod", "greater", "greater_equal", "igamma", "igammac", "imag", "invert",
+    "is_finite", "is_inf", "is_nan", "lbeta", "left_shift", "less", "less_equal", "lgamma", "log",
+    "log1p", "log_sigmoid", "logical_and", "logical_not", "logical_or", "logical_xor", "maximum",
+    "minimum", "mod", "multiply", "multiply_no_nan", "negative", "not_equal", "polygamma", "pow",
+    "real", "realdiv", "reciprocal", "right_shift", "rint", "round", "rsqrt", "saturate_cast",
+    "scalar_mul", "sigmoid", "sign", "sin", "sinh", "softplus", "sqrt", "square",
+    "squared_difference", "subtract", "tan", "tanh", "to_bfloat16", "to_double", "to_float",
+    "to_int32", "to_int64", "truediv", "truncatediv", "truncatemod", "xdivy", "xlogy", "zeta",
 )  # fmt: skip
-__all__ = [*_OWN, *api_clip.__all__, *api_reduce.__all__]
+__all__ = [*_OWN, *api_clip.__all__, *api_reduce.__all__, *api_segment.__all__]
 
 
 # ------------------------------------------------------------------ one record each
@@ -130,6 +131,9 @@ truncatemod = _binary("truncatemod")
 xdivy = _binary("xdivy")
 xlogy = _binary("xlogy")
 zeta = _binary("zeta")
+igamma = _binary("igamma")
+igammac = _binary("igammac")
+divide_no_nan = _binary("div_no_nan")
 floordiv = _binary("floordiv", "floordiv")
 floor_div = _binary("floordiv")
 left_shift = _binary("bitwise_left_shift")
@@ -200,7 +204,31 @@ def log_sigmoid(x: Any, name: str | None = None) -> Tensor:
         return F.negative(F.softplus(-tensor), name=scope or None)
 
 
+# ------------------------------------------------------------------ gamma functions
+def betainc(a: Any, b: Any, x: Any, name: str | None = None) -> Tensor:
+    """The regularised incomplete beta function I_x(a, b) (tf.betainc)."""
+    return F.betainc(a, b, x, name=name)
+
+
+def lbeta(x: Any, name: str | None = None) -> Tensor:
+    """log of the beta function of the numbers along the last axis (tf.lbeta)."""
+    tensor = convert_to_tensor(x)
+    with tensor.graph.name_scope(name or "lbeta") as scope:
+        logs = F.reduce_sum(F.lgamma(tensor), axes=(-1,), keepdims=False)
+        total = F.lgamma(F.reduce_sum(tensor, axes=(-1,), keepdims=False))
+        return F.subtract(logs, total, name=scope)
+
+
 # ------------------------------------------------------------------ types
+def bitcast(input: Any, type: Any, name: str | None = None) -> Tensor:
+    """The same bytes read as another dtype; a last axis is split off or joined (tf.bitcast).
+
+    Raises:
+        ShapeError: the last axis does not hold one element of a larger dtype.
+    """
+    return F.bitcast(convert_to_tensor(input), dtype=as_dtype(type), name=name)
+
+
 def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
     """The values in another dtype (tf.cast): floats to integers lose their fraction.
 

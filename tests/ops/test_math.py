@@ -11,7 +11,7 @@ from graphc.ir.graph import Graph
 from graphc.ops.define import F
 from tests.ops.checks import Case, check_gradient, check_kernel, placeholder, records, walk
 
-RECORDS = records("math", "math_special")
+RECORDS = records("math", "math_special", "gamma", "complex")
 WITH_KERNEL = [r for r in RECORDS if r.kernel is not None]
 NAMES = {"ids": lambda r: r.name}
 
