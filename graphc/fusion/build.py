@@ -15,6 +15,7 @@ from graphc.ir.dtypes import int64
 from graphc.ir.node import Tensor
 from graphc.kernel.compute import Compute, guarded
 from graphc.kernel.expr import Axis, Buffer, Cast, Const, Expr, Load, Select, const, substitute
+from graphc.kernel.expr import index as dim_value
 from graphc.kernel.simplify import simplify
 from graphc.ops.define import KernelContext
 from graphc.passes.base import const_array
@@ -86,7 +87,7 @@ class GroupBuilder:
     def inlined(self, tensor: Tensor, index: tuple[Expr, ...]) -> Expr | None:
         """The tensor's value at an index, or None where it comes from memory."""
         if tensor.node not in self.members:
-            return self._scalar_const(tensor)
+            return self._scalar(tensor)
         natural, value = self._values[tensor]
         if natural == index:
             return value
@@ -100,8 +101,12 @@ class GroupBuilder:
         return found
 
     @staticmethod
-    def _scalar_const(tensor: Tensor) -> Expr | None:
-        """Constants of one element stand in the code; larger ones are arguments."""
+    def _scalar(tensor: Tensor) -> Expr | None:
+        """Constants and extents of one element stand in the code; larger ones are arguments."""
+        node = tensor.node
+        if node.op.name == "bound" and len(node.attrs["dims"]) == 1:
+            value = dim_value(node.attrs["dims"][0])
+            return value if tensor.dtype is int64 else Cast(value, tensor.dtype)
         array = const_array(tensor)
         if array is None or array.size != 1 or array.dtype == object:
             return None

@@ -1,7 +1,7 @@
 """Source ops: constants, placeholders, variables, and the ops that only order or pass values.
 
-Lives here: const, placeholder, placeholder_with_default, variable, identity, stop_gradient,
-no_op, prevent_gradient. Not here: the user's Variable class (tf1/variables.py), updates
+Lives here: const, bound, placeholder, placeholder_with_default, variable, identity,
+stop_gradient, no_op, prevent_gradient. Not here: the user's Variable class (tf1/variables.py), updates
 (ops/state.py). Imports ops.define.
 """
 
@@ -48,6 +48,16 @@ variable = OpDef(
     numpy=None,
     stateful=True,
     nograd="a variable has no inputs",
+)
+
+bound = OpDef(
+    name="bound",
+    tf="_Bound",
+    family="source",
+    args=(),
+    infer=lambda ctx: TensorType(ctx.attrs["dtype"], ctx.attrs["shape"]),
+    numpy=None,
+    nograd="only in programs: extents known when a plan is bound",
 )
 
 no_op = OpDef(

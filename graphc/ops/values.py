@@ -81,6 +81,10 @@ def _evaluate(node: Node) -> tuple[Any, ...] | None:
     op = node.op.name
     if op == "const":
         return (node.attrs["value"].array,)
+    if op == "bound":
+        values = np.empty(len(node.attrs["dims"]), dtype=object)
+        values[:] = node.attrs["dims"]
+        return (values.reshape(node.attrs["shape"]),)
     if op in ("shape", "size", "rank"):
         return _of_shape(node)
     if op == "shape_n":

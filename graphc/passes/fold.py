@@ -15,8 +15,12 @@ from graphc.ir.node import ConstValue, Node, Tensor
 from graphc.ir.program import Program
 from graphc.ir.shape import is_static
 from graphc.ops.convert import constant_tensor
-from graphc.ops.values import value_of
+from graphc.ops.source import bound
+from graphc.ops.values import FLOWS, value_of
 from graphc.passes.base import const_array, rewrite
+
+MAX_BOUND = 64  # elements of a shape value
+_SHAPES = ("shape", "shape_n", "size", "rank")
 
 
 @dataclass(frozen=True)
@@ -52,13 +56,14 @@ class Fold:
         )
 
     def _known(self, node: Node) -> Any:
-        """shape(x), size(x) and arithmetic on them, where the result is a plain array."""
-        if node.op.name not in ("shape", "size", "rank") or not node.outputs:
+        """shape(x), size(x) and arithmetic on them: constants, or values bound with the plan."""
+        if node.op.name not in _SHAPES and node.op.name not in FLOWS:
             return None
-        value = value_of(node.outputs[0])
-        if value is None or value.dtype == object:
+        values = [value_of(t) for t in node.outputs]
+        if not values or any(v is None or v.size > MAX_BOUND for v in values):
             return None
-        return _constant(value, node.outputs[0])
+        found = [_settled(v, t) for v, t in zip(values, node.outputs, strict=True)]  # type: ignore[arg-type]
+        return None if any(f is None for f in found) else tuple(found)
 
     def _fits(self, node: Node) -> bool:
         total = 0
@@ -67,6 +72,17 @@ class Fold:
                 return False
             total += math.prod(d for d in tensor.known_dims if isinstance(d, int))
         return total <= self.max_elements
+
+
+def _settled(value: np.ndarray[Any, Any], tensor: Tensor) -> Tensor | None:
+    """The value as a const, or as a bound node where it holds symbols; None where unknown."""
+    if value.dtype != object:
+        return _constant(value, tensor)
+    dims = tuple(value.reshape(-1).tolist())
+    if any(d is None for d in dims):
+        return None
+    attrs = {"dims": dims, "shape": value.shape, "dtype": tensor.dtype}
+    return tensor.graph.create_node(bound, (), attrs).outputs[0]
 
 
 def _constant(array: np.ndarray[Any, Any], like: Tensor) -> Tensor:

@@ -462,7 +462,7 @@ class Instance:
         from graphc.runtime.backends.reference import ReferencePlan
 
         plan = self.binding.plan
-        ReferencePlan(plan.program, plan.config).evaluate(ctx, arrays)
+        ReferencePlan(plan.program, plan.config).evaluate(ctx, arrays, self.binding.symbols)
         step = next(s for s in self.binding.steps if s.status >= 0)
         assert step.group is not None
         raise located(

@@ -19,7 +19,7 @@ STRIDE_A..  elements from one batch to the next, 0 for an operand all batches sh
 Threads. A chunk is computed by one thread: the driver has cut the rows already, by shape alone, so
 the bits do not depend on the number of threads. OpenBLAS (0.3.31, the pthreads build of NumPy's
 wheels) has one setting for the whole process; its `set_num_threads_local` sets that one too, found
-by trying it on 2025-11-21. So a kernel sets it to 1 on entry and, when the last kernel inside
+by trying it on 2026-11-21. So a kernel sets it to 1 on entry and, when the last kernel inside
 leaves, puts the user's number back. Only NumPy calls that other Python threads make meanwhile see
 the 1. With 20 ns a kernel this costs nothing beside a product worth giving to BLAS.
 """

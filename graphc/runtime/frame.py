@@ -284,10 +284,11 @@ def _method() -> _MethodDef:
 class Frame:
     """The entry of a plan: `run(*feeds, *outs)` checks arrays, binds their addresses and walks.
 
-    `run` is a builtin function. It raises what a signal handler raises in a loop, and answers an int: FINISHED (-1); i >= 0: argument i is not an
-    exact, contiguous, aligned ndarray of its spec's dtype and shape (the plan's slow path converts
-    it, or binds another shape, and nothing has run); <= -2: step `stopped_at(code)` stopped the
-    walk. i == number of arguments given, when that number is wrong. Outputs must be writeable.
+    `run` is a builtin function. It raises what a signal handler raises in a loop, and answers an
+    int: FINISHED (-1); i >= 0: argument i is not an exact, contiguous, aligned ndarray of its
+    spec's dtype and shape (the plan's slow path converts it, or binds another shape, and nothing
+    has run); <= -2: step `stopped_at(code)` stopped the walk. i == number of arguments given, when
+    that number is wrong. Outputs must be writeable.
 
     With `release_gil` other Python threads go on during the walk: right for long plans. A frame
     serves one run at a time; without `release_gil` the GIL itself sees to that. The caller keeps

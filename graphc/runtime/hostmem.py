@@ -36,7 +36,7 @@ def aligned_empty(shape: int | tuple[int, ...], dtype: Any, align: int = ALIGN) 
 
 
 def map_block(nbytes: int) -> np.ndarray:
-    """Fresh zeroed bytes straight from the system, 64-byte aligned, on huge pages where it has them.
+    """Fresh zeroed bytes straight from the system, 64-byte aligned, on huge pages where there are.
 
     The memory goes back to the system when the array and all views of it are gone. Where mapping is
     refused, or not offered as here (Windows), the memory comes from NumPy. Raises MemoryError.

@@ -158,7 +158,7 @@ def compile_ir(
 
 
 def assembly(ir_text: str, *, opt: str = "light", target: Target | None = None) -> str:
-    """The assembly text `compile_ir` would make of `ir_text`, for people. Raises KernelCompileError."""
+    """The assembly text that `compile_ir` would make, for people. Raises KernelCompileError."""
     target = target or host_target()
     llvm = _binding()
     with _lock:
@@ -246,7 +246,7 @@ def _machine(target: Target) -> Any:
     """A target machine, made once for each target.
 
     Position-independent code with the small code model links at any address; level 2 and 3 take
-    the same 3.5 ms for a 16-wide kernel (2025-11-21), so it is 3.
+    the same 3.5 ms for a 16-wide kernel (2026-11-21), so it is 3.
     """
     windows = sys.platform == "win32"
     return (

@@ -6,7 +6,7 @@ memory is got (`runtime.hostmem`), and the memory inside plans (`runtime.memory`
 
 A result belongs to the user: nothing else touches its memory as long as the array or any view of it
 lives. A freshly mapped 64 MB result costs 15 to 20 ms in page faults, three times the kernel that
-fills it (2025-11-21); one from the pool costs 2 us.
+fills it (2026-11-21); one from the pool costs 2 us.
 """
 
 from __future__ import annotations

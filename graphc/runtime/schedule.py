@@ -26,7 +26,7 @@ from graphc.kernel.optimize import in_place
 from graphc.runtime.extern import GemmCall, gemm_call
 
 # known when extents are: written at binding
-BIND_OPS = frozenset({"shape", "shape_n", "size", "rank"})
+BIND_OPS = frozenset({"bound", "shape", "shape_n", "size", "rank"})
 
 
 @dataclass(eq=False)
@@ -103,6 +103,7 @@ class Scheduler:
         self.unit_of: dict[Node, Unit] = {}
         self.status = 0
         self.scratch: dict[object, Storage] = {}
+        self.names: dict[str, int] = {}
 
     def run(self) -> Schedule:
         self._sources()
@@ -188,9 +189,14 @@ class Scheduler:
             f"{n.name or n.op.name} ({n.op.name}), {n.origin.location()}" for n in unit.nodes
         )
         computes = GroupBuilder(unit.group, self._buffer).computes(unit.exposed)
-        name = kernel_name(unit.nodes)
+        name = self._unique(kernel_name(unit.nodes))
         unit.kernels = lower(name, computes, {}, origins)
         unit.flagged = any(k.flags for k in unit.kernels)
+
+    def _unique(self, name: str) -> str:
+        """Names of kernels also key their scratch buffers."""
+        count = self.names[name] = self.names.get(name, 0) + 1
+        return name if count == 1 else f"{name}_v{count}"
 
     def _buffer(self, tensor: Tensor) -> Buffer:
         return Buffer(tensor, tensor.dtype, tensor.known_dims, tensor.text_name.removesuffix(":0"))

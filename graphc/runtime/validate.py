@@ -35,7 +35,8 @@ def validated_run(
         InternalError: a step's result differs; names the kernel, its ops and lines.
     """
     plan = instance.binding.plan
-    wanted = ReferencePlan(plan.program, plan.config).evaluate(ctx, arrays)
+    reference = ReferencePlan(plan.program, plan.config)
+    wanted = reference.evaluate(ctx, arrays, instance.binding.symbols)
     for number, array in enumerate((*arrays, *outs)):
         instance.frame.bind(number, array)
     tensors = _tensors_of(plan.schedule.home)

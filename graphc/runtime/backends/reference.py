@@ -15,6 +15,7 @@ from graphc.errors import InternalError, OpError
 from graphc.ir.faults import numpy_fault
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program
+from graphc.ir.shape import evaluate
 from graphc.runtime.state import RunContext
 
 Array = np.ndarray[Any, Any]
@@ -52,16 +53,21 @@ class ReferencePlan:
         self, ctx: RunContext, arrays: Sequence[Array], symbols: Mapping[str, int]
     ) -> list[Array]:
         """Fetched arrays, owned by the caller; variables are updated at the end."""
-        values = self.evaluate(ctx, arrays)
+        values = self.evaluate(ctx, arrays, symbols)
         for update in self.program.updates:
             ctx.store.set(update.variable, values[update.value])
         return [np.array(values[t]) for t in self.program.outputs]
 
-    def evaluate(self, ctx: RunContext, arrays: Sequence[Array]) -> dict[Tensor, Array]:
+    def evaluate(
+        self, ctx: RunContext, arrays: Sequence[Array], symbols: Mapping[str, int]
+    ) -> dict[Tensor, Array]:
         """Every tensor's value; no variable is written."""
         values: dict[Tensor, Array] = {}
         for node in self.program.nodes:
-            outs = self._node(node, values, ctx, arrays)
+            if node.op.name == "bound":
+                outs = (_bound(node, symbols),)
+            else:
+                outs = self._node(node, values, ctx, arrays)
             values.update(zip(node.outputs, outs, strict=True))
             if self.check_numerics:
                 check_finite(node, outs)
@@ -97,6 +103,12 @@ class ReferencePlan:
         if node.outputs[0] not in self.needed_reads:
             return np.empty(0)  # an assignment's own target: never looked at
         return ctx.store.view(node.attrs["variable"]).copy()
+
+
+def _bound(node: Node, symbols: Mapping[str, int]) -> Array:
+    """An extent, or several, under these symbols."""
+    dims = [evaluate(d, symbols) for d in node.attrs["dims"]]
+    return np.array(dims, node.outputs[0].dtype.np).reshape(node.attrs["shape"])
 
 
 def check_finite(node: Node, outs: Sequence[Array]) -> None:
