@@ -8,8 +8,8 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "graphc.tf1.api_linalg": """
-            cholesky cholesky_solve cross det=matrix_determinant eigh=self_adjoint_eig
-            eigvalsh=self_adjoint_eigvals einsum inv=matrix_inverse logdet matmul norm qr slogdet
+            adjoint cholesky cholesky_solve cross det=matrix_determinant eigh=self_adjoint_eig
+            eigvalsh=self_adjoint_eigvals einsum inv=matrix_inverse logdet matmul matvec norm qr slogdet
             solve=matrix_solve svd tensordot trace triangular_solve=matrix_triangular_solve""",
         "graphc.tf1.api_array": """
             band_part=matrix_band_part diag=matrix_diag diag_part=matrix_diag_part eye
