@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphc.fetches import composite_of
+from graphc.ir.faults import called_at, made_at
 from graphc.ir.graph import Graph
 from graphc.ir.node import Tensor
 from graphc.ops.convert import is_tensor_like
@@ -69,9 +70,12 @@ def key_tensor(graph: Graph, key: Any) -> Tensor:
         tensor = graph.as_graph_element(key, allow_operation=False)
     except (TypeError, ValueError, KeyError) as err:
         text = err.args[0] if err.args else err
-        raise TypeError(f"Cannot interpret feed_dict key as Tensor: {text}") from None
+        where = made_at(key) if isinstance(key, Tensor) else ""
+        raise TypeError(
+            f"Cannot interpret feed_dict key as Tensor: {text}{where}{called_at()}"
+        ) from None
     if not graph.is_feedable(tensor):
-        raise ValueError(f"Tensor {tensor} may not be fed.")
+        raise ValueError(f"Tensor {tensor} may not be fed.{made_at(tensor)}{called_at()}")
     return tensor
 
 
@@ -86,25 +90,32 @@ def to_array(tensor: Tensor, value: Any, key: Any = None) -> Array:
         raise TypeError(
             "The value of a feed cannot be a tf.Tensor object. Acceptable feed values include "
             "Python scalars, strings, lists, numpy ndarrays, or TensorHandles. For reference, the "
-            f"tensor object was {value} which was passed to the feed with key {tensor if key is None else key}."
+            f"tensor object was {value} which was passed to the feed with key "
+            f"{tensor if key is None else key}.{made_at(tensor)}{called_at()}"
         )
     dtype = tensor.dtype.np
     if isinstance(value, int) and not _holds(dtype, value):
-        raise TypeError(
-            f"Type of feed value {value} with type {type(value)} is not compatible with Tensor "
-            f"type {dtype.type}. Try explicitly setting the type of the feed tensor to a larger "
-            "type (e.g. int64)."
-        )
+        raise _does_not_hold(tensor, value)
     if dtype.kind == "O":
         return _bytes_array(value)
     try:
         return np.asarray(value, dtype=dtype)
     except OverflowError:
-        raise TypeError(
-            f"Type of feed value {value} with type {type(value)} is not compatible with Tensor "
-            f"type {dtype.type}. Try explicitly setting the type of the feed tensor to a larger "
-            "type (e.g. int64)."
+        raise _does_not_hold(tensor, value) from None
+    except (TypeError, ValueError) as err:
+        kind = TypeError if isinstance(err, TypeError) else ValueError
+        raise kind(
+            f"Cannot feed this value for Tensor {tensor.name!r} of type {tensor.dtype.name}: {err}"
+            f"{made_at(tensor)}{called_at()}"
         ) from None
+
+
+def _does_not_hold(tensor: Tensor, value: Any) -> TypeError:
+    return TypeError(
+        f"Type of feed value {value} with type {type(value)} is not compatible with Tensor type "
+        f"{tensor.dtype.np.type}. Try explicitly setting the type of the feed tensor to a larger "
+        f"type (e.g. int64).{made_at(tensor)}{called_at()}"
+    )
 
 
 def _holds(dtype: np.dtype[Any], value: int) -> bool:
@@ -146,5 +157,5 @@ def check_shape(tensor: Tensor, shape: Sequence[int]) -> None:
         return
     raise ValueError(
         f"Cannot feed value of shape {tuple(shape)!r} for Tensor {tensor.name!r}, which has "
-        f"shape {str(tensor.get_shape())!r}"
+        f"shape {str(tensor.get_shape())!r}{made_at(tensor)}{called_at()}"
     )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from graphc.ir.faults import called_at, made_at
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Tensor
 
@@ -88,7 +89,9 @@ class FetchPlan:
 
     def _structure(self, fetch: Any) -> Build:
         if fetch is None:
-            raise TypeError(f"Fetch argument {fetch!r} has invalid type {type(fetch)!r}")
+            raise TypeError(
+                f"Fetch argument {fetch!r} has invalid type {type(fetch)!r}{called_at()}"
+            )
         if isinstance(fetch, list | tuple):
             return self._sequence(fetch)
         if isinstance(fetch, Mapping):
@@ -122,15 +125,19 @@ class FetchPlan:
         except TypeError as err:
             raise TypeError(
                 f"Fetch argument {whole!r} has invalid type {type(whole)!r}, must be a string or "
-                f"Tensor. ({err})"
+                f"Tensor. ({err}){called_at()}"
             ) from None
         except (ValueError, KeyError) as err:
             text = err.args[0] if err.args else err
+            where = made_at(whole) if isinstance(whole, Tensor) else ""
             raise ValueError(
                 f"Fetch argument {whole!r} cannot be interpreted as a Tensor. ({text})"
+                f"{where}{called_at()}"
             ) from None
         if not self.graph.is_fetchable(element):
-            raise ValueError(f"Operation {whole!r} has been marked as not fetchable.")
+            raise ValueError(
+                f"Operation {whole!r} has been marked as not fetchable.{called_at()}"
+            )
         if isinstance(element, Node):
             self._nodes[element] = None
             return lambda values: None

@@ -18,11 +18,13 @@ from graphc.errors import InvalidArgumentError
 from graphc.feeds import check_shape, feed_items, key_tensor, to_array
 from graphc.fetches import FetchPlan
 from graphc.handles import LIST, MAX_HANDLES, Handle, PartialRun, handle_key
+from graphc.ir.faults import called_at
 from graphc.ir.graph import Graph, enter_default_graph, exit_default_graph, get_default_graph
 from graphc.ir.node import Node, Tensor
 from graphc.protos import ConfigProto, config_of
 
 _GROWTH_LIMIT = 100
+CLOSED = "Attempted to use a closed Session."
 
 
 class DeviceAttributes(NamedTuple):
@@ -89,7 +91,7 @@ class BaseSession:
         if self._executor is None:
             with self._lock:
                 if self._closed:
-                    raise RuntimeError("Attempted to use a closed Session.")
+                    raise RuntimeError(CLOSED + called_at())
                 if self._executor is None:
                     from graphc.runtime.executor import Executor
 
@@ -146,10 +148,11 @@ class BaseSession:
 
     def _check_open(self) -> None:
         if self._closed:
-            raise RuntimeError("Attempted to use a closed Session.")
+            raise RuntimeError(CLOSED + called_at())
         if self._graph.version == 0:
             raise RuntimeError(
                 "The Session graph is empty.  Add operations to the graph before calling run()."
+                + called_at()
             )
 
     def _handle(self, fetches: Any, feed_dict: Mapping[Any, Any] | None) -> Handle:
@@ -213,7 +216,7 @@ class BaseSession:
 
         def call(*values: Any, **options: Any) -> Any:
             if self._closed:
-                raise RuntimeError("Attempted to use a closed Session.")
+                raise RuntimeError(CLOSED + called_at())
             if len(values) != count:
                 raise TypeError(f"Expected {count} values to feed, got {len(values)}")
             arrays = convert(values) if count else []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.ir.dtypes import DType, as_dtype, of_python
+from graphc.ir.faults import made_at
 from graphc.ir.graph import get_default_graph
 from graphc.ir.node import ConstValue, Node, Tensor
 
@@ -57,7 +58,7 @@ def convert_to_tensor(
         if want is not None and value.dtype is not want:
             raise ValueError(
                 f"Tensor conversion requested dtype {want.name} for Tensor with dtype "
-                f"{value.dtype.name}: '{value}'"
+                f"{value.dtype.name}: '{value}'{made_at(value)}"
             )
         return value
     for base, fn in _CONVERTERS:
@@ -220,7 +221,7 @@ def convert_operands(op: OpDef, inputs: Sequence[Any], name: str | None) -> tupl
         want = fixed or (decided[group][0] if group in decided else None)
         tensor = _convert_operand(op, value, want, arg, graph)
         if want is not None and tensor.dtype is not want:
-            raise _mismatch(op, arg, tensor.dtype, want, None if fixed else decided[group][1])
+            raise _mismatch(op, arg, tensor, want, None if fixed else decided[group][1])
         if fixed is None:
             decided.setdefault(group, (tensor.dtype, arg))
             _check_allowed(op, group, arg, tensor.dtype)
@@ -244,12 +245,13 @@ def _convert_operand(
         ) from None
 
 
-def _mismatch(op: OpDef, arg: str, got: DType, want: DType, first: str | None) -> TypeError:
+def _mismatch(op: OpDef, arg: str, got: Tensor, want: DType, first: str | None) -> TypeError:
     tail = f"expected type of {want.name}." if first is None else (
         f"type {want.name} of argument '{first}'."
     )  # fmt: skip
     return TypeError(
-        f"Input '{arg}' of '{op.tf}' Op has type {got.name} that does not match {tail}"
+        f"Input '{arg}' of '{op.tf}' Op has type {got.dtype.name} that does not match {tail}"
+        f"{made_at(got)}"
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from graphc.autodiff.gradients import gradients
 from graphc.autodiff.indexed_slices import IndexedSlices
 from graphc.ir.dtypes import FLOAT, DType, bfloat16, float16, float32, float64, int32
+from graphc.ir.faults import made_at
 from graphc.ir.graph import GraphKeys, get_default_graph
 from graphc.ir.node import Node, Tensor
 from graphc.ops.convert import convert_to_tensor, is_tensor_like
@@ -97,7 +98,7 @@ class Optimizer:
             raise ValueError(
                 "No gradients provided for any variable, check your graph for ops that do not "
                 f"support gradients, between variables {[str(v) for _, v in pairs]} and loss "
-                f"{loss}."
+                f"{loss}.{made_at(loss) if isinstance(loss, Tensor) else ''}"
             )
         return self.apply_gradients(pairs, global_step=global_step, name=name)
 
