@@ -73,6 +73,8 @@ class VariableStore:
     def allocate(shape: tuple[int, ...], dtype: Any) -> Array:
         from graphc.runtime.hostmem import aligned_empty
 
+        if np.dtype(dtype).hasobject:
+            return np.empty(shape, dtype)
         return aligned_empty(shape, dtype)
 
     def initialized(self, variable: Node) -> bool:
