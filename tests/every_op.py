@@ -6,7 +6,6 @@ each op).
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import zlib
 from collections.abc import Iterator, Sequence
@@ -22,9 +21,7 @@ from graphc.ops.define import REGISTRY, OpDef
 from graphc.ops.samples import Arg, Domain, Sample
 from tests.helpers import Array, const, placeholder
 
-for _name in ops.MODULES:
-    if importlib.util.find_spec(f"graphc.ops.{_name}") is not None:
-        importlib.import_module(f"graphc.ops.{_name}")
+ops.load_all()
 
 # only in programs, or without a value of their own: small tests by name
 SPECIAL = frozenset(
