@@ -152,7 +152,6 @@ class BaseSession:
         if self._graph.version == 0:
             raise RuntimeError(
                 "The Session graph is empty.  Add operations to the graph before calling run()."
-                + called_at()
             )
 
     def _handle(self, fetches: Any, feed_dict: Mapping[Any, Any] | None) -> Handle:
