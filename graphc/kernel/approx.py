@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from graphc.ir.dtypes import DType, bool_, float32, float64, int32, int64, uint32
+from graphc.ir.dtypes import DType, bool_, float32, float64
 from graphc.kernel import prims as k
 from graphc.kernel.approx_data import (
     LOG32,
@@ -38,6 +38,7 @@ BASE_PRIMS = frozenset(
         "floormod", "truncdiv", "check_index", "fmod",
     }
 )  # fmt: skip
+
 
 def expand(node: Prim) -> Expr:
     """The primitive as an expression of BASE_PRIMS over the same arguments.
@@ -234,8 +235,8 @@ def log_core(x: Expr) -> Expr:
 def log_domain(x: Expr, value: Expr, pole: float) -> Expr:
     """`value` for pole < x < inf; -inf at the pole, NaN below it, inf and NaN kept."""
     inside = k.and_(k.gt(x, pole), k.lt(x, math.inf))
-    outside = k.select(k.eq(x, pole), Const(-math.inf, x.dtype), k.select(k.lt(x, pole), math.nan, x))
-    return k.select(inside, value, outside)
+    below = k.select(k.lt(x, pole), math.nan, x)
+    return k.select(inside, value, k.select(k.eq(x, pole), Const(-math.inf, x.dtype), below))
 
 
 def odd(x: Expr, magnitude: Expr, small: float) -> Expr:
@@ -259,7 +260,7 @@ def expm1_core(x: Expr) -> Expr:
 
 
 def _expm1(x: Expr) -> Expr:
-    return k.select(k.lt(k.abs_(x), SPEC[x.dtype].tiny**2), x, expm1_core(x))
+    return k.select(k.lt(k.abs_(x), SPEC[x.dtype].tiny ** 2), x, expm1_core(x))
 
 
 def _log(x: Expr) -> Expr:
@@ -408,7 +409,8 @@ def _atan2(y: Expr, x: Expr) -> Expr:
     dtype = x.dtype
     up, across = k.abs_(y), k.abs_(x)
     # the sum of two huge numbers would overflow
-    scale = k.select(k.gt(k.maximum(up, across), float(dtype.np.type(2) ** 100)), 0.25, Const(1.0, dtype))
+    huge = k.or_(k.gt(up, 2.0**100), k.gt(across, 2.0**100))
+    scale = k.select(huge, 0.25, Const(1.0, dtype))
     angle = _atan_parts(up * scale, across * scale)
     same = k.select(k.eq(up, 0.0), Const(0.0, dtype), math.pi / 4)
     angle = k.select(k.eq(up, across), same, angle)

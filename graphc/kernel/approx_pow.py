@@ -119,7 +119,8 @@ def _edges(x: Expr, y: Expr, size: Expr, value: Expr) -> Expr:
     fraction = k.and_(k.lt(x, 0.0), k.not_(whole))
     value = k.select(k.and_(fraction, k.ne(size, math.inf)), nan, value)
     value = k.select(k.is_nan(y), nan, k.select(k.is_nan(x), nan, value))
-    always = k.or_(k.or_(k.eq(y, 0.0), k.eq(x, 1.0)), k.and_(k.eq(x, -1.0), k.eq(k.abs_(y), math.inf)))
+    turning = k.and_(k.eq(x, -1.0), k.eq(k.abs_(y), math.inf))
+    always = k.or_(k.or_(k.eq(y, 0.0), k.eq(x, 1.0)), turning)
     return k.select(always, one, value)
 
 

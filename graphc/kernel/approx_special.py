@@ -117,7 +117,7 @@ def _lgamma_positive(x: Expr) -> Expr:
     dtype = x.dtype
     one = Const(1.0, dtype)
     y = at_most(x, 8.0)
-    product = one
+    product: Expr = one
     for _ in range(6):
         above = k.gt(y, 2.5)
         y = k.select(above, y - 1.0, y)
@@ -144,10 +144,10 @@ def _lgamma(x: Expr) -> Expr:
     main = _lgamma_positive(k.select(mirrored, Const(1.0, dtype) - x, x))
     sine = _sine_pi(x - k.rint(x))
     # for tiny x, gamma(x) is 1 / x
-    tiny = k.gt(x, -SPEC[dtype].tiny**2)
+    tiny = k.gt(x, -(SPEC[dtype].tiny ** 2))
     mirror = -log_core(k.select(tiny, -x, sine))
     mirror = k.select(tiny, mirror, (mirror + math.log(math.pi)) - main)
-    value = Rarely(mirrored, mirror, main)
+    value: Expr = Rarely(mirrored, mirror, main)
     pole = k.and_(mirrored, k.eq(k.floor(x), x))
     value = k.select(k.or_(pole, k.eq(k.abs_(x), math.inf)), infinite, value)
     return k.select(k.is_nan(x), x, value)
@@ -189,7 +189,7 @@ def _digamma(x: Expr) -> Expr:
     # cot(pi r) from sin(pi r) and sin(pi (1/2 - |r|))
     cosine = _sine_pi(Const(0.5, dtype) - k.abs_(r))
     cotangent = k.copysign(cosine / _sine_pi(r), r)
-    value = Rarely(mirrored, k.fma(cotangent, -math.pi, main), main)
+    value: Expr = Rarely(mirrored, k.fma(cotangent, -math.pi, main), main)
     value = k.select(k.eq(x, math.inf), x, value)
     pole = k.and_(mirrored, k.eq(k.floor(x), x))
     return k.select(k.or_(pole, k.is_nan(x)), nan, value)

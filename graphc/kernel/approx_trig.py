@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 
 from graphc.ir.dtypes import float32, float64, int32, int64, uint64
 from graphc.kernel import prims as k
-from graphc.kernel.approx import Rarely, float_bits, horner, round_magic
+from graphc.kernel.approx import Rarely, horner, round_magic
 from graphc.kernel.approx_data import SPEC, TWO_OVER_PI_32, TWO_OVER_PI_54
 from graphc.kernel.expr import Const, Expr
 

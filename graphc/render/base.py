@@ -100,9 +100,7 @@ def effect_flag(node: Expr) -> int:
 Varies = Callable[[Expr], bool]
 
 
-def stride(
-    offset: Expr, axis: Axis, varies: Varies, lets: Mapping[Local, Expr]
-) -> int | None:
+def stride(offset: Expr, axis: Axis, varies: Varies, lets: Mapping[Local, Expr]) -> int | None:
     """The constant d with offset(axis + 1) = offset(axis) + d; None where there is none.
 
     Args:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from graphc.ir.dtypes import (
     DType,
-    bfloat16,
     bool_,
     float16,
     float32,
@@ -139,9 +138,7 @@ def _round_to_odd(b: Builder, x: Value) -> str:
     near = b.op(f"fptrunc {x.typed} to {single}")
     back = Value(b.op(f"fpext {single} {near} to {x.type}"), float64, lanes)
     bits = b.op(f"bitcast {single} {near} to {wide}")
-    beyond = b.op(
-        f"fcmp ogt {x.type} {intrinsic(b, 'fabs', [back])}, {intrinsic(b, 'fabs', [x])}"
-    )
+    beyond = b.op(f"fcmp ogt {x.type} {intrinsic(b, 'fabs', [back])}, {intrinsic(b, 'fabs', [x])}")
     inexact = b.op(f"fcmp one {x.typed}, {back.text}")
     step = b.op(f"sext {vector_type('i1', lanes)} {beyond} to {wide}")
     down = b.op(f"add {wide} {bits}, {step}")

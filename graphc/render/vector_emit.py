@@ -7,7 +7,7 @@ loops (render/vector_loops.py). Only render/vector*.py import this module.
 A scope is the function's entry or a loop's body. An expression that depends only on outer scopes
 goes into the inner loop's preheader, so that no pass has to hoist it. Inside a vector loop an
 expression that depends on the loop's axis is a vector, any other a scalar, splatted where the
-two meet. "Lane 0" is the scalar that an affine index has in the first lane: addresses need only that.
+two meet. "Lane 0" is the scalar that an affine index has in the first lane; addresses need no more.
 """
 
 from __future__ import annotations
@@ -95,6 +95,7 @@ class Emitter:
         self.cells: dict[Any, Value] = {}
         self.bindings: dict[Local, Value] = {}
         self.lets: dict[Local, Expr] = {}
+        self.late: set[Local] = set()
         self.axes: dict[Axis, Value] = {}
         self.axis: Axis | None = None  # of the vector loop we are in
         self.lanes = 1
@@ -156,7 +157,8 @@ class Emitter:
     def raise_flag(self, flag: int, bad: Value) -> None:
         cell = self.cells[("flag", flag)]
         lanes = max(cell.lanes, bad.lanes)
-        bad = self.widened(bad, lanes)
+        # it was computed here, whatever scope its operands are from
+        bad = self.widened(Value(bad.text, bad.dtype, bad.lanes, self.depth), lanes)
         text = bad.text
         kind = vector_type("i1", lanes)
         if self.mask is not None and lanes > 1:
@@ -171,7 +173,8 @@ class Emitter:
 
     def pop(self) -> None:
         for local in self.scopes.pop().bound:
-            del self.bindings[local]
+            self.bindings.pop(local, None)
+            self.late.discard(local)
         self.here()
 
     def bind(self, local: Local, value: Value, definition: Expr) -> None:
@@ -180,6 +183,18 @@ class Emitter:
         self.bindings[local] = Value(value.text, value.dtype, value.lanes, value.depth)
         self.scopes[-1].bound.append(local)
         self.lets[local] = definition
+
+    def bind_late(self, local: Local, definition: Expr) -> None:
+        """The same for an affine index, computed when it is needed: mostly only in lane 0."""
+        self.late.add(local)
+        self.scopes[-1].bound.append(local)
+        self.lets[local] = definition
+
+    def is_late(self, value: Expr) -> bool:
+        """Whether a Let of the value can wait: it is affine and reads nothing that changes."""
+        if not self.varies(value) or self.stride(value) is None:
+            return False
+        return not any(isinstance(n, Load) or n in self.cells for n in postorder(value))
 
     def forget(self, changed: Iterable[Any]) -> None:
         """Drop what was computed from accumulators or buffers that change now."""
@@ -240,6 +255,8 @@ class Emitter:
 
     def _varies_itself(self, node: Expr) -> bool:
         if isinstance(node, Local):
+            if node in self.late:
+                return True
             bound = self.bindings.get(node) or self.cells.get(node)
             return bound is not None and bound.lanes > 1
         return isinstance(node, Axis) and node == self.axis
@@ -280,6 +297,8 @@ class Emitter:
             return [(a, True) for a in node.args]
         if isinstance(node, Load):
             return [(a, False) for a in node.args[len(node.index) :]]
+        if isinstance(node, Local) and node in self.late:
+            return [(self.lets[node], False)]
         if isinstance(node, Rarely):
             return [(node.args[0], False), (node.args[2], False)]
         return [(a, False) for a in node.args]
@@ -350,7 +369,7 @@ class Emitter:
             kind = vector_type("i64", self.lanes)
             text = self.op(f"add {kind} {base.text}, {iota_text(self.lanes)}")
             return Value(text, int64, self.lanes, self.depth)
-        if zero:
+        if args:  # a late local, or a local in lane 0
             return args[0]
         local = cast("Local", node)
         cell = self.cells.get(local)

@@ -30,7 +30,7 @@ from graphc.render.vector_types import (
     vector_type,
 )
 
-Cell = Any  # a Local, ("best", Local) or ("flag", bit)
+Cell = Any  # the Local of an accumulator or of its best value, or ("flag", bit)
 Parts = tuple[Value, ...]  # (value,) or (position, best)
 Join = Callable[[Parts, Parts], Parts]
 Body = Callable[[Value], None]
@@ -42,6 +42,7 @@ class Loops:
     def __init__(self, emitter: Emitter) -> None:
         self.e = emitter
         self.accums: dict[Local, Accum] = {}
+        self.best: dict[Local, Local] = {}
 
     def block(self, body: Sequence[Stmt]) -> None:
         for stmt in body:
@@ -50,7 +51,10 @@ class Loops:
     def statement(self, stmt: Stmt) -> None:
         e = self.e
         if isinstance(stmt, Let):
-            e.bind(stmt.local, e.value(stmt.value), stmt.value)
+            if e.is_late(stmt.value):
+                e.bind_late(stmt.local, stmt.value)
+            else:
+                e.bind(stmt.local, e.value(stmt.value), stmt.value)
         elif isinstance(stmt, Accum):
             self.declare(stmt)
         elif isinstance(stmt, Update):
@@ -76,10 +80,11 @@ class Loops:
             return {local: constant(identity(stmt.monoid, dtype), dtype, lanes)}
         if stmt.best is None:
             raise CompileError(f"accumulator {local.name}: {stmt.monoid} needs a best value")
+        self.best[local] = stmt.best
         dtype = stmt.best.dtype.compute
         return {
             local: constant(0, int64, lanes),
-            ("best", local): constant(identity(stmt.monoid, dtype), dtype, lanes),
+            stmt.best: constant(identity(stmt.monoid, dtype), dtype, lanes),
         }
 
     def update(self, stmt: Update) -> None:
@@ -115,13 +120,13 @@ class Loops:
         """argmax, argmin: strictly better, or the first NaN."""
         e, local = self.e, stmt.local
         assert stmt.position is not None
-        best, at = e.cells[("best", local)], e.cells[local]
+        best, at = e.cells[self.best[local]], e.cells[local]
         value = self.converted(e.value(stmt.value), best)
         position = self.converted(e.value(stmt.position), at)
         wins = self.beats(local, value, best)
-        for key, new, old in ((("best", local), value, best), (local, position, at)):
+        for key, new, old in ((self.best[local], value, best), (local, position, at)):
             self.set_cell(key, select(e, wins, new.text, old.text, old.dtype, old.lanes), old)
-        e.forget([local])
+        e.forget([local, self.best[local]])
 
     def beats(self, local: Local, new: Value, old: Value) -> str:
         e = self.e
@@ -138,22 +143,23 @@ class Loops:
     # -------------------------------------------------------------- loops
     def loop(self, stmt: For) -> None:
         info = loop_info(stmt)
-        self.e.forget([*info.stores, *info.updates])
+        changed = [*info.stores, *self.cells_of(info)]
+        self.e.forget(changed)
         if stmt.lanes > 1:
             if self.e.lanes > 1:
                 raise CompileError("a vector loop stands inside another")
             self.vector_loop(stmt, info)
         else:
             self.scalar_loop(stmt, info)
-        self.e.forget([*info.stores, *info.updates])
+        self.e.forget(changed)
 
     def cells_of(self, info: LoopInfo) -> list[Cell]:
         """The cells that a loop changes."""
         cells: list[Cell] = []
         for local in info.updates:
             cells.append(local)
-            if ("best", local) in self.e.cells:
-                cells.append(("best", local))
+            if local in self.best:
+                cells.append(self.best[local])
         cells.extend(("flag", bit) for bit in (FLAG_INDEX, FLAG_DIV) if info.flags & bit)
         return cells
 
@@ -281,13 +287,10 @@ class Loops:
         """Cells at the loop's start: the identity in every lane."""
         e = self.e
         for cell in cells:
-            if isinstance(cell, tuple) and cell[0] == "flag":
+            if isinstance(cell, tuple):
                 e.cells[cell] = constant(False, bool_, stmt.lanes)
-                continue
-            local = cell[1] if isinstance(cell, tuple) else cell
-            if local not in stmt.reduces:
-                raise CompileError(f"loop {stmt.axis.name} does not reduce {local.name}")
-            e.cells[cell] = self.identities(local, stmt.lanes)[cell]
+            elif cell in self.accums:
+                e.cells.update(self.identities(cell, stmt.lanes))
 
     def full_end(self, stmt: For, lo: str, hi: str) -> str:
         """Where the full vectors end."""
@@ -308,7 +311,7 @@ class Loops:
         self, stmt: For, start: str, hi: str, cells: Sequence[Cell], pre: Lines, runs: bool
     ) -> None:
         """The last, partial vector, with a mask of its active lanes."""
-        e, lanes = self.e, stmt.lanes
+        e = self.e
         inside, done = e.name("tail"), e.name("done")
         before = {cell: e.cells[cell] for cell in cells}
         origin = e.block
@@ -336,19 +339,19 @@ class Loops:
         e = self.e
         for cell in cells:
             if isinstance(cell, tuple):
-                if cell[0] == "flag":
-                    kind = e.cells[cell]
-                    name = f"llvm.vector.reduce.or.v{kind.lanes}i1"
-                    some = e.call(name, "i1", [kind.typed])
-                    text = e.op(f"or i1 {outer[cell].text}, {some}")
-                    e.cells[cell] = Value(text, bool_, 1, e.depth)
-                continue
-            keys = [cell, ("best", cell)] if ("best", cell) in outer else [cell]
-            lanes = tuple(e.cells[key] for key in keys)
-            join = self.joiner(cell)
-            total = join(tuple(outer[key] for key in keys), _folded(e, lanes, join))
-            for key, value in zip(keys, total, strict=True):
-                e.cells[key] = value
+                self.collect_flag(cell, outer[cell])
+            elif cell in self.accums:
+                keys = [cell, self.best[cell]] if cell in self.best else [cell]
+                join = self.joiner(cell)
+                lanes = _folded(e, tuple(e.cells[key] for key in keys), join)
+                total = join(tuple(outer[key] for key in keys), lanes)
+                e.cells.update(zip(keys, total, strict=True))
+
+    def collect_flag(self, cell: Cell, outer: Value) -> None:
+        e = self.e
+        raised = e.cells[cell]
+        some = e.call(f"llvm.vector.reduce.or.v{raised.lanes}i1", "i1", [raised.typed])
+        e.cells[cell] = Value(e.op(f"or i1 {outer.text}, {some}"), bool_, 1, e.depth)
 
     def joiner(self, local: Local) -> Join:
         """How two partial results of an accumulator become one."""

@@ -96,9 +96,7 @@ def _hoisted(e: Emitter, node: Load, at: Value, lines: list[Any]) -> Value:
     return value
 
 
-def _load_vector(
-    e: Emitter, buffer: Buffer, offset: Expr, mask: Value | None, other: Value
-) -> str:
+def _load_vector(e: Emitter, buffer: Buffer, offset: Expr, mask: Value | None, other: Value) -> str:
     step = e.stride(offset)
     dtype, lanes = buffer.dtype, e.lanes
     if step == 0:
@@ -119,9 +117,7 @@ def _load_vector(
     return select(e, reverse(e, mask), turned, other.text, dtype, lanes)
 
 
-def _contiguous(
-    e: Emitter, buffer: Buffer, first: Value, mask: Value | None, other: Value
-) -> str:
+def _contiguous(e: Emitter, buffer: Buffer, first: Value, mask: Value | None, other: Value) -> str:
     address = _address(e, buffer, first)
     dtype, lanes = buffer.dtype, e.lanes
     memory = vector_type(memory_type(dtype), lanes)
@@ -162,9 +158,7 @@ def _all_lanes(e: Emitter, mask: Value | None) -> str:
     return f"{vector_type('i1', e.lanes)} {'splat (i1 true)' if mask is None else mask.text}"
 
 
-def _gather(
-    e: Emitter, buffer: Buffer, offset: Value, mask: Value | None, other: Value
-) -> str:
+def _gather(e: Emitter, buffer: Buffer, offset: Value, mask: Value | None, other: Value) -> str:
     pointers = _pointers(e, buffer, offset)
     dtype, lanes = buffer.dtype, e.lanes
     memory = vector_type(memory_type(dtype), lanes)

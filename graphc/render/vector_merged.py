@@ -34,7 +34,7 @@ class Statements(Protocol):
 
 
 def worth_merging(stmt: For) -> bool:
-    """Whether the body is long, and its loads can all stand at its top and its stores at its end."""
+    """Whether the body is long, its loads can stand at its top and its stores at its end."""
     stored = set()
     late: set[Local] = set()
     operations = 0

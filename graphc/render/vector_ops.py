@@ -16,15 +16,7 @@ from typing import Protocol
 from graphc.errors import CompileError
 from graphc.ir.dtypes import (
     DType,
-    bfloat16,
     bool_,
-    float16,
-    float32,
-    float64,
-    int32,
-    int64,
-    uint32,
-    uint64,
 )
 from graphc.kernel.nest import FLAG_DIV, FLAG_INDEX
 from graphc.render.vector_types import (
@@ -67,7 +59,7 @@ def emit_prim(b: Builder, name: str, args: list[Value], dtype: DType, lanes: int
 
 
 def kind_of(dtype: DType) -> str:
-    """"f" float, "i" signed, "u" unsigned, "b" bool."""
+    """ "f" float, "i" signed, "u" unsigned, "b" bool."""
     return dtype.kind
 
 
@@ -196,7 +188,7 @@ def _float_only(name: str) -> Rule:
 
 
 def _fma(b: Builder, args: list[Value], dtype: DType, lanes: int) -> str:
-    # fused where the target can; a call of libm for each lane elsewhere would cost 100 times as much
+    # fused where the target can; elsewhere llvm.fma would call libm for each lane
     if dtype.kind != "f":
         product = b.op(f"mul {args[0].typed}, {args[1].text}")
         return b.op(f"add {args[0].type} {product}, {args[2].text}")
