@@ -82,7 +82,14 @@ class TestCase(unittest.TestCase):
         with Session(graph=graph, config=config) as sess:
             yield sess
 
-    test_session = session
+    def test_session(
+        self, graph: Graph | None = None, config: Any = None, use_gpu: bool = False
+    ) -> Any:
+        """A session that is the default inside the block."""
+        if self.id().endswith(".test_session"):
+            # the runner takes it for a test because of its name
+            self.skipTest("Not a test.")
+        return self.session(graph, config, use_gpu)
 
     def evaluate(self, tensors: Any) -> Any:
         """The values in the default session."""

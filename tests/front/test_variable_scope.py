@@ -173,7 +173,7 @@ def test_custom_getters_nest_inner_first() -> None:
 def test_initializer_functions_of_every_form(sess) -> None:
     v = tf.get_variable("a", [2], initializer=lambda shape, dtype, partition_info: tf.constant(
         3.0, dtype, shape))  # fmt: skip
-    w = tf.get_variable("b", [2], initializer=lambda shape, dtype=None: tf.constant(4.0, dtype, shape))
+    w = tf.get_variable("b", [2], initializer=lambda shape, dtype: tf.constant(4.0, dtype, shape))
     x = tf.get_variable("c", initializer=lambda: tf.constant([5.0, 5.0]))
     y = tf.get_variable("d", [2], initializer=tf.ones_initializer)
     sess.run(tf.global_variables_initializer())

@@ -161,8 +161,8 @@ def test_load_and_count_up_to(sess) -> None:
         (lambda: tf.Variable(tf.placeholder(tf.float32)), "initial_value must have a shape"),
         (lambda: tf.Variable(1.0, constraint=3), "`constraint` argument must be a callable"),
         (lambda: tf.Variable(1.0, collections="x"), "collections argument to Variable constructor"),
-        (lambda: tf.convert_to_tensor(tf.Variable(1.0), tf.int32),
-         "Incompatible type conversion requested to type 'int32' for variable of type 'float32_ref'"),
+        (lambda: tf.convert_to_tensor(tf.Variable(1.0), tf.int32), "Incompatible type conversion "
+         "requested to type 'int32' for variable of type 'float32_ref'"),
     ],
 )  # fmt: skip
 def test_errors(build, text) -> None:
