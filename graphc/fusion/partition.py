@@ -71,8 +71,13 @@ class Partition:
 
 
 def is_fusable(node: Node) -> bool:
-    """Whether the node has a kernel definition (sources, GEMM and host ops have none)."""
-    return node.op.kernel is not None and node.op.family not in ("host", "extern", "source")
+    """Whether the node has a kernel definition for its dtypes.
+
+    Sources, GEMM and host ops have none; strings and complex numbers stay on the host.
+    """
+    if node.op.kernel is None or node.op.family in ("host", "extern", "source"):
+        return False
+    return all(t.dtype.kind in "fiub" for t in (*node.inputs, *node.outputs))
 
 
 def tensor_bytes(tensor: Tensor, hints: Mapping[str, int]) -> int:

@@ -61,7 +61,7 @@ class Binding:
         self._plan_slots()
         self.outputs = [self._output(t) for t in schedule.program.outputs]
         self.dynamic = any(o is None for o in self.outputs)
-        self.host_steps = any(s.kind == "host" for s in self.steps)
+        self.host_steps = any(s.on_host for s in self.steps)
         self.givens = [k for k, s in enumerate(self.storages) if s.kind == "given"]
         self.written = {
             u.variable: (evaluate_shape(u.value.known_dims, symbols), u.value.dtype.np)
@@ -118,7 +118,7 @@ class Binding:
         for at, step in enumerate(self.steps):
             row = self.table[at]
             row[driver.ARGS] = len(args)
-            if step.kind == "host":
+            if step.on_host:
                 row[driver.KIND] = driver.HOST
                 total_ns += RELEASE_GIL_NS
                 continue
@@ -233,6 +233,12 @@ class Instance:
         }
         self.epoch = -1
         self.results: dict[int, Array] = {}
+        self.fresh: dict[Any, Array] = {}
+        self.objects = {
+            k: np.empty(evaluate_shape(s.tensor.known_dims, binding.symbols), object)
+            for k, s in enumerate(binding.storages)
+            if s.kind == "objects" and s.tensor is not None
+        }
         self._point()
         self.frame = self._frame()
         self.specs = [
@@ -340,11 +346,10 @@ class Instance:
     def run(self, ctx: RunContext, arrays: Sequence[Array]) -> list[Array]:
         """Fetched arrays; the variables change only if nothing failed."""
         store = ctx.store
-        fresh: dict[Any, Array] = {}
         if self.epoch != store.epoch:
             epoch = store.epoch
-            fresh = self.rebind(store)
-            self.epoch = -1 if fresh else epoch
+            self.fresh = self.rebind(store)
+            self.epoch = -1 if self.fresh else epoch
         if self.given:
             self._give(ctx)
         outs = self.outputs()
@@ -360,8 +365,9 @@ class Instance:
             code = self.frame.run(*arrays, *outs)
         if code != driver.FINISHED:
             self._continue(code, ctx, arrays, outs)
-        for variable, array in fresh.items():
+        for variable, array in self.fresh.items():
             store.adopt(variable, array)
+        self.fresh = {}
         return outs if not self.binding.dynamic else self._with_results(outs)
 
     def outputs(self) -> list[Array]:
@@ -413,6 +419,12 @@ class Instance:
     def run_host(
         self, step: Step, ctx: RunContext, arrays: Sequence[Array], outs: list[Array]
     ) -> None:
+        if step.copies is not None:
+            source, target = step.copies
+            assert target.tensor is not None
+            args = (target.tensor, ctx, arrays, outs)
+            self.array_of(target, *args)[...] = self.array_of(source, *args)
+            return
         assert step.node is not None
         inputs = [
             self.array_of(s, t, ctx, arrays, outs)
@@ -442,7 +454,12 @@ class Instance:
         if storage.kind == "feed":
             return arrays[storage.position].reshape(shape)
         if storage.kind == "variable":
-            return ctx.store.view(storage.key).reshape(shape)  # type: ignore[arg-type]
+            array = self.fresh.get(storage.key)
+            if array is None or (storage.tensor is not None and storage.tensor.node.op.name == "read"):
+                array = ctx.store.view(storage.key)  # type: ignore[arg-type]
+            return array.reshape(shape)
+        if storage.kind == "objects":
+            return self.objects[k].reshape(shape)
         if storage.kind == "given":
             return self.given[k].reshape(shape)
         if storage.kind == "fetch":

@@ -32,7 +32,8 @@ BIND_OPS = frozenset({"bound", "shape", "shape_n", "size", "rank"})
 @dataclass(eq=False)
 class Storage:
     """A piece of memory. kind: feed, variable, const, given (rng_state, initialized), bind,
-    arena, fetch. `key` says which one: feed position, variable node, tensor, output number."""
+    arena, objects (strings), fetch. `key` says which one: feed position, variable node, tensor,
+    output number."""
 
     kind: str
     key: object
@@ -72,8 +73,10 @@ class Step:
     copies: tuple[Storage, Storage] | None = None
 
     @property
-    def may_fail(self) -> bool:
-        return self.kind == "host" or self.status >= 0
+    def on_host(self) -> bool:
+        """Host ops, and copies of strings: references are not bytes."""
+        strings = any(s.tensor is not None and s.tensor.dtype.kind == "s" for s in self.writes)
+        return self.kind == "host" or strings
 
 
 @dataclass
@@ -140,6 +143,8 @@ class Scheduler:
         elements = dims_product(tensor.dims or ())
         if elements is None:
             elements = 0  # a data-dependent result: the host keeps it
+        if kind == "arena" and tensor.dtype.kind == "s":
+            kind = "objects"
         storage = Storage(kind, key, tensor.dtype.size, elements, tensor)
         self.home[tensor] = storage
         return storage
@@ -485,7 +490,14 @@ def _unclashed(pairs: list[tuple[Storage, Storage]]) -> list[tuple[Storage, Stor
         )
         if ready is None:
             source, target = left[0]
-            spare = Storage("arena", ("spare", source.key), source.dtype_size, source.elements)
+            strings = source.tensor is not None and source.tensor.dtype.kind == "s"
+            spare = Storage(
+                "objects" if strings else "arena",
+                ("spare", source.key),
+                source.dtype_size,
+                source.elements,
+                source.tensor,
+            )
             out.append((source, spare))
             left[0] = (spare, target)
             continue

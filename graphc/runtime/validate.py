@@ -42,7 +42,7 @@ def validated_run(
     tensors = _tensors_of(plan.schedule.home)
     table = instance.frame.table
     for at, step in enumerate(instance.binding.steps):
-        if step.kind == "host":
+        if step.on_host:
             instance.run_host(step, ctx, arrays, outs)
         else:
             stopped = driver.drive(np.ascontiguousarray(table[at : at + 1]))
