@@ -250,14 +250,14 @@ def division(g: RandomGraph, x: Value) -> Tensor:
 @step(2)
 def selection(g: RandomGraph, x: Value) -> Tensor:
     other = g.any()
-    test = getattr(F, g.pick(("greater", "less_equal")))(x.tensor, const(0.1, g.dtype))
+    test = getattr(F, g.pick(("greater", "less_equal")))(x.tensor, const(0.137, g.dtype))
     return F.select_v2(test, x.tensor, other.tensor)
 
 
 @step(1)
 def by_mask(g: RandomGraph, x: Value) -> Tensor:
     mask = F.logical_and(
-        F.greater(x.tensor, const(-1.0, g.dtype)), F.less(x.tensor, const(1.0, g.dtype))
+        F.greater(x.tensor, const(-1.037, g.dtype)), F.less(x.tensor, const(0.937, g.dtype))
     )
     return F.multiply(F.cast(mask, dtype=g.dtype), x.tensor)
 

@@ -215,7 +215,7 @@ def _gather_grad_np(g: Any, indices: Any, shape: Any, axis: int, batch_dims: int
     moved = np.moveaxis(g, range(at, at + lead), range(batch_dims, batch_dims + lead))
     batch = _row_count(dims, batch_dims)
     inner = moved.shape[batch_dims + lead :]
-    offsets = np.arange(batch).reshape(*dims[:batch_dims], *[1] * lead) * dims[at]
+    offsets = np.arange(batch).reshape((*dims[:batch_dims], *[1] * lead)) * dims[at]
     ids = (np.broadcast_to(indices, moved.shape[: batch_dims + lead]) + offsets).reshape(-1)
     out = add_rows(ids, moved.reshape(len(ids), *inner), batch * dims[at])
     return np.moveaxis(out.reshape(*dims[:batch_dims], dims[at], *inner), batch_dims, at)
