@@ -36,22 +36,23 @@ _TABLE = {
     "graphc.protos": """
         ConfigProto GPUOptions GraphOptions OptimizerOptions RunMetadata RunOptions""",
     "graphc.errors": "OpError",
+    "graphc.logging": "get_logger",
     "graphc.tf1.framework": """
-        Dimension Graph GraphKeys Operation Tensor TensorShape add_to_collection add_to_collections
-        colocate_with constant container control_dependencies convert_to_tensor device
-        get_collection get_collection_ref get_default_graph identity is_tensor
-        name_scope no_op op_scope placeholder placeholder_with_default
+        Dimension Graph GraphKeys Operation Tensor TensorShape add_to_collection
+        add_to_collections colocate_with constant container control_dependencies
+        convert_to_tensor device get_collection get_collection_ref get_default_graph identity
+        is_tensor name_scope no_op op_scope placeholder placeholder_with_default
         register_tensor_conversion_function reset_default_graph set_random_seed stop_gradient""",
     "graphc.tf1.ops_misc": "group tuple",
     "graphc.tf1.behavior": """
         disable_eager_execution disable_resource_variables disable_v2_behavior
-        enable_eager_execution enable_resource_variables executing_eagerly fixed_size_partitioner
-        min_max_variable_partitioner variable_axis_size_partitioner""",
+        enable_eager_execution enable_resource_variables executing_eagerly
+        fixed_size_partitioner min_max_variable_partitioner variable_axis_size_partitioner""",
     # variables
     "graphc.tf1.variables": "Variable",
     "graphc.tf1.variable_scope": """
-        AUTO_REUSE VariableScope get_local_variable get_variable get_variable_scope make_template
-        no_regularizer variable_op_scope variable_scope""",
+        AUTO_REUSE VariableScope get_local_variable get_variable get_variable_scope
+        make_template no_regularizer variable_op_scope variable_scope""",
     "graphc.tf1.api_state": """
         all_variables assert_variables_initialized assign assign_add assign_sub count_up_to
         global_variables global_variables_initializer initialize_all_variables
@@ -61,8 +62,8 @@ _TABLE = {
     "graphc.tf1.initializers": """
         constant_initializer glorot_normal_initializer glorot_uniform_initializer
         ones_initializer orthogonal_initializer random_normal_initializer
-        random_uniform_initializer truncated_normal_initializer uniform_unit_scaling_initializer
-        variance_scaling_initializer zeros_initializer""",
+        random_uniform_initializer truncated_normal_initializer
+        uniform_unit_scaling_initializer variance_scaling_initializer zeros_initializer""",
     # gradients
     "graphc.autodiff.gradients": "AggregationMethod gradients hessians",
     "graphc.autodiff.indexed_slices": "IndexedSlices IndexedSlicesValue",
@@ -70,32 +71,33 @@ _TABLE = {
     # mathematics
     "graphc.tf1.api_math": """
         abs accumulate_n acos acosh add add_n argmax arg_max=argmax argmin arg_min=argmin asin
-        asinh atan atan2 atanh betainc bincount bitcast cast ceil clip_by_average_norm clip_by_global_norm
-        clip_by_norm clip_by_value complex conj cos cosh count_nonzero cumprod cumsum digamma div
-        divide equal erf erfc exp expm1 floor floor_div floordiv floormod global_norm greater
-        greater_equal igamma igammac imag is_finite is_inf is_nan lbeta less less_equal lgamma log log1p
-        log_sigmoid logical_and logical_not logical_or logical_xor maximum minimum mod multiply
-        negative not_equal polygamma pow real realdiv reciprocal reduce_all reduce_any reduce_logsumexp
-        reduce_max reduce_mean reduce_min reduce_prod reduce_sum rint round rsqrt saturate_cast
-        scalar_mul segment_max segment_mean segment_min segment_prod segment_sum sigmoid sign sin
-        sinh sqrt square squared_difference subtract tan tanh to_bfloat16 to_double to_float
-        to_int32 to_int64 truediv truncatediv truncatemod unsorted_segment_max
-        unsorted_segment_mean unsorted_segment_min unsorted_segment_prod unsorted_segment_sqrt_n
-        unsorted_segment_sum zeta""",
+        asinh atan atan2 atanh betainc bincount bitcast cast ceil clip_by_average_norm
+        clip_by_global_norm clip_by_norm clip_by_value complex conj cos cosh count_nonzero
+        cumprod cumsum digamma div divide equal erf erfc exp expm1 floor floor_div floordiv
+        floormod global_norm greater greater_equal igamma igammac imag is_finite is_inf is_nan
+        lbeta less less_equal lgamma log log1p log_sigmoid logical_and logical_not logical_or
+        logical_xor maximum minimum mod multiply negative not_equal polygamma pow real realdiv
+        reciprocal reduce_all reduce_any reduce_logsumexp reduce_max reduce_mean reduce_min
+        reduce_prod reduce_sum rint round rsqrt saturate_cast scalar_mul segment_max
+        segment_mean segment_min segment_prod segment_sum sigmoid sign sin sinh sqrt square
+        squared_difference subtract tan tanh to_bfloat16 to_double to_float to_int32 to_int64
+        truediv truncatediv truncatemod unsorted_segment_max unsorted_segment_mean
+        unsorted_segment_min unsorted_segment_prod unsorted_segment_sqrt_n unsorted_segment_sum
+        zeta""",
     # arrays
     "graphc.tf1.api_array": """
-        batch_gather boolean_mask broadcast_dynamic_shape broadcast_static_shape
-        broadcast_to concat confusion_matrix dynamic_partition dynamic_stitch expand_dims fill
-        gather gather_nd histogram_fixed_width invert_permutation lin_space=linspace linspace
-        meshgrid one_hot ones ones_like pad parallel_stack range rank reshape reverse
-        reverse_sequence reverse_v2=reverse scatter_add scatter_div scatter_max scatter_min
-        scatter_mul scatter_nd scatter_nd_add scatter_nd_sub scatter_nd_update scatter_sub
-        scatter_update searchsorted sequence_mask setdiff1d shape shape_n size slice
-        sparse_segment_mean sparse_segment_sqrt_n sparse_segment_sum split squeeze stack
-        strided_slice tensor_scatter_add tensor_scatter_nd_add tensor_scatter_nd_max
-        tensor_scatter_nd_min tensor_scatter_nd_sub tensor_scatter_nd_update tensor_scatter_sub
-        tensor_scatter_update tile top_k transpose unique unique_with_counts unravel_index unstack
-        where where_v2 zeros zeros_like""",
+        batch_gather boolean_mask broadcast_dynamic_shape broadcast_static_shape broadcast_to
+        concat confusion_matrix dynamic_partition dynamic_stitch expand_dims fill gather
+        gather_nd histogram_fixed_width invert_permutation lin_space=linspace linspace meshgrid
+        one_hot ones ones_like pad parallel_stack range rank reshape reverse reverse_sequence
+        reverse_v2=reverse scatter_add scatter_div scatter_max scatter_min scatter_mul
+        scatter_nd scatter_nd_add scatter_nd_sub scatter_nd_update scatter_sub scatter_update
+        searchsorted sequence_mask setdiff1d shape shape_n size slice sparse_segment_mean
+        sparse_segment_sqrt_n sparse_segment_sum split squeeze stack strided_slice
+        tensor_scatter_add tensor_scatter_nd_add tensor_scatter_nd_max tensor_scatter_nd_min
+        tensor_scatter_nd_sub tensor_scatter_nd_update tensor_scatter_sub tensor_scatter_update
+        tile top_k transpose unique unique_with_counts unravel_index unstack where where_v2
+        zeros zeros_like""",
     # linear algebra
     "graphc.tf1.api_linalg": """
         cholesky cholesky_solve cross diag diag_part einsum eye matmul matrix_band_part
@@ -111,7 +113,7 @@ _TABLE = {
 __getattr__, __dir__, _public = attach(
     __name__,
     _TABLE,
-    "compat config errors initializers linalg logging math nn random test train",
+    "bitwise compat config errors initializers linalg logging math nn random test train",
 )
 __all__ = [*_public, "GIT_VERSION", "VERSION", "__version__", "newaxis"]
 

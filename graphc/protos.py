@@ -41,16 +41,16 @@ class Message:
             )
         self._set[name] = value
 
-    def HasField(self, name: str) -> bool:  # noqa: N802 - protobuf's name
+    def HasField(self, name: str) -> bool:
         return name in self._set
 
-    def ClearField(self, name: str) -> None:  # noqa: N802
+    def ClearField(self, name: str) -> None:
         self._set.pop(name, None)
 
-    def CopyFrom(self, other: Message) -> None:  # noqa: N802
+    def CopyFrom(self, other: Message) -> None:
         object.__setattr__(self, "_set", copy.deepcopy(other._set))
 
-    def MergeFrom(self, other: Message) -> None:  # noqa: N802
+    def MergeFrom(self, other: Message) -> None:
         for name, value in other._set.items():
             mine = self._set.get(name)
             if isinstance(mine, Message) and isinstance(value, Message):

@@ -64,9 +64,9 @@ class TestCase(unittest.TestCase):
         cls.__test__ = True
         super().__init_subclass__()
 
-    def setUp(self) -> None:  # noqa: N802
+    def setUp(self) -> None:
         _random.seed(_SEED)
-        np.random.seed(_SEED)
+        np.random.seed(_SEED)  # noqa: NPY002 - tests rely on the global stream, as in TF
         with contextlib.suppress(AssertionError):
             reset_default_graph()
         get_default_graph().seed = _SEED
@@ -97,10 +97,10 @@ class TestCase(unittest.TestCase):
 
         return get_default_session().run(tensors)
 
-    def assertNear(self, f1: float, f2: float, err: float, msg: Any = None) -> None:  # noqa: N802
+    def assertNear(self, f1: float, f2: float, err: float, msg: Any = None) -> None:
         self.assertTrue(f1 == f2 or abs(f1 - f2) <= err, msg or f"{f1!r} != {f2!r} +/- {err!r}")
 
-    def assertAllClose(  # noqa: N802
+    def assertAllClose(
         self, a: Any, b: Any, rtol: float = 1e-6, atol: float = 1e-6, msg: str = ""
     ) -> None:
         if isinstance(a, dict):
@@ -110,7 +110,7 @@ class TestCase(unittest.TestCase):
             return
         np.testing.assert_allclose(a, b, rtol=rtol, atol=atol, err_msg=msg)
 
-    def assertAllCloseAccordingToType(  # noqa: N802
+    def assertAllCloseAccordingToType(
         self,
         a: Any,
         b: Any,
@@ -123,13 +123,13 @@ class TestCase(unittest.TestCase):
             rtol, atol = max(rtol, half_rtol), max(atol, half_atol)
         self.assertAllClose(a, b, rtol, atol)
 
-    def assertAllEqual(self, a: Any, b: Any, msg: str = "") -> None:  # noqa: N802
+    def assertAllEqual(self, a: Any, b: Any, msg: str = "") -> None:
         np.testing.assert_array_equal(a, b, err_msg=msg)
 
-    def assertArrayNear(self, a: Any, b: Any, err: float, msg: Any = None) -> None:  # noqa: N802
+    def assertArrayNear(self, a: Any, b: Any, err: float, msg: Any = None) -> None:
         self.assertEqual(len(a), len(b))
         for x, y in zip(a, b, strict=True):
             self.assertNear(x, y, err, msg)
 
-    def assertShapeEqual(self, np_array: Any, tf_tensor: Any) -> None:  # noqa: N802
+    def assertShapeEqual(self, np_array: Any, tf_tensor: Any) -> None:
         self.assertEqual(list(np_array.shape), tf_tensor.get_shape().as_list())

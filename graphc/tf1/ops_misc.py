@@ -59,7 +59,7 @@ def _graph(items: list[Any]) -> Any:
     return items[0].graph if items else get_default_graph()
 
 
-def tuple(tensors: Any, name: str | None = None, control_inputs: Any = None) -> list[Any]:  # noqa: A001
+def tuple(tensors: Any, name: str | None = None, control_inputs: Any = None) -> list[Any]:
     """The tensors, each ready only when all are and all control inputs have run (tf.tuple).
 
     None entries stay None.

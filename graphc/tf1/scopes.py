@@ -33,7 +33,7 @@ def graph_of_values(values: Iterable[Any] | None) -> Any:
     return get_default_graph() if first is None else first.graph
 
 
-class name_scope(contextlib.AbstractContextManager[str]):  # noqa: N801 - TF1's name
+class name_scope(contextlib.AbstractContextManager[str]):
     """Prefixes the names of ops made inside (tf.name_scope).
 
     Args:

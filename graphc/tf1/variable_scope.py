@@ -248,7 +248,7 @@ def _entered(stack: _Stack, scope: VariableScope, jump: bool) -> Iterator[Variab
         stack.current = before
 
 
-class variable_scope:  # noqa: N801 - TF1's name
+class variable_scope:
     """Prefix and defaults for get_variable, and a name scope for ops (tf.variable_scope).
 
     Args:

@@ -72,9 +72,8 @@ def test_name_scopes() -> None:
         assert again == "n_1/"
     with tf.name_scope(None, "dflt", [tf.constant(1)]) as d:
         assert d == "dflt/"
-    with pytest.raises(ValueError, match="is not a valid scope name"):
-        with tf.name_scope("a b"):
-            pass
+    with pytest.raises(ValueError, match=r"is not a valid scope name"), tf.name_scope("a b"):
+        pass
 
 
 def test_names_are_unique_without_regard_to_case() -> None:
@@ -146,16 +145,16 @@ def test_graphs_do_not_mix() -> None:
     a = tf.constant(1.0)
     with tf.Graph().as_default():
         b = tf.constant(1.0)
-        with pytest.raises(ValueError, match="must be from the same graph as"):
+        with pytest.raises(ValueError, match=r"must be from the same graph as"):
             _ = a + b
-        with pytest.raises(AssertionError, match="Do not use tf.reset_default_graph"):
+        with pytest.raises(AssertionError, match=r"Do not use tf.reset_default_graph"):
             tf.reset_default_graph()
 
 
 def test_finalized_graphs_cannot_change() -> None:
     tf.constant(1.0)
     tf.get_default_graph().finalize()
-    with pytest.raises(RuntimeError, match="Graph is finalized and cannot be modified."):
+    with pytest.raises(RuntimeError, match=r"Graph is finalized and cannot be modified."):
         tf.constant(2.0)
 
 
@@ -165,9 +164,9 @@ def test_lookup_by_name() -> None:
     assert g.get_tensor_by_name("c:0") is c
     assert g.get_operation_by_name("c") is c.op
     assert g.as_graph_element("c:0") is c
-    with pytest.raises(KeyError, match="exists but only has 1 outputs"):
+    with pytest.raises(KeyError, match=r"exists but only has 1 outputs"):
         g.get_tensor_by_name("c:1")
-    with pytest.raises(ValueError, match="Tensor names must be of the form"):
+    with pytest.raises(ValueError, match=r"Tensor names must be of the form"):
         g.get_tensor_by_name("c")
 
 

@@ -11,7 +11,7 @@ import graphc as tf
 
 MODULES = [
     "graphc", "graphc.nn", "graphc.train", "graphc.math", "graphc.linalg", "graphc.random",
-    "graphc.initializers",
+    "graphc.initializers", "graphc.bitwise",
 ]  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def _resolves(module, name) -> bool:
 
 
 def test_unknown_names() -> None:
-    with pytest.raises(AttributeError, match="module 'graphc' has no attribute 'no_such_name'"):
+    with pytest.raises(AttributeError, match=r"module 'graphc' has no attribute 'no_such_name'"):
         _ = tf.no_such_name
 
 

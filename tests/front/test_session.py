@@ -43,7 +43,7 @@ def test_scalars_are_numpy_scalars_and_strings_bytes(sess) -> None:
 
 
 def test_op_and_tensor_names(xky, sess) -> None:
-    x, k, y = xky
+    _, k, y = xky
     assert sess.run("k", {k: 1}) is None
     np.testing.assert_array_equal(sess.run(y.name, {"x:0": [[1, 2, 3]]}), [[2, 4, 6]])
     v = tf.Variable(1.0, name="v")
@@ -89,7 +89,7 @@ def test_bad_fetches(fetch, error, text, xky, sess) -> None:
 def test_fetch_of_another_graph(xky, sess) -> None:
     with tf.Graph().as_default():
         z = tf.constant(1.0, name="z")
-    with pytest.raises(ValueError, match="is not an element of this graph."):
+    with pytest.raises(ValueError, match=r"is not an element of this graph."):
         sess.run(z)
 
 
@@ -120,7 +120,7 @@ def test_another_shape_after_the_first_run_is_checked_too(xky, sess) -> None:
     x, _, y = xky
     sess.run(y, {x: np.ones((2, 3), np.float32)})
     assert sess.run(y, {x: np.ones((5, 3), np.float32)}).shape == (5, 3)
-    with pytest.raises(ValueError, match="Cannot feed value of shape"):
+    with pytest.raises(ValueError, match=r"Cannot feed value of shape"):
         sess.run(y, {x: np.ones((2, 2), np.float32)})
 
 
@@ -133,13 +133,12 @@ def test_intermediate_tensors_can_be_fed_and_fetched(xky, sess) -> None:
     assert sess.run([x, "k:0"], {x: [[1, 2, 3]], "k:0": 4})[1] == 4
 
 
-def test_tuples_of_keys(xky, sess) -> None:
-    x, k, _ = xky
+def test_tuples_of_keys(sess) -> None:
     a, b = tf.placeholder(tf.float32), tf.placeholder(tf.float32)
     assert sess.run(a + b, {(a, b): (1, 2)}) == 3
     assert sess.run(a + b, {(a, (b,)): (1, [4])}) == 5
     assert sess.run(a + b, {(a, (b,)): (2, [4])}) == 6
-    with pytest.raises(ValueError, match="Could not flatten dictionary. Key had 2 elements"):
+    with pytest.raises(ValueError, match=r"Could not flatten dictionary. Key had 2 elements"):
         sess.run(a + b, {(a, b): (1,)})
 
 
@@ -180,7 +179,7 @@ def test_bad_feeds(feed, error, text, xky, sess) -> None:
 def test_prevented_feeds(xky, sess) -> None:
     x, _, y = xky
     sess.graph.prevent_feeding(x)
-    with pytest.raises(ValueError, match="may not be fed."):
+    with pytest.raises(ValueError, match=r"may not be fed."):
         sess.run(y, {x: [[1, 2, 3]]})
 
 
@@ -209,7 +208,7 @@ def test_closed_and_empty() -> None:
     s.close()
     s.close()
     for run in (lambda: s.run(c), call, lambda: s.make_callable(c)):
-        with pytest.raises(RuntimeError, match="Attempted to use a closed Session."):
+        with pytest.raises(RuntimeError, match=r"Attempted to use a closed Session."):
             run()
 
 
@@ -233,7 +232,7 @@ def test_context_manager_sets_session_and_graph() -> None:
         assert tf.get_default_session() is s
         assert tf.get_default_graph() is g
         assert tf.constant(2.0).eval() == 2
-        with pytest.raises(RuntimeError, match="Session context managers are not re-entrant."):
+        with pytest.raises(RuntimeError, match=r"Session context managers are not re-entrant."):
             s.__enter__()
         with s.as_default():
             assert tf.get_default_session() is s
@@ -279,9 +278,9 @@ def test_eval_and_run_without_a_session() -> None:
             call()
         assert str(err.value).startswith(text)
     other = tf.Session(graph=tf.Graph())
-    with pytest.raises(ValueError, match="the tensor's graph is different from the session's gra"):
+    with pytest.raises(ValueError, match=r"the tensor's graph is different from the session's gra"):
         c.eval(session=other)
-    with other.as_default(), pytest.raises(ValueError, match="Cannot use the default session to"):
+    with other.as_default(), pytest.raises(ValueError, match=r"Cannot use the default session to"):
         op.run()
 
 
@@ -293,7 +292,7 @@ def test_ops_may_be_added_after_a_run(sess) -> None:
 
 def test_a_graph_that_grows_in_a_loop_is_named_once(sess) -> None:
     c = tf.constant(1.0)
-    with pytest.warns(UserWarning, match="test_session.py:.*make ops once") as seen:
+    with pytest.warns(UserWarning, match=r"test_session.py:.*make ops once") as seen:
         for _ in range(120):
             tf.identity(c)
             sess.run(c)
@@ -307,7 +306,7 @@ def test_make_callable(xky, sess) -> None:
     np.testing.assert_array_equal(got[0], [[2, 4, 6]])
     assert got[1] == 4
     assert sess.make_callable(k, [k])(5) == 5
-    with pytest.raises(ValueError, match="Cannot feed value of shape"):
+    with pytest.raises(ValueError, match=r"Cannot feed value of shape"):
         call([[1, 2]], 4)
 
 

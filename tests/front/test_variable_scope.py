@@ -63,9 +63,8 @@ def test_reuse_is_inherited_and_cannot_be_switched_off() -> None:
     with tf.variable_scope(tf.get_variable_scope(), reuse=True) as root:
         assert (root.name, root.reuse) == ("", True)
         assert tf.get_variable("a/b/w") is v
-    with pytest.raises(ValueError, match="reuse=True cannot be used without a name_or_scope"):
-        with tf.variable_scope(None, "x", reuse=True):
-            pass
+    with pytest.raises(ValueError, match=r"reuse=True cannot be used without a name_or_scope"):
+        tf.variable_scope(None, "x", reuse=True).__enter__()
 
 
 def test_auto_reuse_makes_and_shares() -> None:
@@ -138,11 +137,11 @@ def test_scopes_hand_down_defaults(sess) -> None:
     def regularizer(t):
         return tf.identity(t, name="reg")
 
-    with tf.variable_scope("a", initializer=tf.constant_initializer(2.0), regularizer=regularizer,
-                           dtype=tf.float64):  # fmt: skip
-        with tf.variable_scope("b"):
-            v = tf.get_variable("w", [2])
-            w = tf.get_variable("u", [2], regularizer=tf.no_regularizer)
+    two = tf.constant_initializer(2.0)
+    a = tf.variable_scope("a", initializer=two, regularizer=regularizer, dtype=tf.float64)
+    with a, tf.variable_scope("b"):
+        v = tf.get_variable("w", [2])
+        w = tf.get_variable("u", [2], regularizer=tf.no_regularizer)
     sess.run(tf.global_variables_initializer())
     assert sess.run(v).tolist() == [2.0, 2.0]
     assert (v.dtype, w.dtype) == (tf.float64, tf.float64)
@@ -162,9 +161,9 @@ def test_custom_getters_nest_inner_first() -> None:
         kwargs["trainable"] = False
         return getter(name, *args, **kwargs)
 
-    with tf.variable_scope("a", custom_getter=outer):
-        with tf.variable_scope("b", custom_getter=inner):
-            v = tf.get_variable("w", [2], initializer=zeros())
+    a = tf.variable_scope("a", custom_getter=outer)
+    with a, tf.variable_scope("b", custom_getter=inner):
+        v = tf.get_variable("w", [2], initializer=zeros())
     assert log == [("inner", "a/b/w"), ("outer", "a/b/w", [2])]
     assert tf.trainable_variables() == []
     assert v.name == "a/b/w:0"
@@ -209,5 +208,5 @@ def test_scopes_must_nest() -> None:
     a, b = tf.variable_scope("a"), tf.variable_scope("b")
     a.__enter__()
     b.__enter__()
-    with pytest.raises(RuntimeError, match="Improper nesting of variable_scope."):
+    with pytest.raises(RuntimeError, match=r"Improper nesting of variable_scope."):
         a.__exit__(None, None, None)

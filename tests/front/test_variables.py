@@ -93,13 +93,13 @@ def test_control_dependencies_order_reads(sess) -> None:
 
 def test_shape_mismatch() -> None:
     v = tf.Variable([1.0, 2.0])
-    with pytest.raises(ValueError, match="Dimension 0 in both shapes must be equal, but are 2 and"):
+    with pytest.raises(ValueError, match=r"Dimension 0 in both shapes must be equal, but"):
         tf.assign(v, [9.0, 9.0, 9.0])
-    with pytest.raises(ValueError, match="Shapes must be equal rank, but are 1 and 0"):
+    with pytest.raises(ValueError, match=r"Shapes must be equal rank, but are 1 and 0"):
         v.assign(9.0)
-    with pytest.raises(TypeError, match="does not match type float32 of argument 'ref'"):
+    with pytest.raises(TypeError, match=r"does not match type float32 of argument 'ref'"):
         tf.assign(v, tf.constant([1, 2]))
-    with pytest.raises(TypeError, match="requires l-value input"):
+    with pytest.raises(TypeError, match=r"requires l-value input"):
         tf.assign(tf.constant(1.0), 2.0)
 
 
@@ -150,7 +150,7 @@ def test_load_and_count_up_to(sess) -> None:
     up = v.count_up_to(4)
     assert sess.run(up) == 3
     assert sess.run(v) == 4
-    with pytest.raises(tf.errors.OutOfRangeError, match="Reached limit of 4"):
+    with pytest.raises(tf.errors.OutOfRangeError, match=r"Reached limit of 4"):
         sess.run(up)
 
 
@@ -191,5 +191,5 @@ def test_global_step(sess) -> None:
     assert tf.train.get_global_step() is step
     sess.run(step.initializer)
     assert tf.train.global_step(sess, step) == 0
-    with pytest.raises(ValueError, match='"global_step" already exists.'):
+    with pytest.raises(ValueError, match=r'"global_step" already exists.'):
         tf.train.create_global_step()
