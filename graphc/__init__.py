@@ -118,12 +118,17 @@ __getattr__, __dir__, _public = attach(
 __all__ = [*_public, "GIT_VERSION", "VERSION", "__version__", "newaxis"]
 
 if TYPE_CHECKING:
-    from graphc.autodiff.gradients import *
+    from graphc.autodiff.gradients import AggregationMethod as AggregationMethod
+    from graphc.autodiff.gradients import gradients as gradients
+    from graphc.autodiff.gradients import hessians as hessians
+    from graphc.autodiff.indexed_slices import IndexedSlices as IndexedSlices
     from graphc.config import Config as Config
     from graphc.config import configure as configure
     from graphc.ir.dtypes import *
     from graphc.protos import *
-    from graphc.session import *
+    from graphc.session import InteractiveSession as InteractiveSession
+    from graphc.session import Session as Session
+    from graphc.session import get_default_session as get_default_session
     from graphc.tf1.api_array import *
     from graphc.tf1.api_linalg import *
     from graphc.tf1.api_math import *
@@ -133,4 +138,4 @@ if TYPE_CHECKING:
     from graphc.tf1.initializers import *
     from graphc.tf1.ops_misc import *
     from graphc.tf1.variable_scope import *
-    from graphc.tf1.variables import *
+    from graphc.tf1.variables import Variable as Variable
