@@ -454,8 +454,9 @@ class Instance:
         if storage.kind == "feed":
             return arrays[storage.position].reshape(shape)
         if storage.kind == "variable":
-            array = self.fresh.get(storage.key)
-            if array is None or (storage.tensor is not None and storage.tensor.node.op.name == "read"):
+            read = storage.tensor is not None and storage.tensor.node.op.name == "read"
+            array = None if read else self.fresh.get(storage.key)
+            if array is None:
                 array = ctx.store.view(storage.key)  # type: ignore[arg-type]
             return array.reshape(shape)
         if storage.kind == "objects":

@@ -7,7 +7,7 @@ walks the table, `runtime.plan` fixes the chunks). Imported by `runtime` and `se
 Measured on two Zen 5 cores (2026-11-21), x + y in float32, one thread against two: 4096 elements
 0.18 and 0.21 us, 16 K 1.0 and 0.8, 64 K 3.2 and 2.1, 256 K 27 and 13, 1 M 99 and 59. With every
 core busy elsewhere the calling thread does all itself, at the serial time: the longest of 3000
-splits of 64 K elements took 0.2 ms. A sleeping worker wakes in 10 to 100 us, which the caller never waits.
+splits of 64 K elements took 0.2 ms. A sleeping worker wakes in 10 to 100 us; no caller waits that.
 """
 
 from __future__ import annotations
