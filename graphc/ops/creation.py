@@ -18,7 +18,15 @@ from graphc.ir.shape import Dim, PartialDim, SymDim
 from graphc.kernel import prims as k
 from graphc.kernel.expr import Const, Expr, index
 from graphc.ops.define import F, InferContext, KernelContext, movement
-from graphc.ops.extents import INDEX, ceil_div, input_dims, larger, need_rank, scalar_value
+from graphc.ops.extents import (
+    INDEX,
+    below_zero,
+    ceil_div,
+    input_dims,
+    is_negative,
+    need_rank,
+    scalar_value,
+)
 from graphc.ops.samples import arg, fixed, sample
 
 
@@ -31,7 +39,7 @@ def _fill_type(ctx: InferContext) -> TensorType:
     need_rank(ctx, 1, 0)
     dims = input_dims(ctx, 0)
     for d in dims or ():
-        if isinstance(d, int) and d < 0:
+        if below_zero(d):
             raise ctx.fail("Fill dimensions must be >= 0")
     return TensorType(ctx.dtype(1), None if dims is None else tuple(dims))
 
@@ -119,7 +127,10 @@ def _range_type(ctx: InferContext) -> TensorType:
     if not isinstance(delta, int) or delta == 0:
         return TensorType(ctx.dtype(0), (None,))
     span: Dim = limit - start if delta > 0 else start - limit
-    return TensorType(ctx.dtype(0), (ceil_div(larger(span, 0), abs(delta)),))
+    if is_negative(span):
+        sign, order = (">", "<=") if delta > 0 else ("<", ">=")
+        raise ctx.fail(f"Requires start {order} limit when delta {sign} 0: {start}/{limit}")
+    return TensorType(ctx.dtype(0), (ceil_div(span, abs(delta)),))
 
 
 def _range(start: Any, limit: Any, delta: Any) -> Any:

@@ -119,6 +119,11 @@ def is_negative(value: Dim) -> bool:
     return env is not None and env.order(value, -1)[0] is value
 
 
+def below_zero(value: PartialDim) -> bool:
+    """is_negative of what may be unknown (then False): for checks that raise."""
+    return value is not None and is_negative(value)
+
+
 def _natural(value: SymDim) -> bool:
     """Sums of products of extents with positive factors are never negative."""
     return all(coef > 0 for _, coef in value.terms)

@@ -31,6 +31,7 @@ from graphc.ops.define import F, InferContext, KernelContext, movement
 from graphc.ops.extents import (
     INDEX,
     as_dims,
+    below_zero,
     both,
     check_axis,
     input_dims,
@@ -263,9 +264,9 @@ def _split_type(ctx: InferContext) -> list[TensorType]:
     if shape is None or axis is None:
         return [TensorType(ctx.dtype(0), None)] * num
     dim = shape[axis]
-    if isinstance(dim, int) and dim % num:
-        raise ctx.fail(f"Dimension size must be evenly divisible by {num} but is {dim}")
     part = None if dim is None else dim // num
+    if part is not None and dims_equal(part * num, dim) is False:
+        raise ctx.fail(f"Dimension size must be evenly divisible by {num} but is {dim}")
     return [TensorType(ctx.dtype(0), (*shape[:axis], part, *shape[axis + 1 :]))] * num
 
 
@@ -305,9 +306,10 @@ def _split_v_type(ctx: InferContext) -> list[TensorType]:
         return [TensorType(ctx.dtype(0), None)] * num
     sizes = resolved_sizes(sizes or [None] * num, shape[axis])
     dim = shape[axis]
-    numbers = [s for s in sizes if isinstance(s, int)]
-    whole = isinstance(dim, int) and len(numbers) == len(sizes)
-    if min(numbers, default=0) < 0 or (whole and sum(numbers) != dim):
+    total: PartialDim = 0
+    for s in sizes:
+        total = map_dims(lambda a, b: a + b, total, s)
+    if any(below_zero(s) for s in sizes) or dims_equal(total, dim) is False:
         text = ",".join(map(str, sizes))
         raise ctx.fail(f"can't split axis of size {dim} into pieces of size [{text}]")
     return [TensorType(ctx.dtype(0), (*shape[:axis], s, *shape[axis + 1 :])) for s in sizes]

@@ -94,6 +94,20 @@ def _extreme_grad(node: Node, g: Tensor) -> tuple[Any, ...]:
     return F.select(hit, share, F.zeros_like(share)), None
 
 
+def _prod_grad(node: Node, g: Tensor) -> tuple[Any, ...]:
+    """Products of the others; a single zero in a segment has the product of the rest."""
+    data, ids = node.inputs
+    zero = F.equal(data, F.zeros_like(data))
+    zeros = F.segment_sum(F.cast(zero, dtype=int32), ids)
+    kept = F.select(F.greater(zeros, np.int32(1)), F.zeros_like(g), g)
+    safe = F.select(zero, F.ones_like(data), data)
+    rest = F.segment_prod(safe, ids)
+    others = F.select(
+        zero, _gather_rows(rest, ids), F.divide(_gather_rows(node.outputs[0], ids), safe)
+    )
+    return F.multiply(_gather_rows(kept, ids), others), None
+
+
 _IDS = fixed([0, 0, 1, 3, 3], int32, const=True)
 
 
@@ -102,12 +116,9 @@ def _segment(
 ) -> OpDef:
     return host(
         name, tf=tf, infer=_segment_type, numpy=reference, grad=grad,
-        nograd="" if grad else "TF1 has no gradient for it", args=("data", "segment_ids"),
-        groups=("T", "Tindices"), dtypes={"T": dtypes, "Tindices": INDEX}, data_dependent=True,
-        samples=(
-            sample(arg((5, 2)), _IDS, grad=grad is not None),
-            sample(arg((3,)), fixed([0, 1, 1], int64), grad=grad is not None),
-        ),
+        args=("data", "segment_ids"), groups=("T", "Tindices"),
+        dtypes={"T": dtypes, "Tindices": INDEX}, data_dependent=True,
+        samples=(sample(arg((5, 2)), _IDS), sample(arg((3,)), fixed([0, 1, 1], int64))),
     )  # fmt: skip
 
 
@@ -120,7 +131,9 @@ segment_mean = _segment(
 )
 segment_max = _segment("segment_max", "SegmentMax", _segments(np.maximum, 0), _extreme_grad)
 segment_min = _segment("segment_min", "SegmentMin", _segments(np.minimum, 0), _extreme_grad)
-segment_prod = _segment("segment_prod", "SegmentProd", _segments(np.multiply, 1), None)
+segment_prod = _segment(
+    "segment_prod", "SegmentProd", _segments(np.multiply, 1), _prod_grad, FLOAT
+)
 
 
 # ------------------------------------------------------------------ unsorted segments

@@ -377,8 +377,8 @@ def _stretched(ctx: InferContext, dim: PartialDim, want: PartialDim) -> PartialD
     try:
         got = broadcast_dim(dim, want)
     except ValueError:
-        got = dim
-    if isinstance(want, int) and isinstance(got, int) and got != want:
+        raise ctx.fail(f"Dimensions must be equal, but are {dim} and {want}") from None
+    if dims_equal(got, want) is False:
         raise ctx.fail(f"Dimensions must be equal, but are {dim} and {want}")
     return got if want is None else want
 

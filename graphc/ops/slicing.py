@@ -19,12 +19,13 @@ import numpy as np
 from graphc.errors import InvalidArgumentError
 from graphc.ir.dtypes import ALL, int32, int64
 from graphc.ir.node import Node, Tensor, TensorType
-from graphc.ir.shape import Dim, PartialDim, SymDim
+from graphc.ir.shape import Dim, PartialDim, SymDim, current_env, evaluate, map_dims
 from graphc.kernel import prims as k
 from graphc.kernel.expr import Expr, index
 from graphc.ops.define import F, InferContext, KernelContext, movement
 from graphc.ops.extents import (
     INDEX,
+    below_zero,
     both,
     ceil_div,
     dim_index,
@@ -172,7 +173,7 @@ def _slice_dim(
     if part.shrink:
         if isinstance(s, int) and s < 0:
             raise ctx.fail("only stride 1 allowed on non-range indexing.")
-        if isinstance(b, int) and isinstance(dim, int) and not -dim <= b < dim:
+        if b is not None and dim is not None and _outside(b, dim):
             raise ctx.fail(f"slice index {b} of dimension {part.axis} out of bounds.")
         return 1
     if not isinstance(s, int):
@@ -182,6 +183,16 @@ def _slice_dim(
     if (b is None and not part.whole_begin) or (e is None and not part.whole_end):
         return None
     return extent_of(part, dim, b, e, s)
+
+
+def _outside(at: Dim, dim: Dim) -> bool:
+    """Whether an index misses the axis; for symbols as it is now, the kernel checks again."""
+    env = current_env()
+    if env is not None:
+        at, dim = evaluate(at, env.hints), evaluate(dim, env.hints)
+    if isinstance(at, SymDim) or isinstance(dim, SymDim):
+        return False
+    return not -dim <= at < dim
 
 
 def _extent_of_unknown(part: AxisSlice, b: Any, e: Any, s: int) -> PartialDim:
@@ -278,17 +289,17 @@ def _strided_slice_kernel(ctx: KernelContext, which: int, idx: tuple[Expr, ...])
             continue
         first, stride = _first(ctx, part, shape[part.axis], 1)
         if part.shrink:
-            begin = _numbers(ctx.node, 1, part.entry or 0)
-            checked = first if begin is None else _in_range(first, shape[part.axis])
-            at.append(checked)
+            at.append(_in_range(ctx.node, part, first, shape[part.axis]))
         else:
             at.append(first + next(outs) * stride)
     return ctx.load(0, at)
 
 
-def _in_range(first: Expr, dim: Dim) -> Expr:
-    """Checked at run time where the extent is a symbol; else the shape rule did it."""
-    return k.check_index(first, index(dim)) if isinstance(dim, SymDim) else first
+def _in_range(node: Node, part: AxisSlice, first: Expr, dim: Dim) -> Expr:
+    """A single index, checked at run time unless the shape rule could do it."""
+    begin = _numbers(node, 1, part.entry or 0)
+    settled = begin is None or (isinstance(begin, int | np.integer) and isinstance(dim, int))
+    return first if settled else k.check_index(first, index(dim))
 
 
 def _known_length(node: Node, i: int) -> int:
@@ -418,15 +429,14 @@ def _slice_type(ctx: InferContext) -> TensorType:
 
 
 def _sliced(ctx: InferContext, i: int, b: Any, size: Any, dim: PartialDim) -> PartialDim:
-    if isinstance(b, int) and isinstance(dim, int) and not 0 <= b <= dim:
+    rest = map_dims(lambda d, first: d - first, dim, b)
+    if below_zero(b) or below_zero(rest):
         raise ctx.fail(f"Expected begin[{i}] in [0, {dim}], but got {b}")
-    if not isinstance(size, int) or size != -1:
-        if isinstance(size, int) and size < -1:
-            raise ctx.fail(f"Expected size[{i}] in [-1, ...], but got {size}")
-        if all(isinstance(v, int) for v in (b, size, dim)) and b + size > dim:
-            raise ctx.fail(f"Expected size[{i}] in [0, {dim - b}], but got {size}")
-        return size
-    return None if b is None or dim is None else dim - b
+    if isinstance(size, int) and size == -1:
+        return rest
+    if below_zero(size) or below_zero(map_dims(lambda r, n: r - n, rest, size)):
+        raise ctx.fail(f"Expected size[{i}] in [0, {rest}], but got {size}")
+    return size
 
 
 def _slice(x: Any, begin: Any, size: Any) -> Any:

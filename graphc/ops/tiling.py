@@ -22,6 +22,7 @@ from graphc.ops.define import F, InferContext, KernelContext, composite, movemen
 from graphc.ops.extents import (
     INDEX,
     as_dims,
+    below_zero,
     both,
     check_axis,
     index_input,
@@ -52,7 +53,7 @@ def _tile_type(ctx: InferContext) -> TensorType:
         return TensorType(ctx.dtype(0), None)
     times, shape = known
     for i, m in enumerate(times):
-        if isinstance(m, int) and m < 0:
+        if below_zero(m):
             raise ctx.fail(f"Expected multiples[{i}] >= 0, but got {m}")
     dims = tuple(map_dims(lambda a, b: a * b, d, m) for d, m in zip(shape, times, strict=True))
     return TensorType(ctx.dtype(0), dims)
@@ -140,7 +141,7 @@ def _paddings(ctx: InferContext) -> tuple[int | None, list[tuple[Any, Any]] | No
     if value is None:
         return rank, None
     flat = as_dims(value)
-    if any(isinstance(p, int) and p < 0 for p in flat):
+    if any(below_zero(p) for p in flat):
         raise ctx.fail("Paddings must be non-negative")
     return rank, list(zip(flat[::2], flat[1::2], strict=True))
 
@@ -217,8 +218,9 @@ def _mirror_type(ctx: InferContext) -> TensorType:
     out = _pad_type(ctx)
     shape, (_, pairs) = ctx.shape(0), _paddings(ctx)
     for dim, pair in zip(shape or (), pairs or (), strict=False):
-        least = [p for p in pair if isinstance(p, int)]
-        if isinstance(dim, int) and least and max(least) > dim - _edge(ctx.attrs["mode"]):
+        edge = _edge(ctx.attrs["mode"])
+        room = [map_dims(lambda d, p: d - p, dim, p) for p in pair]
+        if any(below_zero(map_dims(lambda r: r - edge, r)) for r in room):  # noqa: B023
             raise ctx.fail(_too_wide(ctx.attrs["mode"], pair, dim))
     return out
 
@@ -372,7 +374,9 @@ def _reverse_sequence_type(ctx: InferContext) -> TensorType:
         raise ctx.fail(f"Shape must be rank 1 but is rank {len(lengths)}")
     if shape and lengths and batch is not None and dims_equal(shape[batch], lengths[0]) is False:
         raise ctx.fail(f"Dimensions must be equal, but are {shape[batch]} and {lengths[0]}")
-    return ctx.inputs[0].type
+    if not shape or not lengths or batch is None or shape[batch] is not None:
+        return ctx.inputs[0].type
+    return TensorType(ctx.dtype(0), (*shape[:batch], lengths[0], *shape[batch + 1 :]))
 
 
 def _reverse_sequence(x: Any, seq_lengths: Any, seq_axis: int, batch_axis: int) -> Any:

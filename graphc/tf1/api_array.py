@@ -210,8 +210,9 @@ def pad(
         if not is_tensor_like(constant_values):
             zero = isinstance(constant_values, int | float) and constant_values == 0
             constant_values = zero_of(x.dtype) if zero else constant_values
+        plain = not is_tensor_like(constant_values) and not np.any(constant_values)
         fill = convert_to_tensor(constant_values, x.dtype, graph=x.graph)
-        return F.pad(x, amount, fill, name=name)
+        return F.pad(x, amount, fill, name=name or ("Pad" if plain else "PadV2"))
     if kind not in ("REFLECT", "SYMMETRIC"):
         raise ValueError(f"Unknown padding mode: {mode}")
     return F.mirror_pad(x, amount, mode=kind, name=name)

@@ -128,7 +128,7 @@ def cross(a: Any, b: Any, name: str | None = None) -> Tensor:
         F.subtract(F.multiply(p, q), F.multiply(r, s))
         for p, q, r, s in ((x2, y3, x3, y2), (x3, y1, x1, y3), (x1, y2, x2, y1))
     ]
-    return F.stack(*parts, axis=-1, name=name)
+    return F.stack(*parts, axis=-1, name=name or "Cross")
 
 
 # ------------------------------------------------------------------ norms and traces
@@ -211,7 +211,7 @@ def _matrix_norm(x: Tensor, order: Any, axes: tuple[int, int], keep: bool) -> Te
 def trace(x: Any, name: str | None = None) -> Tensor:
     """The sum of the diagonal of each matrix."""
     diagonal = F.matrix_diag_part(convert_to_tensor(x))
-    return F.reduce_sum(diagonal, axes=(-1,), keepdims=False, name=name)
+    return F.reduce_sum(diagonal, axes=(-1,), keepdims=False, name=name or "Trace")
 
 
 def adjoint(matrix: Any, name: str | None = None) -> Tensor:

@@ -71,7 +71,7 @@ def strided_slice(
     return F.strided_slice(
         convert_to_tensor(input_), start, stop, step, begin_mask=begin_mask, end_mask=end_mask,
         ellipsis_mask=ellipsis_mask, new_axis_mask=new_axis_mask,
-        shrink_axis_mask=shrink_axis_mask, name=name,
+        shrink_axis_mask=shrink_axis_mask, name=name or "StridedSlice",
     )  # fmt: skip
 
 

@@ -132,8 +132,6 @@ def _contract(parts: Sequence[Term], output: Labels) -> Tensor:
         later = set(output).union(*(t.labels for t in terms[at + 1 :]))
         total = _pair(total, term, later)
     total = _summed(total, set(output))
-    if total.labels == output:
-        return F.identity(total.tensor)
     return _arranged(total, output)
 
 
