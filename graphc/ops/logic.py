@@ -13,10 +13,11 @@ import numpy as np
 
 from graphc.ir.dtypes import ALL, FLOAT, INT, NUMERIC, REAL_OR_BOOL, DType, bool_, string
 from graphc.ir.node import Node, Tensor, TensorType
-from graphc.ir.shape import bracket_text, dims_equal, merge_shapes
+from graphc.ir.shape import broadcast_shapes, dims_equal
 from graphc.kernel import prims as k
 from graphc.kernel.expr import Expr
 from graphc.ops.define import F, InferContext, KernelContext, OpDef, elementwise
+from graphc.ops.merging import merged
 from graphc.ops.reference import EDGES, PLAIN
 from graphc.ops.samples import arg, bools, fixed, sample, uniform
 
@@ -73,26 +74,15 @@ logical_not = _logical("logical_not", "LogicalNot", np.logical_not, "not")
 # ------------------------------------------------------------------ selection
 def _select_type(ctx: InferContext) -> TensorType:
     """TF1's Select: cond has the shape of x and y, or is a scalar, or is a vector of rows."""
-    cond, x, y = (t.dims for t in ctx.inputs)
-    try:
-        shape = merge_shapes(x, y)
-    except ValueError:
-        raise ctx.fail(f"Shapes {bracket_text(x)} and {bracket_text(y)} must be equal") from None
+    cond = ctx.shape(0)
+    shape = merged(ctx, ctx.shape(1), ctx.shape(2))
     if cond is None or shape is None or len(cond) == 0:
         return TensorType(ctx.dtype(1), shape)
-    rows = len(cond) == 1 and len(shape) > 1
-    if rows and dims_equal(cond[0], shape[0]) is not False:
+    if len(cond) == 1 and len(shape) > 1:
+        if dims_equal(cond[0], shape[0]) is False:
+            raise ctx.fail(f"Dimensions must be equal, but are {cond[0]} and {shape[0]}")
         return TensorType(ctx.dtype(1), shape)
-    if rows or len(cond) != len(shape):
-        raise ctx.fail(
-            f"Shapes must be equal rank, but are {len(shape)} and {len(cond)}"
-            if not rows
-            else f"Dimensions must be equal, but are {cond[0]} and {shape[0]}"
-        )
-    try:
-        return TensorType(ctx.dtype(1), merge_shapes(cond, shape))
-    except ValueError as err:
-        raise ctx.fail(str(err)) from None
+    return TensorType(ctx.dtype(1), merged(ctx, cond, shape))
 
 
 def _rows(cond: Any, rank: int) -> Any:
@@ -128,8 +118,6 @@ select = OpDef(
 
 
 def _select_v2_type(ctx: InferContext) -> TensorType:
-    from graphc.ir.shape import broadcast_shapes
-
     return TensorType(ctx.dtype(1), broadcast_shapes(*(t.dims for t in ctx.inputs)))
 
 

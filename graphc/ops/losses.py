@@ -13,10 +13,11 @@ import numpy as np
 from graphc.errors import InvalidArgumentError
 from graphc.ir.dtypes import FLOAT, int32, int64
 from graphc.ir.node import Node, Tensor, TensorType
-from graphc.ir.shape import bracket_text, broadcast_shapes, merge_shapes
+from graphc.ir.shape import broadcast_shapes
 from graphc.kernel import prims as k
 from graphc.kernel.expr import Cast, Expr, index
 from graphc.ops.define import F, InferContext, KernelContext, OpDef, elementwise
+from graphc.ops.merging import merged
 from graphc.ops.nn import Row, log_softmax_reference, softmax_reference
 from graphc.ops.reference import EDGES, PLAIN, wide
 from graphc.ops.samples import arg, fixed, sample, special, uniform
@@ -29,10 +30,7 @@ def _dense_types(ctx: InferContext) -> tuple[TensorType, TensorType]:
     try:
         both = broadcast_shapes(ctx.shape(0), ctx.shape(1))
     except InvalidArgumentError:
-        raise ctx.fail(
-            f"Shapes must be equal, but are {bracket_text(ctx.shape(0))} and "
-            f"{bracket_text(ctx.shape(1))}"
-        ) from None
+        both = merged(ctx, ctx.shape(0), ctx.shape(1))  # says where they differ
     if both is not None and len(both) == 0:
         raise ctx.fail("Shape must be at least rank 1 but is rank 0")
     loss = None if both is None else both[:-1]
@@ -48,17 +46,15 @@ def _dense_kernel(ctx: KernelContext, which: int, idx: tuple[Expr, ...]) -> Expr
     log_sum = k.log(row.exp_sum())
 
     def term(at: tuple[Expr, ...]) -> Expr:
-        label = ctx.load_broadcast(1, at)
-        # a class without weight adds nothing, also where its logit is -inf
-        return k.select(k.eq(label, 0), 0, label * (log_sum - row.shifted(at)))
+        # 0 * inf is NaN as in TF, where a class without weight has the logit -inf
+        return ctx.load_broadcast(1, at) * (log_sum - row.shifted(at))
 
     return row.reduce("add", term)
 
 
 def _dense_reference(logits: Any, labels: Any) -> Any:
     logits, labels = np.broadcast_arrays(logits, labels)
-    logs = log_softmax_reference(logits)
-    terms = np.where(labels == 0, np.zeros_like(logs), -labels * logs)
+    terms = labels * -log_softmax_reference(logits)
     return terms.sum(-1), softmax_reference(logits) - labels
 
 
@@ -112,12 +108,7 @@ def _sparse_types(ctx: InferContext) -> tuple[TensorType, TensorType]:
         return TensorType(ctx.dtype(0), labels), TensorType(ctx.dtype(0), None)
     if not logits:
         raise ctx.fail("Shape must be at least rank 1 but is rank 0")
-    try:
-        batch = merge_shapes(logits[:-1], labels)
-    except ValueError:
-        raise ctx.fail(
-            f"Shapes must be equal, but are {bracket_text(logits[:-1])} and {bracket_text(labels)}"
-        ) from None
+    batch = merged(ctx, logits[:-1], labels)
     assert batch is not None
     return TensorType(ctx.dtype(0), batch), TensorType(ctx.dtype(0), (*batch, logits[-1]))
 

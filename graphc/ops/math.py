@@ -14,10 +14,11 @@ import numpy as np
 from graphc.errors import InvalidArgumentError
 from graphc.ir.dtypes import FLOAT, INT, NUMERIC, REAL_OR_BOOL, float32, float64, int32, int64
 from graphc.ir.node import Node, Tensor, TensorType
-from graphc.ir.shape import Shape, bracket_text, dim_max, dim_min, merge_shapes
+from graphc.ir.shape import Shape, dim_max, dim_min
 from graphc.kernel import prims as k
 from graphc.kernel.expr import Expr
 from graphc.ops.define import F, InferContext, KernelContext, OpDef, elementwise, host
+from graphc.ops.merging import merged
 from graphc.ops.reference import EDGES, PLAIN, on_dims, wide
 from graphc.ops.samples import arg, fixed, nonzero, sample, special, uniform
 
@@ -363,10 +364,8 @@ def _bitcast_type(ctx: InferContext) -> TensorType:
     if before > after:
         return TensorType(dtype, (*shape, before // after))
     if not shape or (isinstance(shape[-1], int) and shape[-1] != after // before):
-        raise ctx.fail(
-            f"Cannot bitcast due to shape. {bracket_text(shape)} does not end in "
-            f"{after // before}"
-        )
+        last = shape[-1] if shape else 1
+        raise ctx.fail(f"Cannot bitcast due to shape. {last} does not match {after // before}")
     return TensorType(dtype, shape[:-1])
 
 
@@ -395,13 +394,8 @@ bitcast = host(
 def _merged(ctx: InferContext) -> TensorType:
     shape: Shape = None
     for i in range(len(ctx.inputs) - 1, -1, -1):
-        try:
-            shape = merge_shapes(shape, ctx.shape(i))
-        except ValueError:
-            raise ctx.fail(
-                f"Shapes must be equal, but are {bracket_text(ctx.shape(i))} and "
-                f"{bracket_text(shape)}. From merging shape {i} with other shapes."
-            ) from None
+        tail = f"\n\tFrom merging shape {i} with other shapes."
+        shape = merged(ctx, ctx.shape(i), shape, tail)
     return TensorType(ctx.dtype(0), shape)
 
 
@@ -434,8 +428,9 @@ add_n = OpDef(
 def _scan_type(ctx: InferContext) -> TensorType:
     rank, axis = ctx.rank(0), ctx.attrs["axis"]
     if rank is not None and not -rank <= axis < rank:
-        raise ctx.fail(f"Shape must be at least rank {axis + 1 if axis >= 0 else -axis} "
-                       f"but is rank {rank}")  # fmt: skip
+        raise ctx.fail(
+            f"ScanOp: Expected scan axis in the range [{-rank}, {rank}), but got {axis}"
+        )
     return ctx.inputs[0].type
 
 

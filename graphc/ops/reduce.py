@@ -198,13 +198,13 @@ reduce_min = reduction(
 
 # ------------------------------------------------------------------ truth values
 reduce_any = reduction(
-    "reduce_any", tf="Any", monoid="or", dtypes=(bool_,), out=bool_,
+    "reduce_any", tf="Any", monoid="or", dtypes=(bool_,), groups=(bool_,), out=bool_,
     numpy=lambda x, axes, keepdims: np.any(x, axis=axes, keepdims=keepdims),
     nograd="truth values have no derivative", samples=_samples(_FEW, bools(), grad=False),
 )  # fmt: skip
 
 reduce_all = reduction(
-    "reduce_all", tf="All", monoid="and", dtypes=(bool_,), out=bool_,
+    "reduce_all", tf="All", monoid="and", dtypes=(bool_,), groups=(bool_,), out=bool_,
     numpy=lambda x, axes, keepdims: np.all(x, axis=axes, keepdims=keepdims),
     nograd="truth values have no derivative", samples=_samples(_FEW, bools(), grad=False),
 )  # fmt: skip
@@ -217,7 +217,10 @@ def _position_type(ctx: InferContext) -> TensorType:
     if rank is None:
         return TensorType(dtype, None)
     if not -rank <= axis < rank:
-        raise ctx.fail(f"Dimension ({axis}) must be in the range [{-rank}, {rank})")
+        raise ctx.fail(
+            f"Dimension ({axis}) must be in the range [{-rank}, {rank}), where {rank} is the "
+            "number of dimensions in the input."
+        )
     shape = ctx.shape(0)
     assert shape is not None
     at = axis % rank
@@ -230,7 +233,11 @@ def _position(name: str, tf: str, monoid: str, numpy: Any) -> OpDef:
         at = ctx.attrs["axis"] % len(shape)
         along = ctx.axis(shape[at], "r")
         value = ctx.load_compute(0, (*idx[:at], along, *idx[at:]))
-        return Cast(Reduce(monoid, (along,), value, int64), ctx.out_dtype())
+        position: Expr = Reduce(monoid, (along,), value, int64)
+        if not isinstance(shape[at], int) or shape[at] == 0:
+            # flags an axis without elements, which has no position to give
+            position = k.maximum(position, k.check_index(index(0), index(shape[at])))
+        return Cast(position, ctx.out_dtype())
 
     def reference(x: Any, axis: int, output_type: DType = int64) -> Any:
         x = widened(x)

@@ -19,7 +19,7 @@ from graphc.tf1.arguments import static_ints
 __all__ = [
     "clip_by_average_norm", "clip_by_global_norm", "clip_by_norm", "clip_by_value", "global_norm",
 ]  # fmt: skip
-_ALL = {"axes": None, "keepdims": False}
+_ALL: dict[str, Any] = {"axes": None, "keepdims": False}
 
 
 def clip_by_value(
@@ -108,7 +108,7 @@ def clip_by_global_norm(
     """
     tensors = _tensors(t_list)
     norm = global_norm(tensors, name) if use_norm is None else convert_to_tensor(use_norm)
-    with get_default_graph().name_scope(name or "clip_by_global_norm"):
+    with get_default_graph().name_scope(name or "clip_by_global_norm") as scope:
         limit = convert_to_tensor(clip_norm, norm.dtype, graph=norm.graph)
         scale = limit * F.minimum(1.0 / norm, 1.0 / limit) + (norm - norm)
         done: dict[Tensor, Tensor] = {}
@@ -120,7 +120,7 @@ def clip_by_global_norm(
             values = _values(t)
             if values not in done:
                 factor = scale if scale.dtype is values.dtype else F.cast(scale, dtype=values.dtype)
-                done[values] = F.multiply(values, factor, name=f"clip_by_global_norm_{i}")
+                done[values] = F.multiply(values, factor, name=f"{scope}_{i}")
             clipped = done[values]
             if isinstance(t, IndexedSlices):
                 out.append(IndexedSlices(clipped, t.indices, t.dense_shape))

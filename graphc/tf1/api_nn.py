@@ -70,7 +70,7 @@ def crelu(features: Any, name: str | None = None, axis: int = -1) -> Tensor:
     """relu of x and of -x, joined along an axis (tf.nn.crelu)."""
     x = convert_to_tensor(features)
     with x.graph.name_scope(name or "CRelu") as scope:
-        return F.relu(F.concat(x, -x, axis=static_int(axis, "axis")), name=scope)
+        return F.relu(F.concat(x, -x, axis=static_int(axis, "axis"), name=scope))
 
 
 def gelu(features: Any, approximate: bool = False, name: str | None = None) -> Tensor:
@@ -219,6 +219,6 @@ def l2_loss(t: Any, name: str | None = None) -> Tensor:
 def zero_fraction(value: Any, name: str | None = None) -> Tensor:
     """The share of zeros among all elements (tf.nn.zero_fraction)."""
     x = convert_to_tensor(value)
-    with x.graph.name_scope(name or "zero_fraction") as scope:
+    with x.graph.name_scope(name or "zero_fraction"):
         zeros = F.cast(F.equal(x, F.zeros_like(x)), dtype=float32)
-        return F.reduce_mean(zeros, axes=None, keepdims=False, name=scope)
+        return F.reduce_mean(zeros, axes=None, keepdims=False)

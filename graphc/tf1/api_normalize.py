@@ -31,7 +31,7 @@ def _as(x: Tensor, dtype: Any) -> Tensor:
 
 
 def _squeezed(x: Tensor, axes: tuple[int, ...], keep: bool) -> Tensor:
-    return x if keep else F.squeeze(x, axis=axes)
+    return x if keep or not axes else F.squeeze(x, axes=axes)
 
 
 # ------------------------------------------------------------------ moments
@@ -108,7 +108,7 @@ def sufficient_statistics(
     with given.graph.name_scope(name or "sufficient_statistics"):
         over = static_ints(axes, "axes")
         count = convert_to_tensor(
-            element_count(given, over, given.dtype), given.dtype, "count", graph=given.graph
+            element_count(given, over, given.dtype), given.dtype, "Const", graph=given.graph
         )
         centred, squares = given, F.square(given)
         if shift is not None:

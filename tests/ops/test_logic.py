@@ -33,7 +33,7 @@ def test_select_takes_a_vector_of_rows_but_does_not_broadcast():
         assert rows.dims == (3, 4)
         with pytest.raises(ValueError, match="Dimensions must be equal, but are 4 and 3"):
             F.select(placeholder(bool_, (4,)), x, y)
-        with pytest.raises(ValueError, match="must be equal"):
+        with pytest.raises(ValueError, match="must be equal rank, but are 2 and 1"):
             F.select(placeholder(bool_, (3, 4)), x, placeholder(float32, (4,)))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import graphc as tf
 from graphc.errors import InvalidArgumentError
 from graphc.ir.dtypes import bfloat16, float16, float32, float64, int32, int64, uint32
 from graphc.ir.graph import Graph
@@ -129,3 +130,99 @@ def test_shapes_follow_the_shape_input():
 
 def test_every_record_has_samples():
     assert all(list(samples_of(r)) for r in RECORDS)
+
+
+# ------------------------------------------------------------------ TF1's functions and seeds
+def two_runs(make, graph_seed=None):
+    with Graph().as_default():
+        if graph_seed is not None:
+            tf.set_random_seed(graph_seed)
+        x = make()
+        with tf.Session() as session:
+            return session.run(x), session.run(x)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: tf.random_uniform([50], seed=4), lambda: tf.random_normal([50], seed=4),
+        lambda: tf.truncated_normal([50], seed=4), lambda: tf.random_gamma([50], 2.0, seed=4),
+        lambda: tf.random_shuffle(tf.range(50), seed=4),
+        lambda: tf.random_poisson(9.0, [50], seed=4),
+        lambda: tf.multinomial(tf.zeros([1, 90]), 50, seed=4),
+        lambda: tf.random_uniform([50], 0, 999, tf.int32, seed=4),
+    ],
+)  # fmt: skip
+def test_a_seed_repeats_the_sequence_of_a_session_and_each_run_advances_it(make):
+    first, second = two_runs(make), two_runs(make)
+    assert not np.array_equal(first[0], first[1])
+    np.testing.assert_array_equal(first[0], second[0])
+    np.testing.assert_array_equal(first[1], second[1])
+
+
+def test_without_a_seed_sessions_differ_and_a_graph_seed_fixes_all():
+    def make():
+        return tf.random_normal([20])
+
+    assert not np.array_equal(two_runs(make)[0], two_runs(make)[0])
+    np.testing.assert_array_equal(two_runs(make, 7)[0], two_runs(make, 7)[0])
+    assert not np.array_equal(two_runs(make, 7)[0], two_runs(make, 8)[0])
+
+
+def test_get_seed_follows_tf1():
+    from graphc.tf1.api_random import get_seed
+
+    with Graph().as_default() as graph:
+        assert get_seed(None) == (None, None)
+        assert get_seed(5) == (87654321, 5)
+        tf.set_random_seed(3)
+        assert get_seed(None) == (3, 0) and get_seed(5) == (3, 5)
+        tf.constant(1)
+        assert get_seed(None) == (3, graph.last_id)
+        tf.set_random_seed(0)
+        assert get_seed(0) == (0, 2**31 - 1)
+
+
+def test_one_op_gives_one_draw_a_run_and_two_ops_two():
+    with Graph().as_default(), tf.Session() as session:
+        x = tf.random_uniform([30])
+        a, b, other = session.run([x + 0, x * 1, tf.random_uniform([30])])
+    np.testing.assert_array_equal(a, b)
+    assert not np.array_equal(a, other)
+
+
+def test_ranges_and_dtypes():
+    with Graph().as_default(), tf.Session() as session:
+        got = session.run(
+            [
+                tf.random_uniform([500], -3.0, -1.0), tf.random_uniform([500], 2, 5, tf.int64),
+                tf.random_normal([500], 10.0, 0.1), tf.truncated_normal([500], stddev=0.1),
+                tf.random_uniform([5], dtype=tf.float16),
+            ]
+        )  # fmt: skip
+        with pytest.raises(ValueError, match="Must specify maxval for integer dtype"):
+            tf.random_uniform([2], dtype=tf.int32)
+        with pytest.raises(ValueError, match="Invalid dtype"):
+            tf.random_uniform([2], dtype=tf.bool)
+    assert (got[0] >= -3).all() and (got[0] < -1).all()
+    assert got[1].dtype == np.int64 and set(got[1].tolist()) == {2, 3, 4}
+    assert abs(got[2].mean() - 10) < 0.05 and np.abs(got[3]).max() <= 0.2
+    assert got[4].dtype == np.float16
+
+
+def test_a_crop_is_a_slice():
+    image = np.arange(20).reshape(4, 5)
+    with Graph().as_default(), tf.Session() as session:
+        got = session.run(tf.random_crop(image, [2, 3]))
+    assert got.shape == (2, 3)
+    row, column = np.argwhere(image == got[0, 0])[0]
+    np.testing.assert_array_equal(got, image[row : row + 2, column : column + 3])
+
+
+def test_a_dynamic_batch_draws_its_own_shape():
+    with Graph().as_default(), tf.Session() as session:
+        x = tf.placeholder(tf.float32, [None, 2])
+        noise = tf.random_normal(tf.shape(x))
+        assert noise.shape.as_list() == [None, 2]
+        for n in (3, 8):
+            assert session.run(noise, {x: np.zeros((n, 2))}).shape == (n, 2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+import graphc as tf
 from graphc.autodiff.gradients import gradients
 from graphc.errors import InvalidArgumentError
 from graphc.ir.dtypes import bool_, float16, float32, float64, int32
@@ -106,3 +107,98 @@ def test_shapes_keep_unknown_dimensions():
         assert F.reduce_sum(x, axes=(-1,), keepdims=True).dims == (None, 3, 1)
         assert F.argmax(x, axis=0).dims == (3, None)
         assert F.reduce_sum(placeholder(float32, None), axes=(0,), keepdims=False).dims is None
+
+
+# ------------------------------------------------------------------ TF1's functions
+X = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 7.0]], np.float32)
+
+
+def value(fn):
+    with Graph().as_default(), tf.Session() as session:
+        return session.run(fn(tf.constant(X)))
+
+
+def test_axis_takes_its_deprecated_names_and_forms():
+    want = X.sum(1)
+    for attrs in ({"axis": 1}, {"reduction_indices": 1}, {"axis": [-1]}, {"axis": np.int64(1)}):
+        np.testing.assert_array_equal(value(lambda x, a=attrs: tf.reduce_sum(x, **a)), want)
+    kept = value(lambda x: tf.reduce_sum(x, 1, keep_dims=True))
+    assert kept.shape == value(lambda x: tf.reduce_sum(x, [1], True)).shape == (2, 1)
+    np.testing.assert_array_equal(value(lambda x: tf.reduce_sum(x, [])), X)
+    assert value(lambda x: tf.argmax(x, dimension=1)).tolist() == [2, 2]
+
+
+def test_arguments_are_checked():
+    with Graph().as_default():
+        with pytest.raises(ValueError, match="Cannot specify both 'reduction_indices' and 'axis'"):
+            tf.reduce_sum(X, 0, reduction_indices=1)
+        with pytest.raises(ValueError, match="Cannot specify both 'keep_dims' and 'keepdims'"):
+            tf.reduce_sum(X, 0, keepdims=True, keep_dims=True)
+        with pytest.raises(ValueError, match="duplicate"):
+            tf.reduce_sum(X, [0, -2, 0])
+        with pytest.raises(TypeError, match="does not match expected type of bool"):
+            tf.reduce_any(tf.constant(X))
+
+
+def test_running_sums():
+    np.testing.assert_array_equal(value(lambda x: tf.cumsum(x, 1)), X.cumsum(1))
+    got = value(lambda x: tf.cumsum(x, 1, exclusive=True, reverse=True))
+    np.testing.assert_array_equal(got, [[5, 3, 0], [12, 7, 0]])
+    np.testing.assert_array_equal(value(lambda x: tf.cumprod(x)), X.cumprod(0))
+    with Graph().as_default(), pytest.raises(ValueError, match=r"scan axis in the range \[-2, 2\)"):
+        tf.cumsum(X, 2)
+
+
+def test_counts_and_spread():
+    assert value(lambda x: tf.count_nonzero(tf.maximum(x - 3, 0))) == 3
+    counts = value(lambda x: tf.count_nonzero(x - 1, 1, dtype=tf.int32))
+    assert counts.dtype == np.int32 and counts.tolist() == [2, 3]
+    np.testing.assert_allclose(value(lambda x: tf.math.reduce_std(x, 0)), X.std(0), rtol=1e-6)
+
+
+def test_default_names_are_the_op_types():
+    with Graph().as_default():
+        x = tf.constant(X)
+        assert [t.op.name for t in (tf.reduce_sum(x), tf.reduce_mean(x), tf.argmax(x, 1))] == [
+            "Sum", "Mean", "ArgMax",
+        ]  # fmt: skip
+
+
+# ------------------------------------------------------------------ clipping
+def test_clip_by_global_norm_keeps_none_and_scales_all():
+    with Graph().as_default(), tf.Session() as session:
+        clipped, norm = tf.clip_by_global_norm([tf.constant([3.0]), None, tf.constant([4.0])], 1.0)
+        assert clipped[1] is None
+        got = session.run([clipped[0], clipped[2], norm])
+    np.testing.assert_allclose(np.concatenate(got[:2]), [0.6, 0.8], rtol=1e-6)
+    assert got[2] == pytest.approx(5)
+
+
+def test_clip_by_global_norm_leaves_small_gradients_and_shows_infinite_ones():
+    with Graph().as_default(), tf.Session() as session:
+        small = tf.clip_by_global_norm([tf.constant([0.3])], 1.0)[0][0]
+        bad = tf.clip_by_global_norm([tf.constant([np.inf]), tf.constant([1.0])], 1.0)[0]
+        with pytest.raises(TypeError, match="t_list should be a sequence"):
+            tf.clip_by_global_norm(tf.constant([1.0]), 1.0)
+        got = session.run([small, *bad])
+    assert got[0] == pytest.approx(0.3) and np.isnan(got[1]).all() and np.isnan(got[2]).all()
+
+
+def test_clip_by_norm_has_a_finite_gradient_at_zero():
+    with Graph().as_default(), tf.Session() as session:
+        x = tf.zeros([3])
+        clipped = tf.clip_by_norm(x, 1.0)
+        got = session.run([clipped, tf.gradients(clipped, x)[0]])
+    np.testing.assert_array_equal(got, [[0] * 3, [1] * 3])
+    np.testing.assert_allclose(
+        value(lambda x: tf.clip_by_norm(x, 1.0, axes=[1])),
+        X / np.linalg.norm(X, axis=1, keepdims=True), rtol=1e-6,
+    )  # fmt: skip
+
+
+def test_clip_by_value_passes_the_gradient_on_its_bounds():
+    with Graph().as_default(), tf.Session() as session:
+        x = tf.constant([0.0, 1.0, 2.0, 3.0])
+        clipped = tf.clip_by_value(x, 1.0, 2.0)
+        got = session.run([clipped, tf.gradients(clipped, x)[0]])
+    assert got[0].tolist() == [1, 1, 2, 2] and got[1].tolist() == [0, 1, 1, 0]
