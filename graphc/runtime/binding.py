@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 POOL = Pool()
+STATS.add_source("pool", lambda: _pool_bytes(POOL))
 POOLED_BYTES = 1 << 20  # results of this size come from the recycling pool
 BYTES_PER_NS = 30.0  # what one core moves; 2026-11: 33 to 57 GB/s measured
 COST_PER_NS = 48.0  # elements times table cost, 16 lanes at 3 GHz
@@ -195,6 +196,11 @@ class Binding:
             return instance.run(ctx, arrays)
         finally:
             free.append(instance)
+
+
+def _pool_bytes(pool: Pool) -> dict[str, int]:
+    found = pool.stats()
+    return {"pool_lent_bytes": found.lent_bytes, "pool_idle_bytes": found.idle_bytes}
 
 
 def chunk_of(extent: int, grain: int, nanoseconds: float) -> int:

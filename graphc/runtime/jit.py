@@ -19,11 +19,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from graphc.errors import CompileError
+from graphc.runtime.stats import STATS
 
 # llvmlite serialises every call by itself; this lock makes a whole compilation or link one unit, so
 # that a fork (which waits for it) never copies LLVM in the middle of one.
 _lock = threading.RLock()
 _library_numbers = itertools.count()
+_counters = {"modules_compiled": 0}
+STATS.add_source("modules", lambda: _counters)
 
 
 class KernelCompileError(CompileError):
@@ -152,7 +155,9 @@ def compile_ir(
             _check_defined(module, symbols)
             if opt != "none":
                 _run_passes(llvm, machine, module, opt)
-            return bytes(machine.emit_object(module))
+            code = bytes(machine.emit_object(module))
+            _counters["modules_compiled"] += 1
+            return code
         except (RuntimeError, ValueError) as error:
             raise KernelCompileError(name, str(error).strip(), ir_text) from error
 

@@ -9,6 +9,18 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
+# what parts of the runtime report once they are imported; nothing before a first run
+_NOTHING: dict[str, Any] = {
+    "modules_compiled": 0,
+    "kernels_compiled": 0,
+    "kernels_from_cache": 0,
+    "kernels_shared": 0,
+    "kernel_bytes": 0,
+    "kernel_seconds": 0.0,
+    "pool_lent_bytes": 0,
+    "pool_idle_bytes": 0,
+}
+
 
 class Stats:
     """Thread-safe counters and the reasons of plan builds."""
@@ -17,7 +29,6 @@ class Stats:
         self._lock = threading.Lock()
         self._plans: list[dict[str, Any]] = []
         self._peak_bytes = 0
-        self._runs = 0
         self._sources: dict[str, Callable[[], dict[str, Any]]] = {}
 
     def plan_built(
@@ -37,9 +48,11 @@ class Stats:
         self._sources[name] = read
 
     def read(self) -> dict[str, Any]:
-        """kernels_compiled, kernels_from_cache, plans_built (with reasons), bytes, peak memory."""
+        """The counters, those of all sources included; see `stats`."""
         with self._lock:
             out: dict[str, Any] = {
+                **_NOTHING,
+                "kernel_fallbacks": [],
                 "plans_built": len(self._plans),
                 "plans": [dict(p) for p in self._plans],
                 "arena_peak_bytes": self._peak_bytes,
@@ -53,5 +66,16 @@ STATS = Stats()
 
 
 def stats() -> dict[str, Any]:
-    """What graphc did in this process: plans built and why, kernels compiled or found, bytes."""
+    """What graphc did in this process so far.
+
+    Returns:
+        plans_built, plans: each with its reason, fetches and fed shapes.
+        modules_compiled: runs of LLVM, for kernels, GEMM tiles and the runtime's own code; 0 where
+        the cache on disk held everything.
+        kernels_compiled, kernels_from_cache, kernels_shared: found on disk, or in the process.
+        kernel_fallbacks: kernels that the vector printer does not reach, with reasons.
+        kernel_bytes, kernel_seconds: of compiled kernels.
+        arena_peak_bytes: the largest arena of temporaries; pool_lent_bytes, pool_idle_bytes:
+        memory of large results that the user holds, and that waits for the next ones.
+    """
     return STATS.read()
