@@ -126,9 +126,11 @@ def _edges(x: Expr, y: Expr, size: Expr, value: Expr) -> Expr:
 
 # ------------------------------------------------------------------ integers
 def _ipow(x: Expr, y: Expr) -> Expr:
-    """x**y by squaring, modulo 2**bits; y >= 0."""
+    """x**y by squaring, modulo 2**bits; an exponent below 0 counts as 0."""
     if isinstance(y, Const):
         return _constant_ipow(x, int(y.value))
+    if not y.dtype.is_unsigned:
+        y = k.maximum(y, 0)
     result: Expr = Const(1, x.dtype)
     power = x
     bits = 8 * x.dtype.size - (0 if x.dtype.is_unsigned else 1)

@@ -223,6 +223,8 @@ def _erfinv(x: Array) -> Array:
     r = np.sqrt(-np.log(np.where(size < 1.0, (1.0 - size) * 0.5, 0.25)))
     tail = np.where(r <= 5.0, _ratio(r - 1.6, QUANTILE_MIDDLE), _ratio(r - 5.0, QUANTILE_TAIL))
     out = np.where(np.abs(q) <= 0.425, centre, np.copysign(tail, x)) * math.sqrt(0.5)
+    # half of the least number is 0
+    out = np.where(size < 1e-30, x * (math.sqrt(math.pi) / 2), out)
     out = np.where(size == 1.0, np.copysign(np.inf, x), out)
     return np.where(size <= 1.0, out, np.nan)
 
@@ -276,7 +278,7 @@ def _digamma_positive(x: Array) -> Array:
     w = 1.0 / (big * big)
     far = np.log(big) - 0.5 / big - w * _poly(w, _DIGAMMA_FAR)
     far = np.where(np.isinf(big), np.inf, far)
-    y = np.clip(x, 1e-300, 8.0)
+    y = np.clip(x, 5e-324, 8.0)
     total = np.zeros_like(y)
     for _ in range(6):
         above = y > 2.0

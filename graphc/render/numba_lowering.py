@@ -390,6 +390,7 @@ _SAME: dict[str, Code] = {
     "rint": _unary("rint"),
     "trunc": _unary("trunc"),
     "copysign": _unary("copysign"),
+    "fmod": lambda builder, sig, a, b: builder.frem(a, b),
     "ipow": _ipow,
     "floordiv": _floordiv,
     "floormod": _floormod,

@@ -126,6 +126,11 @@ def copysign(x: Any, sign: Any) -> Any:
     return np.copysign(x, sign)
 
 
+def fmod(a: Any, b: Any) -> Any:
+    """The remainder with the dividend's sign."""
+    return np.fmod(a, b)
+
+
 def ipow(base: Any, exponent: Any) -> Any:
     """base ** exponent on integers by squaring; an exponent below 0 counts as 0."""
     kind = type(base)

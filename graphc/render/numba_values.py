@@ -44,7 +44,7 @@ _LINE = 76  # a longer expression is split
 ARITHMETIC = {"add": "+", "sub": "-", "mul": "*", "div": "/"}
 _COMPARE = {"lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "==", "ne": "!="}
 _BITS = {"and": "&", "or": "|", "xor": "^"}
-_CALLS = {"fma", "sqrt", "floor", "ceil", "rint", "trunc", "copysign", "ipow"}
+_CALLS = {"fma", "sqrt", "floor", "ceil", "rint", "trunc", "copysign", "fmod", "ipow"}
 _EXACT = {"neg", "abs", "max", "min", "copysign", "bitcast"}  # no rounding in half width
 RENAMED = {"max": "maximum", "min": "minimum"}
 

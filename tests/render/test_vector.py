@@ -347,9 +347,7 @@ def softmax(columns: int, lanes: int) -> Kernel:
             row,
             Let(base, row * columns),
             Accum(top, "max", float32),
-            vector_loop(
-                cols[0], Update(top, at(x, base + cols[0])), lanes=lanes, reduces=(top,)
-            ),
+            vector_loop(cols[0], Update(top, at(x, base + cols[0])), lanes=lanes, reduces=(top,)),
             Accum(total, "add", float32),
             vector_loop(
                 cols[1],

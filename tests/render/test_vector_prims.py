@@ -230,7 +230,9 @@ def test_bitcast_keeps_the_bits(source: DType, to: DType) -> None:
 
 def test_select_evaluates_both_sides_and_keeps_nan_out() -> None:
     x = samples(float32, SIZE)
-    got = apply(flat([float32], lambda v: Select(k.gt(v, 0.0), k.log(v), Const(7, float32)), SIZE), x)
+    got = apply(
+        flat([float32], lambda v: Select(k.gt(v, 0.0), k.log(v), Const(7, float32)), SIZE), x
+    )
     with np.errstate(all="ignore"):
         want = np.where(x > 0, np.log(x), np.float32(7))
     np.testing.assert_allclose(got, want, rtol=1e-6)

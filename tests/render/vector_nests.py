@@ -103,9 +103,7 @@ def flat(
     buffers = tuple(Buffer(f"x{n}", d, (size,), f"x{n}") for n, d in enumerate(inputs))
     value = result(*(Load(b, (axis,), flat=True) for b in buffers))
     out = Buffer("y", value.dtype, (size,), "y")
-    loop = For(
-        axis, Const(0, int64), index(size), (Store(out, axis, value),), "parallel", lanes
-    )
+    loop = For(axis, Const(0, int64), index(size), (Store(out, axis, value),), "parallel", lanes)
     return Kernel("flat", buffers, (out,), (), (loop,), size, flags=flags)
 
 
