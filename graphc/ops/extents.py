@@ -113,8 +113,6 @@ def is_negative(value: Dim) -> bool:
         return value < 0
     if _natural(value):
         return False
-    if all(coef <= 0 for _, coef in value.terms) and not _natural(value):
-        return True
     env = current_env()
     return env is not None and env.order(value, -1)[0] is value
 

@@ -124,7 +124,8 @@ class Functionalizer:
         for k, size in enumerate(given.shape):
             known = static[k] if static is not None else None
             # an extent of 1 broadcasts: it stays a number, and plans for 1 stand for themselves
-            fixed = isinstance(known, int) or size == 1
+            # so does the number of elements whose values are symbols
+            fixed = isinstance(known, int) or size == 1 or given.value is not None
             dims.append(size if fixed else self._dim_symbol(size))
         self.builder.at(given.tensor.node.origins, given.tensor.node.name)
         type_ = TensorType(given.tensor.dtype, tuple(dims))
@@ -151,6 +152,7 @@ class Functionalizer:
                 self.env.guards[Guard("==", SymDim.symbol(name), int(item))] = None
                 out[at] = int(item)
             else:
+                self.env.guards[Guard("<=", 0, SymDim.symbol(name))] = None
                 out[at] = SymDim.symbol(name)
         return out
 

@@ -244,7 +244,9 @@ class Runner:
                 self._split(0, err.node)
                 return self.run_any(arrays)
             out = variant.plan.run(ctx, arrays, symbols)
-            self._fast = variant.plan.simple_instances(ex.variables, symbols)
+            # the fast path compares extents only: feeds whose values decide shapes go the long way
+            if not self.stages[0].valued:
+                self._fast = variant.plan.simple_instances(ex.variables, symbols)
             return out
         known = dict(zip(self.spec.feeds, arrays, strict=True))
         at = 0
