@@ -288,7 +288,7 @@ def _in_numbers(ctx: InferContext) -> InvalidArgumentError | None:
     env = current_env()
     if env is None:
         return None
-    inputs = []
+    inputs: list[Tensor] = []
     for tensor in ctx.inputs:
         dims = tensor.dims
         shape = None if dims is None else tuple(_number(d, env.hints) for d in dims)

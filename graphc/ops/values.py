@@ -82,9 +82,9 @@ def _evaluate(node: Node) -> tuple[Any, ...] | None:
     if op == "const":
         return (node.attrs["value"].array,)
     if op == "bound":
-        values = np.empty(len(node.attrs["dims"]), dtype=object)
-        values[:] = node.attrs["dims"]
-        return (values.reshape(node.attrs["shape"]),)
+        dims = np.empty(len(node.attrs["dims"]), dtype=object)
+        dims[:] = node.attrs["dims"]
+        return (dims.reshape(node.attrs["shape"]),)
     if op in ("shape", "size", "rank"):
         return _of_shape(node)
     if op == "shape_n":

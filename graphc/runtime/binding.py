@@ -442,8 +442,8 @@ class Instance:
             if tensor.dims is None or any(d is None for d in tensor.dims):
                 self.results[storage.position] = value
                 continue
-            target = self.array_of(storage, tensor, ctx, arrays, outs)
-            target[...] = value.reshape(target.shape)
+            memory = self.array_of(storage, tensor, ctx, arrays, outs)
+            memory[...] = value.reshape(memory.shape)
 
     def array_of(
         self, storage: Storage, tensor: Tensor, ctx: RunContext, arrays: Sequence[Array],

@@ -178,14 +178,9 @@ class Stage:
         return program
 
 
-def _holds_strings(program: Program) -> bool:
-    # strings are Python objects, which compiled code would copy without counting references
-    return any(t.dtype.kind == "s" for n in program.nodes for t in (*n.outputs, *n.inputs))
-
-
 def make_plan(program: Program, config: Config) -> Any:
-    """The plan of a program on the configured backend; with strings always the reference's."""
-    if config.backend == "reference" or _holds_strings(program):
+    """The plan of a program on the configured backend."""
+    if config.backend == "reference":
         from graphc.runtime.backends.reference import ReferencePlan
 
         return ReferencePlan(program, config)

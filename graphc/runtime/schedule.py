@@ -143,7 +143,7 @@ class Scheduler:
         elements = dims_product(tensor.dims or ())
         if elements is None:
             elements = 0  # a data-dependent result: the host keeps it
-        if kind == "arena" and tensor.dtype.kind == "s":
+        elif kind == "arena" and tensor.dtype.kind == "s":
             kind = "objects"
         storage = Storage(kind, key, tensor.dtype.size, elements, tensor)
         self.home[tensor] = storage

@@ -64,10 +64,8 @@ class ReferencePlan:
         """Every tensor's value; no variable is written."""
         values: dict[Tensor, Array] = {}
         for node in self.program.nodes:
-            if node.op.name == "bound":
-                outs = (_bound(node, symbols),)
-            else:
-                outs = self._node(node, values, ctx, arrays)
+            bound = node.op.name == "bound"
+            outs = _bound(node, symbols) if bound else self._node(node, values, ctx, arrays)
             values.update(zip(node.outputs, outs, strict=True))
             if self.check_numerics:
                 check_finite(node, outs)
@@ -105,10 +103,10 @@ class ReferencePlan:
         return ctx.store.view(node.attrs["variable"]).copy()
 
 
-def _bound(node: Node, symbols: Mapping[str, int]) -> Array:
+def _bound(node: Node, symbols: Mapping[str, int]) -> tuple[Array, ...]:
     """An extent, or several, under these symbols."""
     dims = [evaluate(d, symbols) for d in node.attrs["dims"]]
-    return np.array(dims, node.outputs[0].dtype.np).reshape(node.attrs["shape"])
+    return (np.array(dims, node.outputs[0].dtype.np).reshape(node.attrs["shape"]),)
 
 
 def check_finite(node: Node, outs: Sequence[Array]) -> None:
