@@ -17,7 +17,7 @@ import numpy as np
 from graphc.errors import InvalidArgumentError
 from graphc.ir.dtypes import FLOAT, NUMERIC, DType, bool_, int32, int64
 from graphc.ir.node import Node, Tensor, TensorType
-from graphc.ir.shape import Dim
+from graphc.ir.shape import Dim, dim_max, dim_min
 from graphc.kernel import prims as k
 from graphc.kernel.expr import Axis, Cast, Const, Expr, Reduce, index
 from graphc.ops.define import (
@@ -58,18 +58,24 @@ def reduced_axes(x: Tensor, axes: Axes) -> tuple[int, ...]:
 
 def kept(value: Tensor, x: Tensor, axes: Axes, keepdims: bool) -> Tensor:
     """A reduced value with its reduced axes back as ones, so that it broadcasts against x."""
-    if keepdims or axes == ():
+    if keepdims or axes == () or (axes is None and x.rank is None):
         return value
-    gone = sorted(reduced_axes(x, axes))
-    for axis in gone:
+    for axis in _insertions(x, axes):
         value = F.expand_dims(value, axis=axis)
     return value
 
 
+def _insertions(x: Tensor, axes: Axes) -> list[int]:
+    """The order in which reduced axes are put back; without a rank, axes of one sign suffice."""
+    if x.rank is None and axes is not None and all(a < 0 for a in axes):
+        return sorted(axes, reverse=True)
+    if x.rank is None and axes is not None and all(a >= 0 for a in axes):
+        return sorted(axes)
+    return sorted(reduced_axes(x, axes))
+
+
 def spread(value: Tensor, x: Tensor, axes: Axes, keepdims: bool) -> Tensor:
     """A reduced value repeated over the shape of x."""
-    if x.rank is None and axes is None and not keepdims:
-        return F.broadcast_to(value, F.shape(x))
     return F.broadcast_to(kept(value, x, axes, keepdims), F.shape(x))
 
 
@@ -77,12 +83,22 @@ def element_count(x: Tensor, axes: Axes, dtype: DType) -> Any:
     """How many elements each result is made of: a number where it is known, else a scalar."""
     if x.rank is None and axes is None:
         return F.cast(F.size(x), dtype=dtype)
+    if x.rank is None:
+        assert axes is not None
+        return _counted(x, np.array(axes, np.int32), dtype)
     over = reduced_axes(x, axes)
     assert x.dims is not None
     known = [x.dims[a] for a in over]
     if all(isinstance(d, int) for d in known):
         return math.prod(known)  # type: ignore[arg-type]
-    sizes = F.gather(F.shape(x), np.array(over, np.int32), axis=0, batch_dims=0)
+    return _counted(x, np.array(over, np.int32), dtype)
+
+
+def _counted(x: Tensor, axes: Any, dtype: DType) -> Tensor:
+    """The product of some extents of x, from its shape tensor."""
+    # counted from the end: only the run knows the rank
+    wrapped = axes if (axes >= 0).all() else F.floormod(F.rank(x) + axes, F.rank(x))
+    sizes = F.gather(F.shape(x), wrapped, axis=0, batch_dims=0)
     return F.cast(F.reduce_prod(sizes, axes=(0,), keepdims=False), dtype=dtype)
 
 
@@ -165,7 +181,12 @@ reduce_prod = reduction(
 
 # ------------------------------------------------------------------ extremes
 def _extreme(ufunc: Callable[..., Any], largest: bool) -> Callable[..., Any]:
+    each = np.frompyfunc(dim_max if largest else dim_min, 2, 1)
+
     def call(x: Any, axes: Axes, keepdims: bool) -> Any:
+        if x.dtype == object:  # symbolic dimensions
+            flat = x.reshape(-1) if axes is None else x
+            return each.reduce(flat, axis=axes or 0, keepdims=keepdims)
         x = widened(x)
         if x.dtype.kind == "f":
             lowest = -np.inf if largest else np.inf

@@ -17,7 +17,7 @@ from graphc.ir.node import Node, Tensor
 from graphc.kernel.expr import Buffer
 from graphc.kernel.interp import evaluate
 from graphc.ops.convert import constant_tensor
-from graphc.ops.define import REGISTRY, OpDef, computes_of
+from graphc.ops.define import F, OpDef, computes_of
 from graphc.ops.samples import Arg, Sample
 from graphc.runtime.backends.reference import evaluate_node
 
@@ -87,7 +87,7 @@ class Case:
 
 def placeholder(dtype: Any, shape: Sequence[int | None] | None) -> Tensor:
     attrs = {"dtype": as_dtype(dtype), "shape": None if shape is None else tuple(shape)}
-    node: Node = get_default_graph().create_node(REGISTRY["placeholder"], (), attrs)
+    node: Node = get_default_graph().create_node(F.placeholder, (), attrs)
     return node.outputs[0]
 
 

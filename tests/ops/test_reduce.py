@@ -76,6 +76,26 @@ def test_gradients_take_unknown_dimensions_and_full_reductions_unknown_rank():
             np.testing.assert_allclose(walk([g], {x: value})[0], value / 3, rtol=1e-6)
 
 
+@pytest.mark.parametrize("axes", [(0,), (-1,), (0, 2), (-3, -1)])
+@pytest.mark.parametrize("name", ["reduce_mean", "reduce_max", "reduce_variance"])
+def test_gradients_of_an_unknown_rank_put_the_axes_back(name, axes):
+    value = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(np.float32)
+    with Graph().as_default():
+        got = []
+        for shape in (None, (2, 3, 4)):
+            x = placeholder(float32, shape)
+            y = F.square(getattr(F, name)(x, axes=axes, keepdims=False))
+            got += walk([gradients(y, x)[0]], {x: value})
+    np.testing.assert_allclose(got[0], got[1], rtol=1e-6)
+
+
+def test_the_largest_of_known_extents_is_known():
+    with Graph().as_default():
+        x = placeholder(float32, (7, 3))
+        largest = tf.reduce_max(tf.shape(x))
+        assert tf.zeros([largest, 2]).shape.as_list() == [7, 2]
+
+
 def test_a_nan_wins_in_max_min_and_their_positions():
     value = np.array([1, np.nan, 3], np.float32)
     with Graph().as_default():
