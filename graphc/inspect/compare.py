@@ -1,6 +1,6 @@
 """Fused against unfused: the same fetches under two configurations, side by side.
 
-Lives here: load_build, compare, Comparison. The one difference between the two runs is
+Lives here: load_build, built, compare, Comparison, Runner. The one difference between the two runs is
 `Config(fuse=...)`: both go through the same passes, printers and driver.
 """
 
@@ -121,10 +121,18 @@ def built(build: Callable[[], Any]) -> tuple[Any, Any, dict[Any, Any]]:
 
 
 def compare(build: Callable[[], Any], seconds: float = MIN_SECONDS) -> Comparison:
-    """Runs what `build` returns fused and unfused from the same variables, in turn."""
+    """Runs what `build` returns fused and unfused from the same variables, in turn.
+
+    Args:
+        build: makes a graph and returns (fetches, feed_dict). seconds: time spent on each side.
+
+    Raises:
+        BuildError: build returns something else. ConfigError: the reference backend is set, which
+        has no kernels.
+    """
     graph, fetches, feeds = built(build)
-    fused = _Runner("fused", graph, fetches, feeds, current().replace(fuse=True), None)
-    unfused = _Runner(
+    fused = Runner("fused", graph, fetches, feeds, current().replace(fuse=True))
+    unfused = Runner(
         "unfused", graph, fetches, feeds, current().replace(fuse=False), fused.initial
     )
     times: dict[str, list[float]] = {"fused": [], "unfused": []}
@@ -138,11 +146,21 @@ def compare(build: Callable[[], Any], seconds: float = MIN_SECONDS) -> Compariso
     return Comparison(a, b, absolute, relative)
 
 
-class _Runner:
-    """One configuration with a session of its own."""
+class Runner:
+    """One configuration with a session of its own, in which the fetches have run once.
+
+    Args:
+        initial: values of the variables by name; None: as their initializers make them.
+    """
 
     def __init__(
-        self, name: str, graph: Any, fetches: Any, feeds: Any, config: Config, initial: Any
+        self,
+        name: str,
+        graph: Any,
+        fetches: Any,
+        feeds: Any,
+        config: Config,
+        initial: dict[str, Any] | None = None,
     ) -> None:
         from graphc.session import Session
         from graphc.tf1.api_state import global_variables, variables_initializer

@@ -15,6 +15,7 @@ from graphc.ir.shape import shape_env
 from graphc.kernel.nest import nest_text
 
 if TYPE_CHECKING:
+    from graphc.ir.node import Node
     from graphc.runtime.plan import CpuPlan
     from graphc.runtime.schedule import Step
 
@@ -24,8 +25,10 @@ class StepReport:
     """One step: what runs, over what, what it moves.
 
     Attributes:
-        kind: kernel, gemm, host, copy or check. ops: names of the user's ops inside.
+        kind: kernel, gemm, host, copy or check. ops: names of the user's ops inside, one for each
+            node: an op that was expanded stands there as often as it has parts.
         nbytes: bytes read and written. source: the kernel as readable Python ("" for others).
+        nest: its loops. lines: the user's lines that made the ops.
     """
 
     kind: str
@@ -39,7 +42,10 @@ class StepReport:
 
 @dataclass(frozen=True)
 class RefusalReport:
-    """Two ops that stay in different kernels, why, and the bytes that go through memory."""
+    """Two ops that stay in different kernels, why, and the bytes that go through memory.
+
+    A node that is no op of the user's own reads "name (op)": the part `op` of what `name` became.
+    """
 
     producer: str
     consumer: str
@@ -82,13 +88,29 @@ class Explanation:
             f"({_size(self.arena_requested)} without reuse)"
         ]
         for number, step in enumerate(self.steps):
-            ops = f" = {' + '.join(step.ops)}" if step.ops else ""
+            ops = f" = {_counted(step.ops)}" if step.ops else ""
             lines.append(f"  {number:3d} {step.kind:6s} {step.name}{ops}  [{_size(step.nbytes)}]")
         if self.refusals:
             lines.append("not fused:")
         for r in self.refusals:
             lines.append(f"  {r.producer} -> {r.consumer} ({_size(r.nbytes)}): {r.reason}")
         return "\n".join(lines)
+
+    def with_lines(self) -> str:
+        """The steps, each with the user's lines behind it."""
+        out = []
+        for number, step in enumerate(self.steps):
+            out.append(f"  {number:3d} {step.kind:6s} {step.name}")
+            out.extend(f"        {line}" for line in step.lines)
+        return "\n".join(out)
+
+
+def _counted(names: Sequence[str]) -> str:
+    """a + b x3: names in order, each once."""
+    counts: dict[str, int] = {}
+    for name in names:
+        counts[name] = counts.get(name, 0) + 1
+    return " + ".join(n if c == 1 else f"{n} x{c}" for n, c in counts.items())
 
 
 def joined(parts: Sequence[Explanation]) -> Explanation:
@@ -120,7 +142,7 @@ def explain_plan(plan: CpuPlan, symbols: Mapping[str, int]) -> Explanation:
     steps = tuple(_step(plan, s, binding) for s in plan.schedule.steps)
     part = plan.schedule.partition
     refusals = tuple(
-        RefusalReport(_name(r.producer), _name(r.consumer), r.reason, r.nbytes)
+        RefusalReport(_part(r.producer), _part(r.consumer), r.reason, r.nbytes)
         for r in part.refusals
     )
     return Explanation(
@@ -149,5 +171,12 @@ def _step(plan: CpuPlan, step: Step, binding: Any) -> StepReport:
     )
 
 
-def _name(node: Any) -> str:
+def _name(node: Node) -> str:
     return node.name or f"{node.op.name}%{node.id}"
+
+
+def _part(node: Node) -> str:
+    """The op's name; of a part of an expanded op also which part."""
+    own = node.op.default_name.lower()
+    last = node.name.rsplit("/", 1)[-1].lower()
+    return _name(node) if not node.name or last.startswith(own) else f"{node.name} ({node.op.name})"

@@ -35,7 +35,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from graphc.runtime import jit
+from graphc.runtime import cache_files, jit
 
 FORMAT = 1
 DEFAULT_BYTES = 512 << 20
@@ -186,8 +186,7 @@ class KernelCache:
             self._objects.clear()
             self._stats = replace(self._stats, memory_bytes=0, disk_bytes=None)
         if self._writable and self.directory is not None:
-            for part in ("kernels", "modules", "tmp"):
-                shutil.rmtree(self.directory / part, ignore_errors=True)
+            cache_files.clear_folder(self.directory)
 
     # ------------------------------------------------------------------ memory
 
@@ -290,11 +289,7 @@ class KernelCache:
     def _discard(self, path: Path) -> None:
         with _lock:
             self._count(discarded=1)
-        with contextlib.suppress(OSError):
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink()
+        cache_files.remove(path)
 
     def _write(self, module: str, entries: Mapping[str, Entry], texts: Mapping[str, str]) -> None:
         try:
@@ -375,7 +370,7 @@ class KernelCache:
     def _evict(self, total: int) -> int:
         assert self.directory is not None
         modules = []
-        for folder in self.directory.glob("modules/??/*"):
+        for folder in cache_files.own(self.directory, "modules"):
             with contextlib.suppress(OSError):
                 modules.append((folder.stat().st_mtime_ns, folder))
         modules.sort()
@@ -395,14 +390,14 @@ class KernelCache:
     def _sweep(self) -> None:
         """Delete kernels whose module is gone, and what dead processes left."""
         assert self.directory is not None
-        for path in self.directory.glob("kernels/??/*.json"):
+        for path in cache_files.own(self.directory, "kernels"):
             with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
                 if not self._module_path(str(json.loads(path.read_bytes())["module"])).exists():
                     path.unlink()
-        for path in self.directory.glob("tmp/*"):
+        for path in cache_files.own(self.directory, "tmp"):
             with contextlib.suppress(OSError):
                 if path.stat().st_mtime < time.time() - _STALE_SECONDS:
-                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+                    cache_files.remove(path)
 
 
 def load(entries: Mapping[str, Entry]) -> dict[str, int]:
