@@ -17,7 +17,7 @@ from graphc.ir.shape import evaluate
 from graphc.render.numba_cpu import python_callable
 from graphc.runtime.backends.reference import evaluate_node
 from graphc.runtime.binding import Binding
-from graphc.runtime.schedule import Step, Storage
+from graphc.runtime.steps import Step, Storage
 from tests.helpers import UNFUSED, Array, as_fed, plan_of
 
 

@@ -14,7 +14,7 @@ from graphc.fusion.partition import Group
 from graphc.ir.dtypes import int64
 from graphc.ir.node import Tensor
 from graphc.kernel.compute import Compute, guarded
-from graphc.kernel.expr import Axis, Buffer, Cast, Const, Expr, Load, Select, const, substitute
+from graphc.kernel.expr import Axis, Buffer, Cast, Const, Expr, Select, const, substitute
 from graphc.kernel.expr import index as dim_value
 from graphc.kernel.simplify import simplify
 from graphc.ops.define import KernelContext
@@ -115,15 +115,3 @@ class GroupBuilder:
             # loads of half buffers are widened by the definitions: keep the stored dtype
             return Cast(const(float(item), tensor.dtype.compute), tensor.dtype)
         return const(item.item(), tensor.dtype)
-
-
-def loads_of(computes: Sequence[Compute]) -> list[Buffer]:
-    """The buffers that the computes read, in order of appearance."""
-    from graphc.kernel.expr import postorder
-
-    found: dict[Buffer, None] = {}
-    for compute in computes:
-        for node in postorder(compute.value):
-            if isinstance(node, Load):
-                found[node.buffer] = None
-    return list(found)

@@ -17,7 +17,7 @@ from graphc.kernel.nest import nest_text
 if TYPE_CHECKING:
     from graphc.ir.node import Node
     from graphc.runtime.plan import CpuPlan
-    from graphc.runtime.schedule import Step
+    from graphc.runtime.steps import Step
 
 
 @dataclass(frozen=True)

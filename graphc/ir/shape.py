@@ -294,10 +294,6 @@ def shape_env(env: ShapeEnv) -> Iterator[ShapeEnv]:
 
 
 # ------------------------------------------------------------------ combining dimensions
-def known(dim: PartialDim) -> bool:
-    return dim is not None
-
-
 def dims_equal(a: PartialDim, b: PartialDim) -> bool | None:
     """True, False, or None where it is not known (only in the user's graph)."""
     if a is None or b is None:

@@ -102,7 +102,8 @@ def _entry(axis: int, i: int, masks: Mapping[str, int]) -> AxisSlice:
 
 
 def first_of(spec: AxisSlice, dim: Dim, begin: Dim, stride: int) -> Dim:
-    """The input position of output position 0, by NumPy's clamping."""
+    """The input position of output position 0, by NumPy's clamping; only the sign of stride
+    matters."""
     if spec.whole_begin:
         return 0 if stride > 0 else dim - 1
     at = begin + dim if is_negative(begin) else begin
@@ -167,7 +168,7 @@ def _slice_dim(
     ctx: InferContext, part: AxisSlice, dim: PartialDim, begin: Any, end: Any, strides: Any
 ) -> PartialDim:
     assert part.entry is not None
-    b, e, s = begin[part.entry], end[part.entry], strides[part.entry]
+    b, e, s = begin[part.entry], end[part.entry], fixed_dim(strides[part.entry])
     if isinstance(s, int) and s == 0:
         raise ctx.fail(f"strides[{part.entry}] must be non-zero")
     if part.shrink:
@@ -255,29 +256,32 @@ def _numbers(node: Node, i: int, entry: int) -> Any:
     return None if value is None else value.reshape(-1)[entry]
 
 
-def _stride(node: Node, i: int, entry: int) -> int:
+def _stride(node: Node, i: int, entry: int) -> tuple[Dim, int]:
+    """A stride and its sign (the plan is guarded to hold for this stride alone)."""
     stride = _numbers(node, i, entry)
-    assert isinstance(stride, int | np.integer), f"{node.text_name}: strides must be known"
-    return int(stride)
+    assert stride is not None, f"{node.text_name}: strides must be known"
+    if isinstance(stride, SymDim):
+        return stride, 1 if any(coef > 0 for _, coef in stride.terms) else -1
+    return int(stride), 1 if stride > 0 else -1
 
 
-def _first(ctx: KernelContext, part: AxisSlice, dim: Dim, base: int) -> tuple[Expr, int]:
-    """The input position of output position 0, as an expression; and the stride."""
+def _first(ctx: KernelContext, part: AxisSlice, dim: Dim, base: int) -> tuple[Expr, Dim, int]:
+    """The input position of output position 0, as an expression; the stride and its sign."""
     if part.entry is None:
-        return zero(), 1
-    stride = 1 if part.shrink else _stride(ctx.node, base + 2, part.entry)
+        return zero(), 1, 1
+    stride, sign = (1, 1) if part.shrink else _stride(ctx.node, base + 2, part.entry)
     begin = _numbers(ctx.node, base, part.entry)
     if part.whole_begin:
-        return dim_index(first_of(part, dim, 0, stride)), stride
+        return dim_index(first_of(part, dim, 0, sign)), stride, sign
     if begin is not None:
         value = begin if isinstance(begin, SymDim) else int(begin)
-        return dim_index(first_of(part, dim, value, stride)), stride
+        return dim_index(first_of(part, dim, value, sign)), stride, sign
     at = index_input(ctx, base, part.entry)
     at = k.select(k.lt(at, 0), at + index(dim), at)
     if part.shrink:
-        return k.check_index(at, index(dim)), stride
-    low, high = (0, index(dim)) if stride > 0 else (-1, index(dim) - 1)
-    return k.minimum(k.maximum(at, low), high), stride
+        return k.check_index(at, index(dim)), stride, sign
+    low, high = (0, index(dim)) if sign > 0 else (-1, index(dim) - 1)
+    return k.minimum(k.maximum(at, low), high), stride, sign
 
 
 def _strided_slice_kernel(ctx: KernelContext, which: int, idx: tuple[Expr, ...]) -> Expr:
@@ -287,11 +291,11 @@ def _strided_slice_kernel(ctx: KernelContext, which: int, idx: tuple[Expr, ...])
         if isinstance(part, NewAxis):
             next(outs)
             continue
-        first, stride = _first(ctx, part, shape[part.axis], 1)
+        first, stride, _ = _first(ctx, part, shape[part.axis], 1)
         if part.shrink:
             at.append(_in_range(ctx.node, part, first, shape[part.axis]))
         else:
-            at.append(first + next(outs) * stride)
+            at.append(first + next(outs) * index(stride))
     return ctx.load(0, at)
 
 
@@ -323,7 +327,7 @@ def _strided_slice_grad_kernel(ctx: KernelContext, which: int, idx: tuple[Expr, 
             position += 1
             continue
         x, dim = idx[part.axis], shape[part.axis]
-        first, stride = _first(ctx, part, dim, 1)
+        first, stride, sign = _first(ctx, part, dim, 1)
         if part.shrink:
             mask = both(mask, k.eq(x, first))
             continue
@@ -332,18 +336,15 @@ def _strided_slice_grad_kernel(ctx: KernelContext, which: int, idx: tuple[Expr, 
         if part.entry is None or (extent == dim and stride == 1):
             at.append(x)
             continue
-        source, inside = _inverse(x, first, stride, extent, dim)
+        ahead, step = (x - first, stride) if sign > 0 else (first - x, -stride)
+        source, inside = _inverse(ahead, step, extent, dim)
         at.append(source)
         mask = both(mask, inside)
     return ctx.load(4, at, mask, 0)
 
 
-def _inverse(
-    x: Expr, first: Expr, stride: int, extent: Dim, dim: Dim
-) -> tuple[Expr, Expr | None]:
-    """The output position that reads input position x, and where there is one."""
-    ahead = x - first if stride > 0 else first - x
-    step = abs(stride)
+def _inverse(ahead: Expr, step: Dim, extent: Dim, dim: Dim) -> tuple[Expr, Expr | None]:
+    """The output position that reads the input `ahead` of the first one, where there is one."""
     if step == 1:
         if extent == dim:
             return ahead, None

@@ -28,9 +28,9 @@ from graphc.runtime.frame import FeedSpec, Frame
 from graphc.runtime.hostmem import arena
 from graphc.runtime.memory import Request, plan_arena
 from graphc.runtime.pool import Pool
-from graphc.runtime.schedule import Step, Storage
 from graphc.runtime.state import RunContext, VariableStore
 from graphc.runtime.stats import STATS
+from graphc.runtime.steps import Step, Storage
 
 if TYPE_CHECKING:
     from graphc.runtime.plan import CpuPlan

@@ -18,8 +18,9 @@ from graphc.ir.shape import shape_env
 from graphc.passes.pipeline import Observer, optimize
 from graphc.runtime import cache, codegen
 from graphc.runtime.binding import Binding, Instance
-from graphc.runtime.schedule import Schedule, Step, schedule
+from graphc.runtime.schedule import schedule
 from graphc.runtime.state import RunContext, VariableStore
+from graphc.runtime.steps import Schedule, Step
 
 Array = np.ndarray[Any, Any]
 

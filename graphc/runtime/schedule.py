@@ -1,7 +1,7 @@
 """The schedule of a program: steps in order, and where each tensor lives.
 
-Lives here: Storage, Step, Schedule, the scheduler. Not here: addresses (runtime/binding.py), the
-memory plan (runtime/memory.py). Imports fusion, kernel.lower, ir.
+Lives here: the scheduler. Not here: the vocabulary (runtime/steps.py), addresses
+(runtime/binding.py), the memory plan (runtime/memory.py). Imports fusion, kernel.lower, ir.
 
 Order: a variable is written only after every other step has read its old value, and after every
 step that may still fail, so that an error never leaves a variable half updated.
@@ -11,86 +11,22 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from graphc.config import Config
 from graphc.fusion.build import GroupBuilder
-from graphc.fusion.partition import VIEWS, Group, Partition, partition
+from graphc.fusion.partition import VIEWS, Group, partition
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program, consumers_of
-from graphc.ir.shape import Dim, dims_product
+from graphc.ir.shape import dims_product
 from graphc.kernel.expr import Buffer
 from graphc.kernel.lower import lower
 from graphc.kernel.nest import Kernel
 from graphc.kernel.optimize import in_place
-from graphc.runtime.extern import GemmCall, gemm_call
+from graphc.runtime.extern import gemm_call
+from graphc.runtime.steps import Schedule, Step, Storage, Unit
 
 # known when extents are: written at binding
 BIND_OPS = frozenset({"bound", "shape", "shape_n", "size", "rank"})
-
-
-@dataclass(eq=False)
-class Storage:
-    """A piece of memory. kind: feed, variable, const, given (rng_state, initialized), bind,
-    arena, objects (strings), fetch. `key` says which one: feed position, variable node, tensor,
-    output number."""
-
-    kind: str
-    key: object
-    dtype_size: int
-    elements: Dim
-    tensor: Tensor | None = None
-
-    @property
-    def nbytes(self) -> Dim:
-        return self.elements * self.dtype_size
-
-    @property
-    def position(self) -> int:
-        """The number of a feed or a fetch."""
-        assert isinstance(self.key, int)
-        return self.key
-
-
-@dataclass(eq=False)
-class Step:
-    """One step. kind: kernel, gemm, host, copy, check.
-
-    Attributes:
-        reads, writes: storages, in the order of the argument slots.
-        group: the fused nodes behind a kernel; node: of a gemm or host step.
-    """
-
-    kind: str
-    name: str
-    reads: tuple[Storage, ...] = ()
-    writes: tuple[Storage, ...] = ()
-    kernel: Kernel | None = None
-    gemm: GemmCall | None = None
-    node: Node | None = None
-    group: Group | None = None
-    status: int = -1
-    copies: tuple[Storage, Storage] | None = None
-
-    @property
-    def on_host(self) -> bool:
-        """Host ops, and copies of strings: references are not bytes."""
-        strings = any(s.tensor is not None and s.tensor.dtype.kind == "s" for s in self.writes)
-        return self.kind == "host" or strings
-
-
-@dataclass
-class Schedule:
-    """Steps in order, and the storage of every materialised tensor."""
-
-    program: Program
-    partition: Partition
-    steps: list[Step]
-    home: dict[Tensor, Storage]
-    fetches: list[Storage]
-    status_count: int
-    inplace_updates: int = 0
-    notes: list[str] = field(default_factory=list)
 
 
 class Scheduler:
@@ -504,26 +440,6 @@ def _unclashed(pairs: list[tuple[Storage, Storage]]) -> list[tuple[Storage, Stor
         left.remove(ready)
         out.append(ready)
     return out
-
-
-@dataclass(eq=False)
-class Unit:
-    """What is scheduled as one: a group, a GEMM, a host op or a view."""
-
-    nodes: list[Node]
-    group: Group | None
-    gemm: GemmCall | None
-    view: bool = False
-    inputs: dict[Tensor, None] = field(default_factory=dict)
-    exposed: list[Tensor] = field(default_factory=list)
-    before: set[Unit] = field(default_factory=set)
-    kernels: list[Kernel] = field(default_factory=list)
-    flagged: bool = False
-    writes_variable: bool = False
-
-    @property
-    def may_fail(self) -> bool:
-        return self.flagged or (self.group is None and self.gemm is None and not self.view)
 
 
 def kernel_name(nodes: Sequence[Node]) -> str:

@@ -19,7 +19,7 @@ from graphc.runtime.state import RunContext
 
 if TYPE_CHECKING:
     from graphc.runtime.binding import Instance
-    from graphc.runtime.schedule import Step, Storage
+    from graphc.runtime.steps import Step, Storage
 
 Array = np.ndarray[Any, Any]
 # relative to the largest value of the tensor: reductions round in another order than NumPy's

@@ -1,0 +1,100 @@
+"""The vocabulary of schedules: storages, steps, units.
+
+Lives here: Storage (a piece of memory), Step (what a plan runs), Unit (what is scheduled as one),
+Schedule. Not here: how they are made (runtime/schedule.py). Imports fusion, kernel.nest, ir.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from graphc.fusion.partition import Group, Partition
+from graphc.ir.node import Node, Tensor
+from graphc.ir.program import Program
+from graphc.ir.shape import Dim
+from graphc.kernel.nest import Kernel
+from graphc.runtime.extern import GemmCall
+
+
+@dataclass(eq=False)
+class Storage:
+    """A piece of memory. kind: feed, variable, const, given (rng_state, initialized), bind,
+    arena, objects (strings), fetch. `key` says which one: feed position, variable node, tensor,
+    output number."""
+
+    kind: str
+    key: object
+    dtype_size: int
+    elements: Dim
+    tensor: Tensor | None = None
+
+    @property
+    def nbytes(self) -> Dim:
+        return self.elements * self.dtype_size
+
+    @property
+    def position(self) -> int:
+        """The number of a feed or a fetch."""
+        assert isinstance(self.key, int)
+        return self.key
+
+
+@dataclass(eq=False)
+class Step:
+    """One step. kind: kernel, gemm, host, copy, check.
+
+    Attributes:
+        reads, writes: storages, in the order of the argument slots.
+        group: the fused nodes behind a kernel; node: of a gemm or host step.
+    """
+
+    kind: str
+    name: str
+    reads: tuple[Storage, ...] = ()
+    writes: tuple[Storage, ...] = ()
+    kernel: Kernel | None = None
+    gemm: GemmCall | None = None
+    node: Node | None = None
+    group: Group | None = None
+    status: int = -1
+    copies: tuple[Storage, Storage] | None = None
+
+    @property
+    def on_host(self) -> bool:
+        """Host ops, and copies of strings: references are not bytes."""
+        strings = any(s.tensor is not None and s.tensor.dtype.kind == "s" for s in self.writes)
+        return self.kind == "host" or strings
+
+
+@dataclass
+class Schedule:
+    """Steps in order, and the storage of every materialised tensor."""
+
+    program: Program
+    partition: Partition
+    steps: list[Step]
+    home: dict[Tensor, Storage]
+    fetches: list[Storage]
+    status_count: int
+    inplace_updates: int = 0
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(eq=False)
+class Unit:
+    """What is scheduled as one: a group, a GEMM, a host op or a view."""
+
+    nodes: list[Node]
+    group: Group | None
+    gemm: GemmCall | None
+    view: bool = False
+    inputs: dict[Tensor, None] = field(default_factory=dict)
+    exposed: list[Tensor] = field(default_factory=list)
+    before: set[Unit] = field(default_factory=set)
+    kernels: list[Kernel] = field(default_factory=list)
+    flagged: bool = False
+    writes_variable: bool = False
+
+    @property
+    def may_fail(self) -> bool:
+        return self.flagged or (self.group is None and self.gemm is None and not self.view)
