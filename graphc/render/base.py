@@ -6,7 +6,7 @@ stores, updates and flags. Not here: any target's text. Printers import this mod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.ir.dtypes import int64
@@ -44,10 +44,56 @@ class LoopInfo:
     flags: int
 
 
-def prepared(kernel: Kernel) -> Kernel:
-    """The kernel with expressions in base primitives; equal expressions are one object."""
-    expand = Expander().run
-    return replace(kernel, body=_map_exprs(kernel.body, expand))
+class Prepared:
+    """A kernel ready to be printed: base primitives only, equal expressions are one object.
+
+    Attributes:
+        kernel: as described. Its statements keep their expressions alive, so ids name them.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        self.kernel = replace(kernel, body=_map_exprs(kernel.body, Expander().run))
+        self._nodes: dict[int, list[Expr]] = {}
+        self._flags: dict[int, int] = {}
+
+    def nodes(self, stmt: Stmt) -> list[Expr]:
+        """The distinct expressions that the statement itself evaluates, arguments first."""
+        found = self._nodes.get(id(stmt))
+        if found is None:
+            found = self._nodes[id(stmt)] = postorder(*stmt_exprs(stmt))
+        return found
+
+    def flags(self, stmt: Stmt) -> int:
+        """The status bits that the statement itself may raise."""
+        found = self._flags.get(id(stmt))
+        if found is None:
+            found = 0
+            for node in self.nodes(stmt):
+                found |= effect_flag(node)
+            self._flags[id(stmt)] = found
+        return found
+
+    def all_nodes(self) -> Iterator[Expr]:
+        """The expressions of all statements; shared ones once for each statement."""
+        for stmt in statements(self.kernel.body):
+            yield from self.nodes(stmt)
+
+    def loop(self, loop: For) -> LoopInfo:
+        """What the loop's body does."""
+        stores: set[Buffer] = set()
+        declared: set[Local] = set()
+        updated: dict[Local, None] = {}
+        flags = 0
+        for stmt in statements(loop.body):
+            if isinstance(stmt, Store):
+                stores.add(stmt.buffer)
+            elif isinstance(stmt, Accum):
+                declared.add(stmt.local)
+            elif isinstance(stmt, Update):
+                updated[stmt.local] = None
+            flags |= self.flags(stmt)
+        outer = tuple(local for local in updated if local not in declared)
+        return LoopInfo(frozenset(stores), outer, flags)
 
 
 def _map_exprs(body: Sequence[Stmt], fn: Callable[[Expr], Expr]) -> tuple[Stmt, ...]:
@@ -65,25 +111,6 @@ def _map_stmt(stmt: Stmt, fn: Callable[[Expr], Expr]) -> Stmt:
     if isinstance(stmt, For):
         return replace(stmt, lo=fn(stmt.lo), hi=fn(stmt.hi), body=_map_exprs(stmt.body, fn))
     return stmt
-
-
-def loop_info(loop: For) -> LoopInfo:
-    """What the loop's body does."""
-    stores: set[Buffer] = set()
-    declared: set[Local] = set()
-    updated: dict[Local, None] = {}
-    flags = 0
-    for stmt in statements(loop.body):
-        if isinstance(stmt, Store):
-            stores.add(stmt.buffer)
-        elif isinstance(stmt, Accum):
-            declared.add(stmt.local)
-        elif isinstance(stmt, Update):
-            updated[stmt.local] = None
-        for node in postorder(*stmt_exprs(stmt)):
-            flags |= effect_flag(node)
-    outer = tuple(local for local in updated if local not in declared)
-    return LoopInfo(frozenset(stores), outer, flags)
 
 
 def effect_flag(node: Expr) -> int:

@@ -18,9 +18,9 @@ from typing import Any
 from graphc.ir.dtypes import bool_
 from graphc.ir.shape import Dim
 from graphc.kernel.approx import Rarely
-from graphc.kernel.expr import Buffer, postorder
-from graphc.kernel.nest import FLAG_DIV, FLAG_INDEX, Kernel, statements, stmt_exprs
-from graphc.render.base import effect_flag, prepared
+from graphc.kernel.expr import Buffer
+from graphc.kernel.nest import FLAG_DIV, FLAG_INDEX, Kernel, statements
+from graphc.render.base import Prepared
 from graphc.render.vector_emit import Emitter, Lines
 from graphc.render.vector_loops import Loops
 from graphc.render.vector_types import constant
@@ -57,18 +57,19 @@ def module(kernels: Sequence[tuple[Kernel, str]]) -> str:
 
 
 def _printed(kernel: Kernel, symbol: str) -> Printed:
-    ready = prepared(kernel)
+    ready = Prepared(kernel)
     slots = _slots(kernel)
     emitter = Emitter(
         {b: name for b, name, _ in slots.buffers},
         {dim: name for dim, name, _ in slots.dims},
         set(kernel.outputs),
         _rare(ready),
+        ready,
     )
     flags = _flags(ready)
     for bit in flags:
         emitter.cells[("flag", bit)] = constant(False, bool_)
-    Loops(emitter).block(ready.body)
+    Loops(emitter).block(ready.kernel.body)
     _finish(emitter, flags if kernel.flags else ())
     inner = _inner(symbol, slots, emitter)
     return Printed("\n".join([*_header(kernel), inner, _outer(symbol, slots)]), emitter.declares)
@@ -104,22 +105,20 @@ def _slots(kernel: Kernel) -> _Slots:
     )
 
 
-def _flags(kernel: Kernel) -> tuple[int, ...]:
+def _flags(ready: Prepared) -> tuple[int, ...]:
     """The status bits that the kernel's expressions may raise."""
     bits = 0
-    for stmt in statements(kernel.body):
-        for node in postorder(*stmt_exprs(stmt)):
-            bits |= effect_flag(node)
+    for stmt in statements(ready.kernel.body):
+        bits |= ready.flags(stmt)
     return tuple(bit for bit in (FLAG_INDEX, FLAG_DIV) if bits & bit)
 
 
-def _rare(kernel: Kernel) -> dict[int, list[Rarely]]:
+def _rare(ready: Prepared) -> dict[int, list[Rarely]]:
     """The Rarelys of each condition, by its id."""
     found: dict[int, dict[int, Rarely]] = {}
-    for stmt in statements(kernel.body):
-        for node in postorder(*stmt_exprs(stmt)):
-            if isinstance(node, Rarely):
-                found.setdefault(id(node.args[0]), {})[id(node)] = node
+    for node in ready.all_nodes():
+        if isinstance(node, Rarely):
+            found.setdefault(id(node.args[0]), {})[id(node)] = node
     return {cond: list(nodes.values()) for cond, nodes in found.items()}
 
 

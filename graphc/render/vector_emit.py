@@ -35,7 +35,7 @@ from graphc.kernel.expr import (
     postorder,
 )
 from graphc.render import vector_casts
-from graphc.render.base import effect_flag, stride
+from graphc.render.base import Prepared, effect_flag, stride
 from graphc.render.vector_ops import emit_prim, select
 from graphc.render.vector_types import (
     Value,
@@ -48,7 +48,7 @@ from graphc.render.vector_types import (
 )
 
 Lines = list[Any]  # of str and of nested Lines
-Key = tuple[int, bool]  # id of an interned expression, lane 0?
+Key = Any  # the id of an interned expression, or (id, what of it)
 
 
 @dataclass
@@ -58,19 +58,19 @@ class Scope:
     Attributes:
         lines: where its instructions go. pre: lines before it, in the parent (the preheader).
         guarded: lines that run before the loop, only if it runs at least once.
-        memo: values of expressions. splats: values widened to vectors, by text.
+        keys: of the memoised values that die with it. splats: values widened to vectors, by text.
         rare: whether it is jumped over mostly, so that nothing is moved out of it but what does
             not change in the loop around it.
-        bound: locals that were bound in it.
+        bound: locals and axes that were bound in it.
     """
 
     lines: Lines
     pre: Lines
     guarded: Lines | None
-    memo: dict[Key, Value] = field(default_factory=dict)
+    keys: list[Key] = field(default_factory=list)
     splats: dict[str, Value] = field(default_factory=dict)
     rare: bool = False
-    bound: list[Local] = field(default_factory=list)
+    bound: list[Any] = field(default_factory=list)
 
 
 class Emitter:
@@ -82,8 +82,10 @@ class Emitter:
         dims: dict[Dim, str],
         stored: set[Buffer],
         rare: dict[int, list[Rarely]],
+        ready: Prepared,
     ) -> None:
         # rare: the Rarelys of each condition, by its id
+        self.ready = ready
         self.pointers = pointers
         self.dims = dims
         self.stored = stored
@@ -92,6 +94,7 @@ class Emitter:
         self.lines: Lines = []
         self.scopes = [Scope(self.lines, [], None)]
         self.block = "entry"
+        self.memo: dict[Key, Value] = {}
         self.cells: dict[Any, Value] = {}
         self.bindings: dict[Local, Value] = {}
         self.lets: dict[Local, Expr] = {}
@@ -172,10 +175,19 @@ class Emitter:
         self.here()
 
     def pop(self) -> None:
-        for local in self.scopes.pop().bound:
-            self.bindings.pop(local, None)
-            self.late.discard(local)
+        gone = self.scopes.pop()
+        for name in gone.bound:
+            self.axes.pop(name, None)
+            self.bindings.pop(name, None)
+            self.late.discard(name)
+        for key in gone.keys:
+            self.memo.pop(key, None)
         self.here()
+
+    def bind_axis(self, axis: Axis, first: Value) -> None:
+        """The axis has this value, in lane 0, in the rest of the scope."""
+        self.axes[axis] = first
+        self.scopes[-1].bound.append(axis)
 
     def bind(self, local: Local, value: Value, definition: Expr) -> None:
         """The local has this value in the rest of the scope."""
@@ -194,17 +206,18 @@ class Emitter:
         """Whether a Let of the value can wait: it is affine and reads nothing that changes."""
         if not self.varies(value) or self.stride(value) is None:
             return False
-        return not any(isinstance(n, Load) or n in self.cells for n in postorder(value))
+        for node in postorder(value):
+            if isinstance(node, Load) or (isinstance(node, Local) and node in self.cells):
+                return False
+        return True
 
     def forget(self, changed: Iterable[Any]) -> None:
         """Drop what was computed from accumulators or buffers that change now."""
         gone = set(changed)
         if not gone:
             return
-        for scope in self.scopes:
-            stale = [key for key, value in scope.memo.items() if value.reads & gone]
-            for key in stale:
-                del scope.memo[key]
+        for key in [key for key, value in self.memo.items() if value.reads & gone]:
+            del self.memo[key]
 
     def enter_vector(self, axis: Axis | None, lanes: int) -> None:
         self.axis, self.lanes = axis, lanes
@@ -213,22 +226,32 @@ class Emitter:
     # -------------------------------------------------------------- evaluation
     def value(self, root: Expr, lane0: bool = False) -> Value:
         """The expression's value here: a vector if it varies with the vector loop's axis."""
-        first = (root, lane0)
-        stack = [first]
+        memo = self.memo
+        stack = [(root, lane0 and self.varies(root))]
         while stack:
             node, zero = stack[-1]
-            if self._known(node, zero) is not None:
+            key = _key(node, zero)
+            if key in memo:
                 stack.pop()
                 continue
-            missing = [d for d in self._deps(node, zero) if self._known(*d) is None]
+            leaf = None if zero else self._leaf(node)
+            if leaf is not None:
+                self.remember(key, leaf, self.depth)
+                stack.pop()
+                continue
+            deps = self._deps(node, zero)
+            missing = [d for d in deps if _key(*d) not in memo]
             if missing:
                 stack.extend(reversed(missing))
                 continue
             stack.pop()
-            self._emit(node, zero)
-        found = self._known(*first)
-        assert found is not None
-        return found
+            self._emit(node, zero, [memo[_key(*d)] for d in deps])
+        return memo[key]
+
+    def remember(self, key: Key, value: Value, depth: int) -> None:
+        """The value stands for the key until the scope of that depth ends."""
+        self.memo[key] = value
+        self.scopes[min(depth, self.depth)].keys.append(key)
 
     def lane0(self, root: Expr) -> Value:
         """The scalar in the first lane; the expression must be affine in the vector axis."""
@@ -267,20 +290,9 @@ class Emitter:
             return 0
         return stride(offset, self.axis, self.varies, self.lets)
 
-    def _known(self, node: Expr, zero: bool) -> Value | None:
-        zero = zero and self.varies(node)
-        key = (id(node), zero)
-        for scope in reversed(self.scopes):
-            found = scope.memo.get(key)
-            if found is not None:
-                return found
-        return None if zero else self._leaf(node)
-
     def _leaf(self, node: Expr) -> Value | None:
         if isinstance(node, Const):
-            value = constant(node.value, node.dtype)
-            self.scopes[0].memo[(id(node), False)] = value
-            return value
+            return constant(node.value, node.dtype)
         if isinstance(node, Local):
             return self.bindings.get(node)
         if isinstance(node, Axis) and node != self.axis:
@@ -291,10 +303,10 @@ class Emitter:
         return None
 
     def _deps(self, node: Expr, zero: bool) -> list[tuple[Expr, bool]]:
-        if zero and self.varies(node):
-            if isinstance(node, Local):
-                return [(self.lets[node], True)]
-            return [(a, True) for a in node.args]
+        """What must be known first: expressions, and whether only in lane 0."""
+        if zero:
+            args = (self.lets[node],) if isinstance(node, Local) else node.args
+            return [(a, self.varies(a)) for a in args]
         if isinstance(node, Load):
             return [(a, False) for a in node.args[len(node.index) :]]
         if isinstance(node, Local) and node in self.late:
@@ -303,23 +315,24 @@ class Emitter:
             return [(node.args[0], False), (node.args[2], False)]
         return [(a, False) for a in node.args]
 
-    def _emit(self, node: Expr, zero: bool) -> None:
-        zero = zero and self.varies(node)
+    def _emit(self, node: Expr, zero: bool, args: list[Value]) -> None:
+        key = _key(node, zero)
         if isinstance(node, Load) and not zero:
             from graphc.render.vector_memory import emit_load
 
             self.here()
-            self._remember(node, zero, emit_load(self, node))
+            loaded = emit_load(self, node)
+            self.remember(key, loaded, loaded.depth)
             return
-        args = [self._argument(a, z) for a, z in self._deps(node, zero)]
-        reads = args[0].reads if args else frozenset()
-        for arg in args[1:]:
+        if isinstance(node, Axis | Local | DimValue):
+            symbol = self._symbol(node, zero, args)
+            self.remember(key, symbol, symbol.depth)
+            return
+        reads, depth = _NOTHING, 0
+        for arg in args:
+            depth = max(depth, arg.depth)
             if arg.reads:
                 reads |= arg.reads
-        depth = max((a.depth for a in args), default=0)
-        if isinstance(node, Axis | Local | DimValue):
-            self._remember(node, zero, self._symbol(node, zero, args))
-            return
         if effect_flag(node) or isinstance(node, Rarely):
             depth = self.depth
         depth = self._kept_in(depth)
@@ -330,7 +343,7 @@ class Emitter:
             self.here()
         text = self._text(node, [self.widened(a, lanes) for a in args], lanes)
         self.here()
-        self._remember(node, zero, Value(text, node.dtype, lanes, depth, reads))
+        self.remember(key, Value(text, node.dtype, lanes, depth, reads), depth)
 
     def _kept_in(self, depth: int) -> int:
         """Where a value that could be at `depth` is computed: not outside of rare regions."""
@@ -339,14 +352,6 @@ class Emitter:
         while self.scopes[outer].rare:
             outer -= 1
         return top if depth >= outer else depth
-
-    def _argument(self, node: Expr, zero: bool) -> Value:
-        found = self._known(node, zero)
-        assert found is not None
-        return found
-
-    def _remember(self, node: Expr, zero: bool, value: Value) -> None:
-        self.scopes[min(value.depth, self.depth)].memo[(id(node), zero)] = value
 
     def _text(self, node: Expr, args: list[Value], lanes: int) -> str:
         if isinstance(node, Prim):
@@ -403,10 +408,9 @@ class Emitter:
     # -------------------------------------------------------------- rare regions
     def _rare_value(self, node: Rarely, cond: Value) -> Value:
         """The first value of a Rarely, computed only where some lane wants it."""
-        key = (id(node.args[1]), True)
-        for scope in reversed(self.scopes):
-            if key in scope.memo:
-                return scope.memo[key]
+        found = self.memo.get((id(node), "rare"))
+        if found is not None:
+            return found
         self.here()
         some = cond.text
         if cond.lanes > 1:
@@ -424,19 +428,21 @@ class Emitter:
         end = self.block
         self.put(f"br label %{done}")
         self.label(done)
-        memo = self.scopes[-1].memo
         for other, value in zip(same, values, strict=True):
             text = self.op(f"phi {value.type} [ {value.text}, %{end} ], [ poison, %{origin} ]")
-            memo[(id(other.args[1]), True)] = Value(
-                text, value.dtype, value.lanes, self.depth, value.reads
-            )
-        return memo[key]
+            joined = Value(text, value.dtype, value.lanes, self.depth, value.reads)
+            self.remember((id(other), "rare"), joined, self.depth)
+        return self.memo[(id(node), "rare")]
 
     def _ready(self, root: Expr) -> bool:
         """Whether all that the expression reads has been read already."""
         for node in postorder(root):
-            if isinstance(node, Load | Local | Axis) and self._known(node, False) is None:
-                return node == self.axis
+            if isinstance(node, Axis):
+                if node not in self.axes:
+                    return False
+            elif isinstance(node, Load | Local) and id(node) not in self.memo:
+                if self._leaf(node) is None:
+                    return False
         return True
 
     # -------------------------------------------------------------- widening
@@ -478,6 +484,13 @@ class Emitter:
         wide = Value(text, value.dtype, lanes, depth, value.reads)
         self.scopes[depth].splats[f"{lanes}{value.text}"] = wide
         return wide
+
+
+_NOTHING: frozenset[Any] = frozenset()
+
+
+def _key(node: Expr, zero: bool) -> Key:
+    return (id(node), "lane 0") if zero else id(node)
 
 
 def _type_of(argument: str) -> str:

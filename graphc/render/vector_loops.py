@@ -18,7 +18,7 @@ from graphc.ir.dtypes import bool_, int64
 from graphc.kernel.expr import Const, Local
 from graphc.kernel.nest import FLAG_DIV, FLAG_INDEX, Accum, For, Let, Stmt, Store, Update
 from graphc.render import vector_casts
-from graphc.render.base import LoopInfo, loop_info
+from graphc.render.base import LoopInfo
 from graphc.render.vector_emit import Emitter, Lines
 from graphc.render.vector_memory import emit_store
 from graphc.render.vector_merged import MergedBody, active_lanes, worth_merging
@@ -142,7 +142,7 @@ class Loops:
 
     # -------------------------------------------------------------- loops
     def loop(self, stmt: For) -> None:
-        info = loop_info(stmt)
+        info = self.e.ready.loop(stmt)
         changed = [*info.stores, *self.cells_of(info)]
         self.e.forget(changed)
         if stmt.lanes > 1:
@@ -182,7 +182,7 @@ class Loops:
         """The loop's statements, for a value of its axis."""
 
         def body(index: Value) -> None:
-            self.e.axes[stmt.axis] = index
+            self.e.bind_axis(stmt.axis, index)
             self.block(stmt.body)
 
         return body
@@ -268,7 +268,7 @@ class Loops:
         e.lines_here().append(pre)
         count = _static_count(stmt)
         both = count is None or (count > lanes and count % lanes != 0)
-        if both and worth_merging(stmt):
+        if both and worth_merging(e.ready, stmt):
             e.enter_vector(stmt.axis, lanes)
             merged = MergedBody(self, stmt, hi.text)
             self.counted(merged.run, lo.text, hi.text, lanes, cells, pre, count is not None)
@@ -322,7 +322,7 @@ class Loops:
             e.put(f"br label %{inside}")
         e.label(inside)
         e.push(pre, None)
-        e.axes[stmt.axis] = Value(start, int64, 1, e.depth)
+        e.bind_axis(stmt.axis, Value(start, int64, 1, e.depth))
         e.mask = active_lanes(e, start, hi)
         self.block(stmt.body)
         e.mask = None

@@ -16,7 +16,8 @@ from typing import Protocol
 
 from graphc.ir.dtypes import bool_
 from graphc.kernel.expr import Cast, Expr, Load, Local, Prim, Select, postorder
-from graphc.kernel.nest import For, Let, Stmt, Store, Update, stmt_exprs
+from graphc.kernel.nest import For, Let, Stmt, Store, Update
+from graphc.render.base import Prepared
 from graphc.render.vector_emit import Emitter, Lines
 from graphc.render.vector_memory import emit_store
 from graphc.render.vector_types import Value, constant, vector_type
@@ -33,7 +34,7 @@ class Statements(Protocol):
     def statement(self, stmt: Stmt) -> None: ...
 
 
-def worth_merging(stmt: For) -> bool:
+def worth_merging(ready: Prepared, stmt: For) -> bool:
     """Whether the body is long, its loads can stand at its top and its stores at its end."""
     stored = set()
     late: set[Local] = set()
@@ -43,7 +44,7 @@ def worth_merging(stmt: For) -> bool:
         if not isinstance(inner, Let | Store | Update):
             return False
         has_load = False
-        for node in postorder(*stmt_exprs(inner)):
+        for node in ready.nodes(inner):
             if isinstance(node, Load):
                 has_load = True
                 if node.buffer in stored or _depends_on_load(node, late):
@@ -90,7 +91,7 @@ class MergedBody:
     def run(self, index: Value) -> None:
         """One step of the loop; `index` is the axis in lane 0."""
         e, stmt = self.e, self.stmt
-        e.axes[stmt.axis] = index
+        e.bind_axis(stmt.axis, index)
         end = e.op(f"add nsw i64 {index.text}, {e.lanes}")
         full = e.op(f"icmp sle i64 {end}, {self.hi}")
         rest = self.index_lets(stmt.body)
@@ -110,7 +111,7 @@ class MergedBody:
         late: set[Local] = set()
         for stmt in body:
             if isinstance(stmt, Let):
-                nodes = postorder(stmt.value)
+                nodes = self.e.ready.nodes(stmt)
                 if not any(isinstance(n, Load) or n in late for n in nodes):
                     self.parent.statement(stmt)
                     continue
@@ -123,7 +124,7 @@ class MergedBody:
         e = self.e
         found: dict[int, Expr] = {}
         for stmt in body:
-            for node in postorder(*stmt_exprs(stmt)):
+            for node in e.ready.nodes(stmt):
                 if isinstance(node, Load) and e.varies(node):
                     found[id(node)] = node
         loads = list(found.values())
@@ -137,9 +138,8 @@ class MergedBody:
             return [e.mask, *(e.value(load) for load in loads)]
 
         mask, *values = self.either(full, whole, part)
-        memo = e.scopes[-1].memo
         for load, value in zip(loads, values, strict=True):
-            memo[(id(load), False)] = value
+            e.remember(id(load), value, e.depth)
         return mask
 
     def store_all(self, stores: Sequence[Store], full: str, index: Value) -> None:

@@ -1,4 +1,4 @@
-"""The vector math as expressions: within the stated ulps, right at every edge, in base primitives."""
+"""Vector math as expressions: within the stated ulps, right at edges, base primitives only."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from scipy import special as scipy_special
 
 from graphc.ir.dtypes import DType, float16, float32, float64, int8, int32, int64, uint8
-from graphc.kernel import special
 from graphc.kernel import prims as k
+from graphc.kernel import special
 from graphc.kernel.approx import BASE_PRIMS, Rarely, expand, expand_all
 from graphc.kernel.compute import Compute
 from graphc.kernel.expr import Axis, Buffer, Cast, Const, Expr, Load, Local, Prim, postorder
@@ -218,7 +218,7 @@ def test_integer_power(dtype: DType) -> None:
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(evaluated(k.ipow, dtype, x, y), np.power(x, y))
         for n in (0, 1, 2, 5, 13):
-            got = evaluated(lambda v: k.ipow(v, n), dtype, x)  # noqa: B023
+            got = evaluated(lambda v: k.ipow(v, n), dtype, x)
             np.testing.assert_array_equal(got, np.power(x, dtype.np.type(n)))
 
 

@@ -529,7 +529,7 @@ def test_narrower_targets_compute_the_same(level: str) -> None:
         x[np.isinf(x)] = 2
         for name in names:
             args = 2 if name == "pow" else 1
-            flat_kernel = flat([dtype] * args, lambda *v: k.prim(name, *v), 37)  # noqa: B023
+            flat_kernel = flat([dtype] * args, lambda *v: k.prim(name, *v), 37)
             wide = apply(flat_kernel, *[x] * args)
             narrow = apply(flat_kernel, *[x] * args, target=target)
             np.testing.assert_allclose(narrow, wide, rtol=1e-6 if dtype is float32 else 1e-14)

@@ -77,7 +77,7 @@ def test_primitive_on_integers(name: str, dtype: DType) -> None:
 def test_division_by_a_constant(name: str, divisor: int) -> None:
     for dtype in (int8, int32, int64):
         x = samples(dtype, SIZE)
-        got = apply(flat([dtype], lambda v: k.prim(name, v, divisor), SIZE), x)  # noqa: B023
+        got = apply(flat([dtype], lambda v: k.prim(name, v, divisor), SIZE), x)
         same_values(got, numpy_value(name, [x, np.full(SIZE, divisor, dtype.np)]))
 
 
@@ -161,7 +161,7 @@ def test_arithmetic_on_half_floats_rounds_once_an_operation(dtype: DType) -> Non
     a, b = (samples(dtype, SIZE, seed) for seed in (0, 1))
     for name in ("add", "mul", "max", "div", "sqrt"):
         args = [a, b][: TABLE[name].arity]
-        got = apply(flat([dtype] * len(args), lambda *x: k.prim(name, *x), SIZE), *args)  # noqa: B023
+        got = apply(flat([dtype] * len(args), lambda *x: k.prim(name, *x), SIZE), *args)
         want = numpy_value(name, [v.astype(np.float32) for v in args])
         with np.errstate(all="ignore"):
             same_values(got + dtype.np.type(0), want.astype(dtype.np) + dtype.np.type(0))
