@@ -106,7 +106,7 @@ _TABLE = {
         self_adjoint_eigvals svd tensordot trace""",
     # random numbers
     "graphc.tf1.api_random": """
-        multinomial random_crop random_gamma random_normal random_poisson random_shuffle
+        get_seed multinomial random_crop random_gamma random_normal random_poisson random_shuffle
         random_uniform truncated_normal""",
 }
 

@@ -19,7 +19,8 @@ __getattr__, __dir__, __all__ = attach(
             segment_max segment_mean segment_min segment_prod segment_sum sigmoid sign sin sinh
             sqrt square squared_difference subtract tan tanh truediv unsorted_segment_max
             unsorted_segment_mean unsorted_segment_min unsorted_segment_prod
-            unsorted_segment_sqrt_n unsorted_segment_sum xdivy xlogy""",
+            unsorted_segment_sqrt_n unsorted_segment_sum xdivy xlogy
+            betainc igamma igammac imag lbeta polygamma real zeta""",
         "graphc.tf1.api_array": "confusion_matrix in_top_k invert_permutation top_k",
         "graphc.tf1.api_nn": "l2_normalize log_softmax softmax softplus softsign zero_fraction",
     },

@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "graphc.tf1.api_random": """
-            categorical gamma=random_gamma multinomial normal=random_normal
+            categorical gamma=random_gamma get_seed multinomial normal=random_normal
             poisson=random_poisson shuffle=random_shuffle truncated_normal
             uniform=random_uniform""",
         "graphc.tf1.framework": "set_random_seed",
