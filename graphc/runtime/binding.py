@@ -238,8 +238,12 @@ class Instance:
             for k in binding.givens
         }
         self.epoch = -1
+        # runs that write variables are done one after the other: no update of a thread is lost
+        self.exclusive = bool(binding.written)
         self.results: dict[int, Array] = {}
         self.fresh: dict[Any, Array] = {}
+        # what the arguments point to stays alive, also where another thread replaces a variable
+        self.held: list[Array] = []
         self.objects = {
             k: np.empty(evaluate_shape(s.tensor.known_dims, binding.symbols), object)
             for k, s in enumerate(binding.storages)
@@ -312,13 +316,11 @@ class Instance:
         """Addresses of variables. Returns fresh memory for those that this run makes."""
         binding = self.binding
         fresh: dict[Any, Array] = {}
+        self.held = []
         for variable, (shape, dtype) in binding.written.items():
             have = store.arrays.get(variable)
             if have is None or have.shape != shape:
                 fresh[variable] = store.allocate(shape, dtype)
-        for variable in binding.read:
-            # a read whose value nobody needs (an assignment's own target) has no slots
-            store.arrays.get(variable)
         for storage, k in binding.number.items():
             slots = binding.slots[k]
             if storage.kind != "variable" or not slots:
@@ -329,12 +331,11 @@ class Instance:
                 and storage.tensor.node.op.name == "read"
                 and storage.tensor.node.attrs["variable"] is storage.key
             )
-            if reads:
-                self.args[slots] = store.view(storage.key).ctypes.data  # type: ignore[arg-type]
-            else:
-                array = fresh.get(storage.key)
-                target = array if array is not None else store.view(storage.key)  # type: ignore[arg-type]
-                self.args[slots] = target.ctypes.data
+            array = None if reads else fresh.get(storage.key)
+            if array is None:
+                array = store.view(storage.key)  # type: ignore[arg-type]
+            self.held.append(array)
+            self.args[slots] = array.ctypes.data
         return fresh
 
     # ------------------------------------------------------------ a run
@@ -343,7 +344,13 @@ class Instance:
         if self.epoch != store.epoch:
             return None
         outs = self.outputs()
-        code = self.frame.run(*arrays, *outs)
+        if self.exclusive:
+            with store.lock:
+                if self.epoch != store.epoch:
+                    return None
+                code = self.frame.run(*arrays, *outs)
+        else:
+            code = self.frame.run(*arrays, *outs)
         if code == driver.FINISHED:
             return outs
         self.status[:] = 0  # a check stopped before any variable was written
@@ -351,6 +358,12 @@ class Instance:
 
     def run(self, ctx: RunContext, arrays: Sequence[Array]) -> list[Array]:
         """Fetched arrays; the variables change only if nothing failed."""
+        if self.exclusive:
+            with ctx.store.lock:
+                return self._run(ctx, arrays)
+        return self._run(ctx, arrays)
+
+    def _run(self, ctx: RunContext, arrays: Sequence[Array]) -> list[Array]:
         store = ctx.store
         if self.epoch != store.epoch:
             epoch = store.epoch

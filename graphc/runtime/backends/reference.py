@@ -53,6 +53,12 @@ class ReferencePlan:
         self, ctx: RunContext, arrays: Sequence[Array], symbols: Mapping[str, int]
     ) -> list[Array]:
         """Fetched arrays, owned by the caller; variables are updated at the end."""
+        if self.program.updates:
+            with ctx.store.lock:  # runs that write variables are done one after the other
+                return self._run(ctx, arrays)
+        return self._run(ctx, arrays)
+
+    def _run(self, ctx: RunContext, arrays: Sequence[Array]) -> list[Array]:
         values = self.evaluate(ctx, arrays, symbols)
         for update in self.program.updates:
             ctx.store.set(update.variable, values[update.value])
