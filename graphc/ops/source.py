@@ -1,8 +1,8 @@
 """Source ops: constants, placeholders, variables, and the ops that only order or pass values.
 
 Lives here: const, bound, placeholder, placeholder_with_default, variable, identity,
-stop_gradient, no_op, prevent_gradient. Not here: the user's Variable class (tf1/variables.py), updates
-(ops/state.py). Imports ops.define.
+stop_gradient, no_op, prevent_gradient. Not here: the user's Variable class (tf1/variables.py),
+updates (ops/state.py). Imports ops.define.
 """
 
 from __future__ import annotations

@@ -325,15 +325,9 @@ class Instance:
             slots = binding.slots[k]
             if storage.kind != "variable" or not slots:
                 continue
-            # `w := v` writes w with a storage whose value is the read of v
-            reads = (
-                storage.tensor is not None
-                and storage.tensor.node.op.name == "read"
-                and storage.tensor.node.attrs["variable"] is storage.key
-            )
-            array = None if reads else fresh.get(storage.key)
+            array = None if storage.is_read else fresh.get(storage.key)
             if array is None:
-                array = store.view(storage.key)  # type: ignore[arg-type]
+                array = store.view(storage.variable)
             self.held.append(array)
             self.args[slots] = array.ctypes.data
         return fresh
@@ -473,10 +467,9 @@ class Instance:
         if storage.kind == "feed":
             return arrays[storage.position].reshape(shape)
         if storage.kind == "variable":
-            read = storage.tensor is not None and storage.tensor.node.op.name == "read"
-            array = None if read else self.fresh.get(storage.key)
+            array = None if storage.is_read else self.fresh.get(storage.key)
             if array is None:
-                array = ctx.store.view(storage.key)  # type: ignore[arg-type]
+                array = ctx.store.view(storage.variable)
             return array.reshape(shape)
         if storage.kind == "objects":
             return self.objects[k].reshape(shape)

@@ -38,6 +38,23 @@ class Storage:
         assert isinstance(self.key, int)
         return self.key
 
+    @property
+    def variable(self) -> Node:
+        """The variable's node."""
+        assert isinstance(self.key, Node)
+        return self.key
+
+    @property
+    def is_read(self) -> bool:
+        """Whether this is a variable's value at the start of the run, not the one written."""
+        node = self.tensor.node if self.tensor is not None else None
+        # `w := v` writes w with a storage whose value is the read of v
+        return (
+            node is not None
+            and node.op.name == "read"
+            and node.attrs["variable"] is self.key
+        )
+
 
 @dataclass(eq=False)
 class Step:
