@@ -10,7 +10,7 @@ step that may still fail, so that an error never leaves a variable half updated.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from graphc.config import Config
 from graphc.fusion.build import GroupBuilder
@@ -161,72 +161,67 @@ class Scheduler:
 
     def _place_updates(self) -> int:
         """Kernels write variables in place where nobody reads the old value afterwards."""
+        values = [u.value for u in self.program.updates]
+        if not values:
+            return 0
+        old_of = {
+            n.attrs["variable"]: n.outputs[0] for n in self.program.nodes if n.op.name == "read"
+        }
+        users: dict[Storage, set[Unit]] = {}
+        for unit in self.units:
+            for tensor in () if unit.view else unit.inputs:
+                users.setdefault(self.home[tensor], set()).add(unit)
+        risky = {u for u in self.units if u.may_fail}
+        after: dict[Unit, set[Unit]] = {}
+        for unit in self.units:
+            for before in unit.before:
+                after.setdefault(before, set()).add(unit)
         count = 0
+        copied = {self.home[v] for v in values}
         for update in self.program.updates:
-            unit = self.unit_of.get(update.value.node)
-            if unit is None or unit.group is None or unit.flagged:
+            value = update.value
+            found = self.unit_of.get(value.node)
+            if found is None or found.group is None or found.flagged:
                 continue
-            if self.home[update.value].kind != "arena":
+            if self.home[value].kind != "arena" or sum(v is value for v in values) > 1:
                 continue
-            if sum(u.value is update.value for u in self.program.updates) > 1:
+            old = old_of.get(update.variable)
+            home = None if old is None else self.home[old]
+            if home is not None and home in copied:
+                continue  # another variable takes the old value, behind all kernels
+            others = (risky | users.get(home, set()) if home is not None else risky) - {found}
+            if _reaches(found, others, after) or not self._write_in_place(found, value, old):
                 continue
-            if self._try_in_place(update.variable, update.value, unit):
-                count += 1
+            for other in others:
+                after.setdefault(other, set()).add(found)
+            found.before |= others
+            found.writes_variable = True
+            storage = self.home[value]
+            storage.kind, storage.key = "variable", update.variable
+            count += 1
         return count
 
-    def _try_in_place(self, variable: Node, value: Tensor, unit: Unit) -> bool:
-        old = next(
-            (
-                n.outputs[0]
-                for n in self.program.nodes
-                if n.op.name == "read" and n.attrs["variable"] is variable
-            ),
-            None,
-        )
-        others = {
-            u for u in self.units if u is not unit and (u.may_fail or self._reads(u, old))
-        }
-        if old is not None and self._copied_at_end(old):
+    def _write_in_place(self, unit: Unit, value: Tensor, old: Tensor | None) -> bool:
+        """Whether the unit can write `value` over `old`, with its kernels changed to do so."""
+        if old is None:
+            return True
+        if old.type != value.type:
             return False
-        if old is not None and old.type != value.type:
+        names = self._names_of(unit, self.home[old])
+        if not names:
+            return True
+        return names == [old] and self._rewrite_in_place(unit, value, old)
+
+    def _names_of(self, unit: Unit, home: Storage) -> list[Tensor]:
+        """The unit's inputs in one piece of memory: a tensor and views of it."""
+        return [t for t in unit.inputs if self.home[t] is home]
+
+    def _rewrite_in_place(self, unit: Unit, value: Tensor, source: Tensor) -> bool:
+        try:
+            unit.kernels = in_place(unit.kernels, {self._buffer(value): self._buffer(source)})
+        except ValueError:
             return False
-        if self._reaches(unit, others):
-            return False
-        if old is not None and self._reads(unit, old):
-            shared = {self._buffer(value): self._buffer(old)}
-            try:
-                unit.kernels = in_place(unit.kernels, shared)
-            except ValueError:
-                return False
-        unit.before |= others
-        unit.writes_variable = True
-        storage = self.home[value]
-        storage.kind, storage.key = "variable", variable
         return True
-
-    def _copied_at_end(self, old: Tensor) -> bool:
-        """Whether another variable takes this old value by a copy behind all kernels."""
-        home = self.home[old]
-        return any(self.home.get(u.value) is home for u in self.program.updates)
-
-    def _reads(self, unit: Unit, tensor: Tensor | None) -> bool:
-        """Whether the unit reads the tensor's memory, directly or through a view."""
-        if tensor is None or unit.view:
-            return False
-        home = self.home[tensor]
-        return any(self.home.get(t) is home for t in unit.inputs)
-
-    def _reaches(self, start: Unit, targets: set[Unit]) -> bool:
-        """Whether a target runs after `start` by the dependencies so far."""
-        stack, seen = list(targets), set(targets)
-        while stack:
-            for before in stack.pop().before:
-                if before is start:
-                    return True
-                if before not in seen:
-                    seen.add(before)
-                    stack.append(before)
-        return False
 
     # ------------------------------------------------------------ order
     def _order(self) -> list[Unit]:
@@ -281,10 +276,9 @@ class Scheduler:
             same = self.home[source].nbytes == self.home[tensor].nbytes
             if not same or source.dtype is not tensor.dtype:
                 continue
-            shared = {self._buffer(tensor): self._buffer(source)}
-            try:
-                unit.kernels = in_place(unit.kernels, shared)
-            except ValueError:
+            if self._names_of(unit, self.home[source]) != [source]:
+                continue  # a view of it may be read at another place
+            if not self._rewrite_in_place(unit, tensor, source):
                 continue
             old, new = self.home[tensor], self.home[source]
             for other, home in self.home.items():
@@ -405,6 +399,19 @@ class Scheduler:
             Step("copy", f"update {getattr(t.key, 'name', 'spare')}", (s,), (t,), copies=(s, t))
             for s, t in _unclashed(pairs)
         ]
+
+
+def _reaches(start: Unit, targets: set[Unit], after: Mapping[Unit, set[Unit]]) -> bool:
+    """Whether a target runs after `start` by the dependencies so far."""
+    stack, seen = [start], {start}
+    while stack:
+        for later in after.get(stack.pop(), ()):
+            if later in targets:
+                return True
+            if later not in seen:
+                seen.add(later)
+                stack.append(later)
+    return False
 
 
 def _unclashed(pairs: list[tuple[Storage, Storage]]) -> list[tuple[Storage, Storage]]:

@@ -331,3 +331,39 @@ def test_a_failing_first_assignment_leaves_it_uninitialised(graph: Graph, config
     assert session.get(w) is None
     session.run([], {x: [0, 1, 1]}, [update])
     np.testing.assert_array_equal(session.get(w), [1, 2, 2])
+
+
+# ------------------------------------------------------------------ memory under two names
+WIDE = np.linspace(-2, 2, 600, dtype=np.float32).reshape(20, 30)
+
+
+def read_by_two(x: Tensor, flat: Tensor) -> Tensor:
+    """One kernel that reads a tensor and a view of it, at other places."""
+    return F.tanh(x) + F.reshape(F.reverse(flat, axes=(0,)), const([20, 30], "int32"))
+
+
+@every_way
+def test_a_variable_and_its_view_in_the_kernel_that_updates_it(graph: Graph, config: Config) -> None:
+    w = variable("float32", (20, 30), "w")
+    flat = F.reshape(w, const([600], "int32"))
+    value = read_by_two(w, flat)
+    session = started(graph, config, {w: WIDE})
+    out = session.run(F.cumsum(flat, axis=0), {}, [F.assign(w, value).node])
+    np.testing.assert_allclose(out, np.cumsum(WIDE), 1e-3, 1e-3)
+    want = np.tanh(WIDE) + WIDE.reshape(-1)[::-1].reshape(20, 30)
+    np.testing.assert_allclose(session.get(w), want, 1e-5, 1e-6)
+
+
+@every_way
+def test_a_temporary_and_its_view_in_the_kernel_that_ends_it(graph: Graph, config: Config) -> None:
+    x = placeholder("float32", (20, 30))
+    host = F.reverse(F.cumsum(x, axis=0), axes=(0,))
+    host = F.cumsum(host, axis=0)  # a host step: its result lies in the arena
+    flat = F.reshape(host, const([600], "int32"))
+    first = F.cumsum(flat, axis=0)
+    value = F.cumsum(read_by_two(host, flat) + F.reshape(first, const([20, 30], "int32")), axis=0)
+    out = Session(graph, config).run(value, {x: WIDE})
+    base = np.cumsum(np.cumsum(WIDE.astype(np.float64), 0)[::-1], 0)
+    want = np.tanh(base) + base.reshape(-1)[::-1].reshape(20, 30)
+    want = np.cumsum(want + np.cumsum(base).reshape(20, 30), 0)
+    np.testing.assert_allclose(out, want, 1e-4, 1e-2)

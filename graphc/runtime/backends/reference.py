@@ -55,10 +55,12 @@ class ReferencePlan:
         """Fetched arrays, owned by the caller; variables are updated at the end."""
         if self.program.updates:
             with ctx.store.lock:  # runs that write variables are done one after the other
-                return self._run(ctx, arrays)
-        return self._run(ctx, arrays)
+                return self._run(ctx, arrays, symbols)
+        return self._run(ctx, arrays, symbols)
 
-    def _run(self, ctx: RunContext, arrays: Sequence[Array]) -> list[Array]:
+    def _run(
+        self, ctx: RunContext, arrays: Sequence[Array], symbols: Mapping[str, int]
+    ) -> list[Array]:
         values = self.evaluate(ctx, arrays, symbols)
         for update in self.program.updates:
             ctx.store.set(update.variable, values[update.value])
@@ -98,7 +100,6 @@ class ReferencePlan:
         if op == "rng_state":
             return (ctx.rng_state(node.name, node.attrs),)
         return evaluate_node(node, [values[t] for t in node.inputs])
-
 
     def _read(self, node: Node, ctx: RunContext) -> Array:
         if not self.needed_reads:
