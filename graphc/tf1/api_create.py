@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.dtypes import DType, as_dtype, bool_, float32, float64, int32, int64
+from graphc.ir.dtypes import DType, as_dtype, bool_, float32, float64, int32, int64, of_python
 from graphc.ir.node import Tensor
 from graphc.ops.convert import constant_tensor, convert_to_tensor, is_tensor_like
 from graphc.ops.define import F
@@ -94,17 +94,29 @@ def range(  # tf.range
     """
     if limit is None:
         start, limit = 0, start
-    if dtype is not None:
-        kind = as_dtype(dtype)
-        parts = [convert_to_tensor(v, kind) for v in (start, limit, delta)]
-    else:
-        parts = [convert_to_tensor(v) for v in (start, limit, delta)]
-        order = [int32, int64, float32, float64]
-        kinds = [p.dtype for p in parts]
-        if len(set(kinds)) > 1:
-            wide = max(kinds, key=order.index)
-            parts = [p if p.dtype is wide else F.cast(p, dtype=wide) for p in parts]
+    values = (start, limit, delta)
+    order = [int32, int64, float32, float64]
+    kinds = [convert_to_tensor(v).dtype for v in values if is_tensor_like(v)]
+    kinds += [as_dtype(of_python(v)) for v in values if not is_tensor_like(v)]
+    wide = as_dtype(dtype) if dtype is not None else max(kinds, key=order.index)
+    parts = [_in_dtype(v, wide) for v in values]
+    if wide.is_floating and any(p.op.op.name != "const" for p in parts):
+        return _float_range(parts[0], parts[1], parts[2], name)
     return F.range(*parts, name=name)
+
+
+def _in_dtype(value: Any, dtype: DType) -> Tensor:
+    if not is_tensor_like(value):
+        return convert_to_tensor(value, dtype)
+    tensor = convert_to_tensor(value)
+    return tensor if tensor.dtype is dtype else F.cast(tensor, dtype=dtype)
+
+
+def _float_range(start: Tensor, limit: Tensor, delta: Tensor, name: str) -> Tensor:
+    """A range of computed floats: its length is an integer, on which shapes can depend."""
+    steps = F.ceil(F.divide(F.subtract(limit, start), delta))
+    at = F.range(0, F.cast(steps, dtype=int32), 1)
+    return F.add(start, F.multiply(F.cast(at, dtype=start.dtype), delta), name=name)
 
 
 def linspace(start: Any, stop: Any, num: Any, name: str | None = None) -> Tensor:

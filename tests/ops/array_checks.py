@@ -260,3 +260,25 @@ def names_of(*modules: Any) -> list[str]:
     """The records that modules define, in order."""
     found = itertools.chain.from_iterable(vars(m).values() for m in modules)
     return list(dict.fromkeys(op.name for op in found if isinstance(op, OpDef)))
+
+
+def in_session(fn: Any, *arrays: Any, dynamic: bool = False) -> Any:
+    """fn of placeholders that are fed the arrays, run in a session; dynamic: unknown extents."""
+    import graphc as tf
+
+    with tf.Graph().as_default():
+        fed = [
+            tf.placeholder(a.dtype, [None] * a.ndim if dynamic else a.shape) for a in arrays
+        ]
+        fetched = fn(*fed)
+        with tf.Session() as session:
+            return session.run(fetched, dict(zip(fed, arrays, strict=True)))
+
+
+def agree(fn: Any, reference: Any, *arrays: Any) -> None:
+    """fn on tensors gives what `reference` gives on arrays, for static and unknown extents."""
+    want = np.asarray(reference(*arrays))
+    for dynamic in (False, True):
+        got = in_session(fn, *arrays, dynamic=dynamic)
+        assert np.shape(got) == want.shape, (np.shape(got), want.shape, dynamic)
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
