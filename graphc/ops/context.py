@@ -14,7 +14,15 @@ import numpy as np
 from graphc.errors import InvalidArgumentError
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Tensor, TensorType
-from graphc.ir.shape import Dim, Shape, SymDim, bracket_text, current_env, dims_equal
+from graphc.ir.shape import (
+    Dim,
+    Shape,
+    SymDim,
+    bracket_text,
+    broadcast_shapes,
+    current_env,
+    dims_equal,
+)
 from graphc.kernel.expr import Axis, Buffer, Cast, Const, Expr, Load, index
 
 if TYPE_CHECKING:
@@ -54,6 +62,28 @@ class InferContext:
         from graphc.ops.values import value_of
 
         return value_of(self.inputs[i])
+
+    def broadcast(self) -> Shape:
+        """The shape of all inputs broadcast together.
+
+        Raises:
+            ShapeError: while the graph is built, as TF's shape functions say it. When a plan is
+            built, InvalidArgumentError in the words of TF's kernels.
+        """
+        shapes = [t.dims for t in self.inputs]
+        try:
+            return broadcast_shapes(*shapes)
+        except InvalidArgumentError:
+            if current_env() is not None:
+                raise
+        rank = max(len(s) for s in shapes if s is not None)
+        for k in range(rank):
+            here = [s[k - rank] for s in shapes if s is not None and rank - k <= len(s)]
+            known = [d for d in here if isinstance(d, int) and d != 1]
+            if len(set(known)) > 1:
+                other = next(d for d in known if d != known[0])
+                break
+        raise self.fail(f"Dimensions must be equal, but are {known[0]} and {other}")
 
     def fail(self, message: str) -> ShapeError:
         """The error to raise: TF1's text with op, name and input shapes."""

@@ -19,7 +19,7 @@ from typing import Any
 from graphc.errors import InvalidArgumentError
 from graphc.ir.dtypes import ALL, DType, bool_
 from graphc.ir.node import Node, Tensor, TensorType
-from graphc.ir.shape import Shape, broadcast_shapes
+from graphc.ir.shape import Shape
 from graphc.kernel.compute import Compute
 from graphc.kernel.expr import Axis, Buffer, Cast, Expr, Reduce, index
 from graphc.ops.context import (
@@ -230,9 +230,7 @@ def elementwise(
 
     def infer(ctx: InferContext) -> TensorType:
         dtype = out(ctx) if callable(out) else out
-        return TensorType(
-            dtype or ctx.dtype(0), broadcast_shapes(*(t.dims for t in ctx.inputs))
-        )
+        return TensorType(dtype or ctx.dtype(0), ctx.broadcast())
 
     def kernel(ctx: KernelContext, which: int, idx: tuple[Expr, ...]) -> Expr:
         loaded = [ctx.load_broadcast(i, idx) for i in range(len(ctx.node.inputs))]
