@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.ir.dtypes import DType, as_dtype, of_python
-from graphc.ir.faults import made_at
+from graphc.ir.faults import called_at, made_at
 from graphc.ir.graph import get_default_graph
 from graphc.ir.node import ConstValue, Node, Tensor
 
 if TYPE_CHECKING:
     from graphc.ops.define import OpDef
 
+# a GraphDef cannot hold more, and TF1 says so when the constant is made
+MAX_CONSTANT_BYTES = 1 << 31
 _CONVERTERS: list[tuple[type, Callable[[Any, DType | None], Tensor]]] = []
 
 
@@ -99,9 +101,14 @@ def _first_dtype(value: Any) -> DType | None:
 def constant_tensor(
     value: Any, dtype: DType | None, name: str | None = None, graph: Any = None
 ) -> Tensor:
+    """A const node of the value; see to_array."""
+    return constant_of(to_array(value, dtype), name, graph)
+
+
+def constant_of(array: np.ndarray[Any, Any], name: str | None = None, graph: Any = None) -> Tensor:
+    """A const node of an array that nobody else will write: it is kept as it is."""
     from graphc.ops.source import const
 
-    array = to_array(value, dtype)
     where = graph if graph is not None else get_default_graph()
     node: Node = where.create_node(
         const, (), {"value": ConstValue(array)}, name or "Const"
@@ -161,6 +168,11 @@ def _from_numpy(value: Any, dtype: DType | None) -> np.ndarray[Any, Any]:
     want = dtype or as_dtype(value.dtype)
     if want.name == "string":
         raise TypeError(f"Expected string, got {value!r} of type '{type(value).__name__}' instead.")
+    if value.size * want.size > MAX_CONSTANT_BYTES:
+        raise ValueError(
+            "Cannot create a tensor proto whose content is larger than 2GB."
+            f" Feed the value, or load it into a variable.{called_at()}"
+        )
     return np.array(value, dtype=want.np, order="C")
 
 

@@ -92,11 +92,11 @@ def constant(
     """
     if isinstance(value, Tensor):
         raise TypeError(f"List of Tensors when single Tensor expected: {value}")
-    array = convert.to_array(value, as_dtype(dtype) if dtype is not None else None)
+    want = as_dtype(dtype) if dtype is not None else None
+    array = convert.to_array(value, want)
     if shape is not None:
         array = _filled(array, TensorShape(shape), verify_shape)
-    want = as_dtype(dtype) if dtype is not None else None
-    return convert.constant_tensor(array, want, name)
+    return convert.constant_of(array, name)
 
 
 def _filled(
