@@ -21,8 +21,9 @@ from graphc.kernel.approx import Rarely
 from graphc.kernel.expr import Buffer
 from graphc.kernel.nest import FLAG_DIV, FLAG_INDEX, Kernel, statements
 from graphc.render.base import Prepared
-from graphc.render.vector_emit import Emitter, Lines
+from graphc.render.vector_emit import Emitter
 from graphc.render.vector_loops import Loops
+from graphc.render.vector_scope import Lines
 from graphc.render.vector_types import constant
 
 

@@ -1,20 +1,17 @@
 """Expressions as LLVM instructions, placed in the outermost scope where they are defined.
 
-Lives here: Emitter - scopes, memo, hoisting, vector and lane-0 evaluation, accumulator cells. Not
-here: what a primitive prints (render/vector_ops.py), loads and stores (render/vector_memory.py),
-loops (render/vector_loops.py). Only render/vector*.py import this module.
+Lives here: Emitter - memo, hoisting, vector and lane-0 evaluation, accumulator cells. Not here:
+scopes (render/vector_scope.py), what a primitive prints (render/vector_ops.py), loads and stores
+(render/vector_memory.py), loops (render/vector_loops.py). Only render/vector*.py import it.
 
-A scope is the function's entry or a loop's body. An expression that depends only on outer scopes
-goes into the inner loop's preheader, so that no pass has to hoist it. Inside a vector loop an
+An expression that depends only on outer scopes goes into the inner loop's preheader, so that no pass has to hoist it. Inside a vector loop an
 expression that depends on the loop's axis is a vector, any other a scalar, splatted where the
 two meet. "Lane 0" is the scalar that an affine index has in the first lane; addresses need no more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 from typing import Any, cast
 
 from graphc.errors import CompileError
@@ -36,44 +33,19 @@ from graphc.kernel.expr import (
 )
 from graphc.render import vector_casts
 from graphc.render.base import Prepared, effect_flag, stride
+from graphc.render.vector_divide import divide_indices
 from graphc.render.vector_ops import emit_prim, select
+from graphc.render.vector_scope import Key, Lines, Scope, Writer
 from graphc.render.vector_types import (
     Value,
     constant,
     index_constant,
     iota_text,
-    scalar_type,
-    splat_text,
     vector_type,
 )
 
-Lines = list[Any]  # of str and of nested Lines
-Key = Any  # the id of an interned expression, or (id, what of it)
 
-
-@dataclass
-class Scope:
-    """A region of the function whose values dominate what comes after them in it.
-
-    Attributes:
-        lines: where its instructions go. pre: lines before it, in the parent (the preheader).
-        guarded: lines that run before the loop, only if it runs at least once.
-        keys: of the memoised values that die with it. splats: values widened to vectors, by text.
-        rare: whether it is jumped over mostly, so that nothing is moved out of it but what does
-            not change in the loop around it.
-        bound: locals and axes that were bound in it.
-    """
-
-    lines: Lines
-    pre: Lines
-    guarded: Lines | None
-    keys: list[Key] = field(default_factory=list)
-    splats: dict[str, Value] = field(default_factory=dict)
-    rare: bool = False
-    bound: list[Any] = field(default_factory=list)
-
-
-class Emitter:
+class Emitter(Writer):
     """State of printing one function; implements vector_ops.Builder."""
 
     def __init__(
@@ -85,15 +57,12 @@ class Emitter:
         ready: Prepared,
     ) -> None:
         # rare: the Rarelys of each condition, by its id
+        super().__init__()
         self.ready = ready
         self.pointers = pointers
         self.dims = dims
         self.stored = stored
         self.rare = rare
-        self.declares: dict[str, str] = {}
-        self.lines: Lines = []
-        self.scopes = [Scope(self.lines, [], None)]
-        self.block = "entry"
         self.memo: dict[Key, Value] = {}
         self.cells: dict[Any, Value] = {}
         self.bindings: dict[Local, Value] = {}
@@ -101,61 +70,9 @@ class Emitter:
         self.late: set[Local] = set()
         self.axes: dict[Axis, Value] = {}
         self.axis: Axis | None = None  # of the vector loop we are in
-        self.lanes = 1
         self.mask: Value | None = None  # of the active lanes, in a tail
         self.uses_scratch = False
         self._vary: dict[int, bool] = {}
-        self._target = self.lines
-        self._count = 0
-
-    # -------------------------------------------------------------- instructions
-    @property
-    def depth(self) -> int:
-        return len(self.scopes) - 1
-
-    def name(self, prefix: str = "v") -> str:
-        self._count += 1
-        return f"{prefix}{self._count}"
-
-    def put(self, line: str) -> None:
-        self._target.append(f"  {line}")
-
-    def op(self, instruction: str) -> str:
-        name = f"%{self.name()}"
-        self._target.append(f"  {name} = {instruction}")
-        return name
-
-    def declare(self, name: str, result: str, args: Iterable[str]) -> None:
-        if name not in self.declares:
-            types = ", ".join(_type_of(a) for a in args)
-            self.declares[name] = f"declare {result} @{name}({types})"
-
-    def call(self, name: str, result: str, args: list[str]) -> str:
-        self.declare(name, result, args)
-        return self.op(f"call {result} @{name}({', '.join(args)})")
-
-    def label(self, name: str) -> None:
-        self._target.append(f"{name}:")
-        self.block = name
-
-    def at_depth(self, depth: int) -> None:
-        """Further instructions go into the scope of that depth."""
-        top = self.depth
-        self._target = self.scopes[-1].lines if depth >= top else self.scopes[depth + 1].pre
-
-    def here(self) -> None:
-        self._target = self.scopes[-1].lines
-
-    def lines_here(self) -> Lines:
-        """The innermost scope's lines."""
-        return self.scopes[-1].lines
-
-    @contextmanager
-    def into(self, lines: Lines) -> Iterator[None]:
-        """Instructions inside go to `lines`."""
-        before, self._target = self._target, lines
-        yield
-        self._target = before
 
     def raise_flag(self, flag: int, bad: Value) -> None:
         cell = self.cells[("flag", flag)]
@@ -170,19 +87,15 @@ class Emitter:
         self.cells[("flag", flag)] = Value(raised, bool_, lanes, self.depth)
 
     # -------------------------------------------------------------- scopes
-    def push(self, pre: Lines, guarded: Lines | None, rare: bool = False) -> None:
-        self.scopes.append(Scope(self.scopes[-1].lines, pre, guarded, rare=rare))
-        self.here()
-
-    def pop(self) -> None:
-        gone = self.scopes.pop()
+    def pop(self) -> Scope:
+        gone = super().pop()
         for name in gone.bound:
             self.axes.pop(name, None)
             self.bindings.pop(name, None)
             self.late.discard(name)
         for key in gone.keys:
             self.memo.pop(key, None)
-        self.here()
+        return gone
 
     def bind_axis(self, axis: Axis, first: Value) -> None:
         """The axis has this value, in lane 0, in the rest of the scope."""
@@ -355,12 +268,35 @@ class Emitter:
 
     def _text(self, node: Expr, args: list[Value], lanes: int) -> str:
         if isinstance(node, Prim):
+            if lanes > 1 and node.dtype is int64 and node.name in ("floordiv", "floormod"):
+                if all(self._is_position(a) for a in node.args):
+                    return divide_indices(self, node.name, args)
             return emit_prim(self, node.name, args, node.dtype, lanes)
         if isinstance(node, Cast):
             return vector_casts.cast(self, args[0], node.dtype)
         if isinstance(node, Select):
             return select(self, args[0].text, args[1].text, args[2].text, node.dtype, lanes)
         raise CompileError(f"a loop nest must not hold {type(node).__name__}: {node!r}")
+
+    def _is_position(self, root: Expr) -> bool:
+        """Whether the expression is made of axes and dimensions: its values fit in 51 bits."""
+        stack = [root]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, Local):
+                if node not in self.late:
+                    return False
+                stack.append(self.lets[node])
+            elif isinstance(node, Prim):
+                if node.name not in _POSITIONS:
+                    return False
+                stack.extend(node.args)
+            elif isinstance(node, Const):
+                if abs(node.value) >= 1 << 48:
+                    return False
+            elif not isinstance(node, Axis | DimValue):
+                return False
+        return True
 
     def _symbol(self, node: Expr, zero: bool, args: list[Value]) -> Value:
         if isinstance(node, DimValue):
@@ -445,56 +381,10 @@ class Emitter:
                     return False
         return True
 
-    # -------------------------------------------------------------- widening
-    def widened(self, value: Value, lanes: int) -> Value:
-        """The value in `lanes` lanes; a vector stays as it is."""
-        if lanes == 1 or value.lanes == lanes:
-            return value
-        if not value.text.startswith("%"):
-            text = splat_text(value.text, scalar_type(value.dtype), lanes)
-            return Value(text, value.dtype, lanes)
-        return self.splat(value, lanes)
 
-    def splat(self, value: Value, lanes: int = 0) -> Value:
-        """A scalar in all lanes, in the scope where the scalar is defined."""
-        lanes = lanes or self.lanes
-        depth = min(value.depth, self.depth)
-        key = f"{lanes}{value.text}"
-        for scope in self.scopes:
-            found = scope.splats.get(key)
-            if found is not None:
-                return found
-        if not value.text.startswith("%"):
-            return self.widened(value, lanes)
-        before = self._target
-        self.at_depth(depth)
-        wide = self.splat_here(value, lanes)
-        self._target = before
-        return wide
-
-    def splat_here(self, value: Value, lanes: int) -> Value:
-        """A scalar in all lanes, computed at the current place."""
-        depth = min(value.depth, self.depth)
-        scalar = scalar_type(value.dtype)
-        kind = vector_type(scalar, lanes)
-        one = self.op(f"insertelement {kind} poison, {value.typed}, i64 0")
-        text = self.op(
-            f"shufflevector {kind} {one}, {kind} poison, <{lanes} x i32> zeroinitializer"
-        )
-        wide = Value(text, value.dtype, lanes, depth, value.reads)
-        self.scopes[depth].splats[f"{lanes}{value.text}"] = wide
-        return wide
-
-
+_POSITIONS = {"add", "sub", "mul", "neg", "floordiv", "floormod", "max", "min"}
 _NOTHING: frozenset[Any] = frozenset()
 
 
 def _key(node: Expr, zero: bool) -> Key:
     return (id(node), "lane 0") if zero else id(node)
-
-
-def _type_of(argument: str) -> str:
-    """The type in "<16 x float> %v1", "i32 4", "ptr %p"."""
-    if argument.startswith("<"):
-        return argument[: argument.index(">") + 1]
-    return argument.split(" ", 1)[0]

@@ -19,10 +19,11 @@ from graphc.kernel.expr import Const, Local
 from graphc.kernel.nest import FLAG_DIV, FLAG_INDEX, Accum, For, Let, Stmt, Store, Update
 from graphc.render import vector_casts
 from graphc.render.base import LoopInfo
-from graphc.render.vector_emit import Emitter, Lines
+from graphc.render.vector_emit import Emitter
 from graphc.render.vector_memory import emit_store
 from graphc.render.vector_merged import MergedBody, active_lanes, worth_merging
 from graphc.render.vector_ops import combine, compare, select
+from graphc.render.vector_scope import Lines
 from graphc.render.vector_types import (
     Value,
     constant,

@@ -18,8 +18,9 @@ from graphc.ir.dtypes import bool_
 from graphc.kernel.expr import Cast, Expr, Load, Local, Prim, Select, postorder
 from graphc.kernel.nest import For, Let, Stmt, Store, Update
 from graphc.render.base import Prepared
-from graphc.render.vector_emit import Emitter, Lines
+from graphc.render.vector_emit import Emitter
 from graphc.render.vector_memory import emit_store
+from graphc.render.vector_scope import Lines
 from graphc.render.vector_types import Value, constant, vector_type
 
 # fewer operations than this are printed twice: no branches in the loop

@@ -18,7 +18,7 @@ from graphc.ir.dtypes import (
     DType,
     bool_,
 )
-from graphc.kernel.nest import FLAG_DIV, FLAG_INDEX
+from graphc.kernel.nest import FLAG_INDEX
 from graphc.render.vector_types import (
     Value,
     constant,
@@ -53,6 +53,10 @@ def emit_prim(b: Builder, name: str, args: list[Value], dtype: DType, lanes: int
         CompileError: the primitive has no meaning for the dtype.
     """
     rule = RULES.get(name)
+    if rule is None and name in ("floordiv", "floormod", "truncdiv"):
+        from graphc.render.vector_divide import divide
+
+        return divide(b, name, args)
     if rule is None:
         raise CompileError(f"the vector printer does not know the primitive {name!r}")
     return rule(b, args, dtype, lanes)
@@ -200,7 +204,7 @@ def _shift(left: bool) -> Rule:
         x, amount = args
         bits = 8 * dtype.size
         word = "shl" if left else ("ashr" if dtype.kind == "i" else "lshr")
-        fixed = _constant_int(amount)
+        fixed = constant_int(amount)
         if fixed is not None and 0 <= fixed < bits:
             return b.op(f"{word} {x.typed}, {amount.text}")
         over = b.op(f"icmp uge {amount.typed}, {_const(bits, x)}")
@@ -214,7 +218,7 @@ def _shift(left: bool) -> Rule:
     return rule
 
 
-def _constant_int(value: Value) -> int | None:
+def constant_int(value: Value) -> int | None:
     text = value.text.removeprefix("splat (").split(" ")[-1].rstrip(")")
     return int(text) if text.lstrip("-").isdigit() else None
 
@@ -225,55 +229,6 @@ def _mulhi(b: Builder, args: list[Value], dtype: DType, lanes: int) -> str:
     product = b.op(f"mul {wide} {x}, {y}")
     high = b.op(f"lshr {wide} {product}, {splat_text('32', 'i64', lanes)}")
     return b.op(f"trunc {wide} {high} to {narrow}")
-
-
-def _division(which: str) -> Rule:
-    """floordiv, floormod, truncdiv of integers: 0 and a flag where the divisor is 0."""
-
-    def rule(b: Builder, args: list[Value], dtype: DType, lanes: int) -> str:
-        x, y = args
-        fixed = _constant_int(y)
-        if fixed is not None and fixed not in (0, -1):
-            return _divide(b, which, x, y)
-        zero = b.op(f"icmp eq {y.typed}, {_const(0, y)}")
-        if fixed != -1:
-            b.raise_flag(FLAG_DIV, Value(zero, bool_, lanes))
-        bad = zero
-        if dtype.kind == "i":
-            # the least number divided by -1 traps
-            minus = b.op(f"icmp eq {y.typed}, {_const(-1, y)}")
-            bad = b.op(f"or {vector_type('i1', lanes)} {zero}, {minus}")
-        one = _const(1, y)
-        safe = Value(select(b, bad, one, y.text, dtype, lanes), dtype, lanes)
-        result = _divide(b, which, x, safe)
-        if dtype.kind == "i":
-            negated = "0" if which == "floormod" else b.op(f"sub {x.type} {_const(0, x)}, {x.text}")
-            other = _const(0, x) if which == "floormod" else negated
-            result = select(b, minus, other, result, dtype, lanes)
-        return select(b, zero, _const(0, x), result, dtype, lanes)
-
-    return rule
-
-
-def _divide(b: Builder, which: str, x: Value, y: Value) -> str:
-    """Division by what is neither 0 nor -1."""
-    kind, lanes, dtype = x.type, x.lanes, x.dtype
-    if dtype.kind == "u":
-        return b.op(f"{'urem' if which == 'floormod' else 'udiv'} {x.typed}, {y.text}")
-    if which == "truncdiv":
-        return b.op(f"sdiv {x.typed}, {y.text}")
-    quotient = b.op(f"sdiv {x.typed}, {y.text}")
-    product = b.op(f"mul {kind} {quotient}, {y.text}")
-    rest = b.op(f"sub {kind} {x.text}, {product}")
-    inexact = b.op(f"icmp ne {kind} {rest}, {_const(0, x)}")
-    signs = b.op(f"xor {kind} {rest}, {y.text}")
-    differ = b.op(f"icmp slt {kind} {signs}, {_const(0, x)}")
-    adjust = b.op(f"and {vector_type('i1', lanes)} {inexact}, {differ}")
-    if which == "floordiv":
-        less = b.op(f"sub {kind} {quotient}, {_const(1, x)}")
-        return select(b, adjust, less, quotient, dtype, lanes)
-    more = b.op(f"add {kind} {rest}, {y.text}")
-    return select(b, adjust, more, rest, dtype, lanes)
 
 
 def _check_index(b: Builder, args: list[Value], dtype: DType, lanes: int) -> str:
@@ -325,9 +280,6 @@ RULES: dict[str, Rule] = {
     "shl": _shift(True),
     "shr": _shift(False),
     "mulhi_u32": _mulhi,
-    "floordiv": _division("floordiv"),
-    "floormod": _division("floormod"),
-    "truncdiv": _division("truncdiv"),
     "fmod": lambda b, args, dtype, lanes: b.op(f"frem {args[0].typed}, {args[1].text}"),
     "check_index": _check_index,
     "is_nan": _is_nan,

@@ -213,6 +213,27 @@ def test_load_after_a_store_sees_the_new_value() -> None:
     )
 
 
+@pytest.mark.parametrize("lanes", [1, 8])
+@pytest.mark.parametrize("name", ["floordiv", "floormod"])
+def test_division_of_positions(name: str, lanes: int) -> None:
+    n = SymDim.symbol("n")
+    axis = Axis(100, "i")
+    late = Local("late", int64)
+    for divisor in (index(7), index(-3), DimValue(n)):
+        y, z = buffer("y", int64, 100), buffer("z", int64, 100)
+        loop = parallel(
+            axis,
+            Let(late, axis * 3 - 150),
+            Store(y, axis, k.prim(name, late, divisor)),
+            Store(z, axis, k.prim(name, axis * 1000003 * 1000003, divisor)),
+            lanes=lanes,
+        )
+        kernel = kernel_of((), (y, z), loop, dims=(n,), flags=True)
+        for size in (7, 1, 0) if isinstance(divisor, DimValue) else (1,):
+            arrays = {y: np.zeros(100, int), z: np.zeros(100, int)}
+            check(kernel, arrays, {"n": size})
+
+
 def test_index_arithmetic_is_vector_only_where_it_must_be() -> None:
     """A Let of an affine index keeps its stride: the load is contiguous."""
     row, col = Axis(3, "r"), Axis(37, "c")
