@@ -5,8 +5,8 @@ scopes (render/vector_scope.py), what a primitive prints (render/vector_ops.py),
 (render/vector_memory.py), loops (render/vector_loops.py). Only render/vector*.py import it.
 
 An expression that depends only on outer scopes goes into the inner loop's preheader, so that no
-pass has to hoist it. Inside a vector loop an expression that depends on the loop's axis is a vector,
-any other a scalar, splatted where the two meet. "Lane 0" is the scalar that an affine index has in
+pass has to hoist it. Inside a vector loop, what depends on the loop's axis is a vector, the rest is
+scalar, splatted where the two meet. "Lane 0" is the scalar that an affine index has in
 the first lane; addresses need no more.
 """
 
