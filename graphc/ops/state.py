@@ -14,7 +14,7 @@ import numpy as np
 from graphc.errors import FailedPreconditionError, OutOfRangeError
 from graphc.ir.dtypes import ALL, NUMERIC, bool_, int32, int64, string
 from graphc.ir.node import Node, Tensor, TensorType
-from graphc.ir.shape import Shape, bracket_text, dims_equal, merge_shapes
+from graphc.ir.shape import Shape, bracket_text, current_env, dims_equal, merge_shapes
 from graphc.ops.define import F, InferContext, OpDef, host, state
 
 
@@ -29,6 +29,14 @@ def _assign_type(ctx: InferContext) -> TensorType:
 def _check_equal(ctx: InferContext, a: Shape, b: Shape) -> None:
     """Raises ShapeError with TF1's texts where two shapes differ."""
     if a is None or b is None:
+        return
+    if current_env() is not None:
+        # in a run, where TF1's kernels say it
+        if len(a) != len(b) or any(dims_equal(x, y) is False for x, y in zip(a, b, strict=True)):
+            raise ctx.fail(
+                "Assign requires shapes of both tensors to match. "
+                f"lhs shape= {bracket_text(a)} rhs shape= {bracket_text(b)}"
+            )
         return
     if len(a) != len(b):
         raise ctx.fail(f"Shapes must be equal rank, but are {len(a)} and {len(b)}")

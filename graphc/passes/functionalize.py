@@ -113,6 +113,7 @@ class Functionalizer:
         self.masks: dict[Node, int] = {}
         self.versions: dict[Node, _Versions] = {}
         self.variable_of: dict[Tensor, Node] = {}
+        self.effects: list[Node] = []
         self.bits = 0
         self._symbol_of: dict[int, SymDim] = {}
         self.feed_tensors = tuple(self._feed(k, f) for k, f in enumerate(feeds))
@@ -176,9 +177,9 @@ class Functionalizer:
                 if versions.written
             )
         roots = outputs + tuple(u.value for u in updates)
-        return Program(
-            live_nodes(roots, self.feed_tensors), self.feed_tensors, outputs, updates, self.builder
-        )
+        effects = tuple(self.effects)
+        nodes_ = live_nodes(roots, self.feed_tensors, effects)
+        return Program(nodes_, self.feed_tensors, outputs, updates, self.builder, effects)
 
     def _convert(self, node: Node, fed: Mapping[Tensor, Any]) -> None:
         mask = 0
@@ -217,6 +218,8 @@ class Functionalizer:
             raise located(err, node) from None
         if node not in self.dynamic:
             _require_shapes(made, node)
+        if node.op.effect:
+            self.effects.append(made)
         for mine, theirs in zip(node.outputs, made.outputs, strict=True):
             if mine not in self.values:
                 self.values[mine] = theirs
@@ -269,7 +272,12 @@ class Functionalizer:
                 inputs.append(self._input(tensor, mask))
         self.builder.at(node.origins, node.name)
         assert node.op.update is not None
-        new = node.op.update(node, *inputs)
+        try:
+            # what was unknown while the graph was built may conflict now
+            node.op.infer_types(inputs, node.attrs, node.name)
+            new = node.op.update(node, *inputs)
+        except InvalidArgumentError as err:
+            raise located(err, node) from None
         for variable, value in zip(targets, new, strict=True):
             _require_known(value, node)
             bit = 1 << self.bits
