@@ -20,6 +20,7 @@ from graphc.ir.shape import Dim
 from graphc.kernel.approx import Rarely
 from graphc.kernel.expr import Buffer
 from graphc.kernel.nest import FLAG_DIV, FLAG_INDEX, Kernel, statements
+from graphc.render import vector_half
 from graphc.render.base import Prepared
 from graphc.render.vector_emit import Emitter
 from graphc.render.vector_loops import Loops
@@ -54,6 +55,8 @@ def module(kernels: Sequence[tuple[Kernel, str]]) -> str:
         printed = _printed(kernel, symbol)
         texts.append(printed.text)
         declares.update(printed.declares)
+    if any("half" in text for text in texts):
+        texts.append(vector_half.FUNCTIONS)
     return "\n".join([*texts, *declares.values()]) + "\n"
 
 

@@ -204,10 +204,17 @@ def test_cast_of_floats_out_of_range_gives_what_numpy_gives_on_x86(
 def test_every_half_float_survives_a_round_trip(half: DType) -> None:
     pytest.importorskip("ml_dtypes")
     x = np.arange(65536, dtype=np.uint16).view(half.np)
-    wide = apply(flat([half], lambda v: Cast(v, float32), 65536), x)
-    same_values(wide, x.astype(np.float32))
-    back = apply(flat([float32], lambda v: Cast(v, half), 65536), wide)
-    same_values(back, x)
+    for target in targets():
+        wide = apply(flat([half], lambda v: Cast(v, float32), 65536), x, target=target)
+        same_values(wide, x.astype(np.float32))
+        back = apply(flat([float32], lambda v: Cast(v, half), 65536), wide, target=target)
+        same_values(back, x)
+
+
+def targets() -> list[jit.Target]:
+    """The host, and where it is an x86-64 the level without any half instructions."""
+    host = jit.host_target()
+    return [host, jit.level_target("sse2")] if host.triple.startswith("x86_64") else [host]
 
 
 def test_float64_to_float16_rounds_once() -> None:
@@ -216,9 +223,15 @@ def test_float64_to_float16_rounds_once() -> None:
     middle = (halves[1:] + halves[:-1]) / 2
     x = np.concatenate([middle, middle * (1 + 2.0**-40), -middle * (1 - 2.0**-45)])
     x = np.concatenate([x, rng.standard_normal(1000) * 1e-6, [1e300, -65520.0, 65519.99, np.nan]])
-    got = apply(flat([float64], lambda v: Cast(v, float16), x.size), x)
-    with np.errstate(over="ignore"):
-        same_values(got, x.astype(np.float16))
+    for target in targets():
+        got = apply(flat([float64], lambda v: Cast(v, float16), x.size), x, target=target)
+        with np.errstate(over="ignore"):
+            same_values(got, x.astype(np.float16))
+        with np.errstate(over="ignore"):
+            single = x.astype(np.float32)
+        got = apply(flat([float32], lambda v: Cast(v, float16), x.size), single, target=target)
+        with np.errstate(over="ignore"):
+            same_values(got, single.astype(np.float16))
 
 
 @pytest.mark.parametrize(("source", "to"), [(float32, int32), (int64, float64), (float32, uint32)])
