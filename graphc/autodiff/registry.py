@@ -100,6 +100,10 @@ def override_map(graph: Any, types: Mapping[str, str]) -> Iterator[None]:
 Graph.gradient_override_map = override_map  # type: ignore[attr-defined]
 
 
+# how the `nograd` of an op begins that could have a gradient but has none
+NO_RULE = ("TF1 has no gradient", "no rule")
+
+
 def attach_rule(node: Node, rule: Rule) -> None:
     """This one node's gradient is `rule`, called as rule(node, *output_gradients)."""
     _table(node.graph, "_gradient_rules", dict)[node] = rule
@@ -130,4 +134,5 @@ def rule_of(node: Node) -> tuple[Rule | None, bool]:
         return op.grad, True
     if op.tf in _RULES:
         return _RULES[op.tf], True
-    return None, not op.nograd.startswith("no rule")
+    # as in TF1: the one kind stops gradients silently, the other is an error
+    return None, not op.nograd.startswith(NO_RULE)

@@ -53,7 +53,7 @@ class OpDef:
         family: elementwise, reduction, movement, composite, extern, host, source, state.
         args: names of the inputs, for messages; a last name with "*" takes any number.
         groups: a dtype group for each input: inputs of one group share a dtype; a DType instead of
-            a name fixes it. Default: all in group "T".
+            a name fixes it, "*" takes any. Default: all in group "T".
         dtypes: the allowed dtypes of each group.
         infer: InferContext -> TensorType or a sequence of them.
         numpy: reference on arrays: numpy(*arrays, **attrs) -> array or tuple of arrays; the result
@@ -61,12 +61,15 @@ class OpDef:
         kernel: (KernelContext, output number, index) -> Expr: the value of that output there.
         expand: for composites: node -> output tensors, built with other ops.
         grad: (node, *output gradients) -> one gradient (Tensor, IndexedSlices or None) an input.
-        nograd: why there is no gradient; must be given when grad is None.
+        nograd: why there is no gradient; must be given when grad is None. Gradients stop at such
+            an op; where the text begins with "TF1 has no gradient", asking for them is an error.
         scalar: the elementwise definition on expressions, where there is one.
         stateful: never folded, merged or dropped as a duplicate.
         refs: inputs that are variables' refs which the op writes (state ops).
         update: for state ops: (node, *input values) -> tuple of the new value of each ref, built
             with pure ops; the node's output is the new value of the first ref.
+        effect: runs for what it does (printing, asserting, a Python function): never dropped once
+            a run needs it, never repeated within a run. A host op.
         shape_inputs: inputs whose values decide shapes or indexing (reshape's shape, a slice's
             begin): known when a plan is bound.
         data_dependent: output shapes depend on the data of other inputs: a host step.
@@ -89,6 +92,7 @@ class OpDef:
     stateful: bool = False
     refs: tuple[int, ...] = ()
     update: Callable[..., Any] | None = None
+    effect: bool = False
     shape_inputs: tuple[int, ...] = ()
     data_dependent: bool = False
     samples: tuple[Any, ...] = ()
