@@ -40,7 +40,7 @@ def build():
 
 def main():
     train_x, train_y, test_x, test_y = breast_cancer()
-    result = 0.0
+    found = {}
     for name, l1, l2 in (("no penalty", 0.0, 0.0), ("L2", 0.0, 1e-2), ("L1", 1e-2, 0.0)):
         tf.reset_default_graph()
         x, y, loss, accuracy, train, weights = model(l1, l2)
@@ -48,10 +48,11 @@ def main():
             sess.run(tf.global_variables_initializer())
             for _ in range(STEPS):
                 sess.run(train, {x: train_x, y: train_y})
-            value, result = sess.run([loss, accuracy], {x: test_x, y: test_y})
+            value, share = sess.run([loss, accuracy], {x: test_x, y: test_y})
             small = int((np.abs(sess.run(weights)) < 1e-2).sum())
-        print(f"{name:10s}  test loss {value:.4f}  accuracy {result:.3f}  {small} weights near 0")
-    return result
+        found[name] = (float(share), small)
+        print(f"{name:10s}  test loss {value:.4f}  accuracy {share:.3f}  {small} weights near 0")
+    return found
 
 
 if __name__ == "__main__":
