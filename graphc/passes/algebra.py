@@ -145,7 +145,8 @@ def div_const(node: Node, x: Tensor, y: Tensor) -> Any:
     if not isinstance(value, float) or not math.isfinite(value) or value == 0:
         return None
     mantissa, exponent = math.frexp(value)
-    if abs(mantissa) != 0.5 or abs(exponent) > 20 or x.dims != node.outputs[0].dims:
+    # 2**14 has an exact inverse in every float type
+    if abs(mantissa) != 0.5 or abs(exponent) > 14 or x.dims != node.outputs[0].dims:
         return None
     from graphc.ops.convert import constant_tensor
 

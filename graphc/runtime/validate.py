@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.errors import InternalError
-from graphc.ir.node import Tensor
+from graphc.ir.node import Node, Tensor
 from graphc.runtime import driver
-from graphc.runtime.backends.reference import ReferencePlan
+from graphc.runtime.backends.reference import ReferencePlan, evaluate_node
 from graphc.runtime.state import RunContext
 
 if TYPE_CHECKING:
     from graphc.runtime.binding import Instance
-    from graphc.runtime.steps import Step, Storage
+    from graphc.runtime.steps import Step
 
 Array = np.ndarray[Any, Any]
-# relative to the largest value of the tensor: reductions round in another order than NumPy's
+# relative to the largest value around: reductions round in another order than NumPy's
 TOLERANCE = {"float16": 2e-2, "bfloat16": 8e-2, "float32": 2e-4, "float64": 1e-10}
 
 
@@ -39,39 +39,71 @@ def validated_run(
     wanted = reference.evaluate(ctx, arrays, instance.binding.symbols)
     for number, array in enumerate((*arrays, *outs)):
         instance.frame.bind(number, array)
-    tensors = _tensors_of(plan.schedule.home)
     table = instance.frame.table
+    memory = _Memory(instance, ctx, arrays, outs, wanted)
+    expected: dict[Tensor, Array] = {}
+    group: object = None
     for at, step in enumerate(instance.binding.steps):
         if step.on_host:
             instance.run_host(step, ctx, arrays, outs)
-        else:
-            stopped = driver.drive(np.ascontiguousarray(table[at : at + 1]))
-            if stopped != driver.FINISHED:
-                instance.status[:] = 0
-                instance.fail(ctx, arrays)
+            continue
+        nodes = step.group.nodes if step.group is not None else [n for n in (step.node,) if n]
+        if step.group is None or step.group is not group:
+            # before its first kernel: a later one may run in the memory of the operands
+            expected, scale = memory.expected(nodes)
+            group = step.group
+        stopped = driver.drive(np.ascontiguousarray(table[at : at + 1]))
+        if stopped != driver.FINISHED:
+            instance.status[:] = 0
+            instance.fail(ctx, arrays)
         for storage in step.writes:
-            for tensor in tensors.get(storage, ()):
-                if tensor in wanted and storage.kind in ("arena", "fetch"):
-                    got = instance.array_of(storage, tensor, ctx, arrays, outs)
-                    _compare(step, tensor, got, wanted[tensor])
+            for tensor, want in expected.items():
+                if memory.home.get(tensor) is storage and storage.kind in ("arena", "fetch"):
+                    _compare(step, tensor, memory.array(tensor), want, scale)
 
 
-def _tensors_of(home: dict[Tensor, Storage]) -> dict[Storage, list[Tensor]]:
-    out: dict[Storage, list[Tensor]] = {}
-    for tensor, storage in home.items():
-        out.setdefault(storage, []).append(tensor)
-    return out
+class _Memory:
+    """What the tensors of a run hold at the moment."""
+
+    def __init__(
+        self, instance: Instance, ctx: RunContext, arrays: Sequence[Array], outs: Sequence[Array],
+        wanted: dict[Tensor, Array],
+    ) -> None:  # fmt: skip
+        self.instance = instance
+        self.run = (ctx, arrays, outs)
+        self.wanted = wanted
+        self.home = instance.binding.plan.schedule.home
+
+    def array(self, tensor: Tensor) -> Array:
+        """The tensor's memory; the reference's value of what has none (constants in the code)."""
+        storage = self.home.get(tensor)
+        if storage is None or storage not in self.instance.binding.number:
+            return self.wanted[tensor]
+        return self.instance.array_of(storage, tensor, *self.run)
+
+    def expected(self, nodes: Sequence[Node]) -> tuple[dict[Tensor, Array], float]:
+        """What the nodes make of their operands, and the largest finite value on the way."""
+        known: dict[Tensor, Array] = {}
+        scale = 1e-30
+        for node in nodes:
+            inputs = [known[t] if t in known else self.array(t) for t in node.inputs]
+            outs = evaluate_node(node, inputs)
+            known.update(zip(node.outputs, outs, strict=True))
+            for array in (*inputs, *outs):
+                if array.dtype.kind in "fV" and array.size:
+                    wide = np.abs(array.astype(np.float64))
+                    scale = max(scale, float(wide.max(initial=0.0, where=np.isfinite(wide))))
+        return known, scale
 
 
-def _compare(step: Step, tensor: Tensor, got: Array, want: Array) -> None:
+def _compare(step: Step, tensor: Tensor, got: Array, want: Array, scale: float) -> None:
     if tensor.dtype.kind not in "fiub":
         return
     a, b = got.astype(np.float64), want.astype(np.float64)
     if a.shape != b.shape:
         raise InternalError(f"{step.name}: shape {a.shape} instead of {b.shape}")
     finite = np.isfinite(b)
-    scale = float(np.abs(b[finite]).max(initial=0.0))
-    tolerance = TOLERANCE.get(tensor.dtype.name, 0.0) * max(scale, 1e-30)
+    tolerance = TOLERANCE.get(tensor.dtype.name, 0.0) * scale
     same = np.where(finite, np.abs(a - b) <= tolerance, (a == b) | (np.isnan(a) & np.isnan(b)))
     if same.all():
         return
