@@ -104,6 +104,12 @@ _TABLE = {
         matrix_determinant matrix_diag matrix_diag_part matrix_inverse matrix_set_diag
         matrix_solve matrix_transpose matrix_triangular_solve norm qr self_adjoint_eig
         self_adjoint_eigvals svd tensordot trace""",
+    # checks, printing, Python functions
+    "graphc.tf1.api_checks": """
+        Assert Print assert_equal assert_greater assert_greater_equal assert_integer assert_less
+        assert_less_equal assert_negative assert_non_negative assert_non_positive
+        assert_none_equal assert_positive assert_proper_iterable assert_rank assert_rank_at_least
+        assert_rank_in assert_scalar assert_type numpy_function py_func""",
     # random numbers
     "graphc.tf1.api_random": """
         get_seed multinomial random_crop random_gamma random_normal random_poisson random_shuffle

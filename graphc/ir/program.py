@@ -131,6 +131,7 @@ class Program:
         nodes: in topological order, all needed.
         feeds: tensors of the `feed` nodes, in the order of the plan's feeds.
         outputs: the fetched tensors. updates: the written variables.
+        effects: nodes that run for what they do, in order.
         builder: where new nodes of this program go; holds the hints and guards of its symbols.
     """
 
@@ -139,6 +140,7 @@ class Program:
     outputs: tuple[Tensor, ...]
     updates: tuple[Update, ...]
     builder: ProgramBuilder = field(repr=False)
+    effects: tuple[Node, ...] = ()
 
     @property
     def env(self) -> ShapeEnv:
@@ -153,10 +155,12 @@ class Program:
         return program_text(self)
 
 
-def live_nodes(roots: Sequence[Tensor], keep: Sequence[Tensor] = ()) -> tuple[Node, ...]:
-    """The nodes that the roots need, and those of `keep`, by id (a topological order)."""
+def live_nodes(
+    roots: Sequence[Tensor], keep: Sequence[Tensor] = (), effects: Sequence[Node] = ()
+) -> tuple[Node, ...]:
+    """The nodes that the roots and effects need, and those of `keep`, in topological order."""
     seen: dict[int, Node] = {}
-    stack = [t.node for t in (*roots, *keep)]
+    stack = [*(t.node for t in (*roots, *keep)), *effects]
     while stack:
         node = stack.pop()
         if node.id in seen:

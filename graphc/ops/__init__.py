@@ -12,6 +12,7 @@ MODULES = (
     "shape", "slicing", "joining", "tiling", "creation", "diagonal", "index", "ranking",
     "scatter", "segment", "scatter_state", "sets", "matmul", "linalg", "decomposition", "nn",
     "normalize", "losses", "random", "training",
+    "effects",
 )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # a GraphDef cannot hold more, and TF1 says so when the constant is made
 MAX_CONSTANT_BYTES = 1 << 31
+ANY = "*"  # the dtype group of inputs that need not agree with any other
 _CONVERTERS: list[tuple[type, Callable[[Any, DType | None], Tensor]]] = []
 
 
@@ -229,6 +230,9 @@ def convert_operands(op: OpDef, inputs: Sequence[Any], name: str | None) -> tupl
     out: list[Tensor] = []
     for i, value in enumerate(inputs):
         group, arg = op.group(i), op.arg_name(i)
+        if group == ANY:
+            out.append(_convert_operand(op, value, None, arg, graph))
+            continue
         fixed = group if isinstance(group, DType) else None
         want = fixed or (decided[group][0] if group in decided else None)
         tensor = _convert_operand(op, value, want, arg, graph)

@@ -82,15 +82,16 @@ def rewrite(program: Program, visit: NodeFn) -> Program:
     """
     builder = program.builder
     new: dict[Tensor, Tensor] = {}
+    moved: dict[Node, Node] = {}
     with builder.building():
         for node in program.nodes:
             builder.at(node.origins, node.name)
-            copy = _over(builder, node, tuple(new[t] for t in node.inputs))
+            copy = moved[node] = _over(builder, node, tuple(new[t] for t in node.inputs))
             got = visit(copy)
             outs = copy.outputs if got is None else got if isinstance(got, tuple) else (got,)
             for old, fresh in zip(node.outputs, outs, strict=True):
                 new[old] = fresh if fresh is old else _merge_type(old, fresh)
-    return finish(program, new)
+    return finish(program, new, moved)
 
 
 def _over(builder: ProgramBuilder, node: Node, inputs: tuple[Tensor, ...]) -> Node:
@@ -114,13 +115,17 @@ def _merge_type(old: Tensor, fresh: Tensor) -> Tensor:
     return fresh
 
 
-def finish(program: Program, new: Mapping[Tensor, Tensor]) -> Program:
-    """The program over replaced tensors, dead nodes dropped."""
+def finish(
+    program: Program, new: Mapping[Tensor, Tensor], moved: Mapping[Node, Node]
+) -> Program:
+    """The program over replaced tensors, dead nodes dropped; effects are never replaced."""
     feeds = tuple(new[t] for t in program.feeds)
     outputs = tuple(new[t] for t in program.outputs)
     updates = tuple(Update(u.variable, new[u.value]) for u in program.updates)
     roots = outputs + tuple(u.value for u in updates)
-    return Program(live_nodes(roots, feeds), feeds, outputs, updates, program.builder)
+    effects = tuple(moved[n] for n in program.effects)
+    nodes = live_nodes(roots, feeds, effects)
+    return Program(nodes, feeds, outputs, updates, program.builder, effects)
 
 
 def apply_rules(program: Program, rules: RuleSet, log: RewriteLog | None = None) -> Program:
@@ -159,7 +164,7 @@ def uniform_value(tensor: Tensor) -> Any:
         if array.size == 0 or array.dtype == object:
             return None
         first = array.flat[0]
-        return first.item() if array.size == 1 or bool((array == first).all()) else None
+        return first.item() if array.size == 1 or _all_same(array, first) else None
     name = tensor.node.op.name
     if name == "zeros_like":
         return 0
@@ -169,3 +174,10 @@ def uniform_value(tensor: Tensor) -> Any:
         source = tensor.node.inputs[1 if name == "fill" else 0]
         return uniform_value(source)
     return None
+
+
+def _all_same(array: np.ndarray[Any, Any], first: Any) -> bool:
+    """Whether all elements are `first`; 0.0 and -0.0 differ."""
+    if not bool((array == first).all()):
+        return False
+    return array.dtype.kind != "f" or bool((np.signbit(array) == np.signbit(first)).all())

@@ -23,7 +23,7 @@ from graphc.ir.node import Tensor
 from graphc.ir.shape import evaluate, evaluate_shape
 from graphc.ops.values import value_of
 from graphc.runtime import driver, threads
-from graphc.runtime.backends.reference import evaluate_node
+from graphc.runtime.backends.reference import evaluate_once
 from graphc.runtime.frame import FeedSpec, Frame
 from graphc.runtime.hostmem import arena
 from graphc.runtime.memory import Request, plan_arena
@@ -443,9 +443,8 @@ class Instance:
             self.array_of(s, t, ctx, arrays, outs)
             for s, t in zip(step.reads, step.node.inputs, strict=True)
         ]
-        for storage, tensor, value in zip(
-            step.writes, step.node.outputs, evaluate_node(step.node, inputs), strict=True
-        ):
+        values = evaluate_once(step.node, inputs, ctx)
+        for storage, tensor, value in zip(step.writes, step.node.outputs, values, strict=True):
             if tensor.dims is None or any(d is None for d in tensor.dims):
                 self.results[storage.position] = value
                 continue

@@ -9,6 +9,7 @@ Plans are shared by all sessions of a graph: they hold code and layouts, never v
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -174,7 +175,7 @@ class Stage:
         program = worker.run(self.nodes, self.spec.fetches, dict.fromkeys(self.spec.feeds))
         if not self.spec.final:
             # values of an early stage are used again later; only the last stage writes
-            program = Program(program.nodes, program.feeds, program.outputs, (), program.builder)
+            program = dataclasses.replace(program, updates=())
         return program
 
 
@@ -202,7 +203,7 @@ class Runner:
         self.stages: list[Stage] = executor.stages_of(spec)
         self._store = executor.variables
         # free instances of the binding that ran last, where nothing but a frame has to run
-        self._fast: list[Any] | None = None
+        self._fast: tuple[list[Any], tuple[tuple[int, bytes], ...]] | None = None
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """Fetched arrays in order, owned by the caller. The fast path: extents as last time.
@@ -210,16 +211,18 @@ class Runner:
         Args and Raises: as `run_any`.
         """
         fast = self._fast
-        if fast:
-            try:
-                instance = fast.pop()
-            except IndexError:  # another thread took it
-                return self.run_any(arrays)
-            out = instance.run_again(arrays, self._store)
-            fast.append(instance)
-            if out is not None:
-                return out
-        return self.run_any(arrays)
+        if fast is None:
+            return self.run_any(arrays)
+        free, values = fast
+        if values and any(arrays[k].tobytes() != v for k, v in values):
+            return self.run_any(arrays)
+        try:
+            instance = free.pop()
+        except IndexError:  # another thread took it
+            return self.run_any(arrays)
+        out = instance.run_again(arrays, self._store)
+        free.append(instance)
+        return self.run_any(arrays) if out is None else out
 
     def run_any(self, arrays: Sequence[Array]) -> list[Array]:
         """Fetched arrays in order, owned by the caller.
@@ -239,9 +242,10 @@ class Runner:
                 self._split(0, err.node)
                 return self.run_any(arrays)
             out = variant.plan.run(ctx, arrays, symbols)
-            # the fast path compares extents only: feeds whose values decide shapes go the long way
-            if not self.stages[0].valued:
-                self._fast = variant.plan.simple_instances(ex.variables, symbols)
+            free = variant.plan.simple_instances(ex.variables, symbols)
+            # the frame compares extents only: the values that decide shapes are compared here
+            values = tuple((k, arrays[k].tobytes()) for k in self.stages[0].valued)
+            self._fast = None if free is None else (free, values)
             return out
         known = dict(zip(self.spec.feeds, arrays, strict=True))
         at = 0

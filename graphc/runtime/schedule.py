@@ -76,7 +76,7 @@ class Scheduler:
                     self._give(tensor, "bind", tensor)
 
     def _give(self, tensor: Tensor, kind: str, key: object) -> Storage:
-        elements = dims_product(tensor.dims or ())
+        elements = None if tensor.dims is None else dims_product(tensor.dims)
         if elements is None:
             elements = 0  # a data-dependent result: the host keeps it
         elif kind == "arena" and tensor.dtype.kind == "s":

@@ -135,12 +135,14 @@ def _mix(seed: int, seed2: int) -> tuple[int, int]:
 class RunContext:
     """One call of run: its session's state, and what must be the same in all its stages."""
 
-    __slots__ = ("random", "states", "store")
+    __slots__ = ("done", "random", "states", "store")
 
     def __init__(self, store: VariableStore, random: RandomStreams) -> None:
         self.store = store
         self.random = random
         self.states: dict[str, Array] = {}
+        # results of effects in this run: each happens once, in whatever stage needs it
+        self.done: dict[str, tuple[Array, ...]] = {}
 
     def rng_state(self, name: str, attrs: Mapping[str, Any]) -> Array:
         """The op's random state in this run: drawn once, however often it is asked for."""

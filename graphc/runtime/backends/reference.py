@@ -21,6 +21,16 @@ from graphc.runtime.state import RunContext
 Array = np.ndarray[Any, Any]
 
 
+def evaluate_once(node: Node, inputs: Sequence[Array], ctx: RunContext) -> tuple[Array, ...]:
+    """As evaluate_node; an effect happens once a run, whatever stage or check asks for it."""
+    if not node.op.effect:
+        return evaluate_node(node, inputs)
+    done = ctx.done.get(node.name)
+    if done is None:
+        done = ctx.done[node.name] = evaluate_node(node, inputs)
+    return done
+
+
 def evaluate_node(node: Node, inputs: Sequence[Array]) -> tuple[Array, ...]:
     """The node's outputs by its NumPy reference, in the declared dtypes.
 
@@ -99,7 +109,7 @@ class ReferencePlan:
             return (np.asarray(ctx.store.initialized(node.attrs["variable"])),)
         if op == "rng_state":
             return (ctx.rng_state(node.name, node.attrs),)
-        return evaluate_node(node, [values[t] for t in node.inputs])
+        return evaluate_once(node, [values[t] for t in node.inputs], ctx)
 
     def _read(self, node: Node, ctx: RunContext) -> Array:
         if not self.needed_reads:
