@@ -86,7 +86,8 @@ class _Memory:
         known: dict[Tensor, Array] = {}
         scale = 1e-30
         for node in nodes:
-            inputs = [known[t] if t in known else self.array(t) for t in node.inputs]
+            # copies: the kernel may write over its operands
+            inputs = [known[t] if t in known else self.array(t).copy() for t in node.inputs]
             outs = evaluate_node(node, inputs)
             known.update(zip(node.outputs, outs, strict=True))
             for array in (*inputs, *outs):
