@@ -62,6 +62,7 @@ def check(
     arrays: Mapping[Buffer, Array],
     dims: Mapping[str, int] | None = None,
     rtol: float = 0.0,
+    atol: float = 0.0,
     **options: Any,
 ) -> dict[Buffer, Array]:
     """Run and compare outputs and status with the interpreter: bit by bit, unless rtol is given."""
@@ -70,20 +71,20 @@ def check(
     part = {name: options[name] for name in ("lo", "hi") if name in options}
     expected = interp.run(kernel, want, dims or {}, **part)
     for buffer in kernel.outputs:
-        same_values(got[buffer], want[buffer], rtol)
+        same_values(got[buffer], want[buffer], rtol, atol)
     if kernel.flags:
         assert status == expected
     return got
 
 
-def same_values(got: Array, want: Array, rtol: float = 0.0) -> None:
+def same_values(got: Array, want: Array, rtol: float = 0.0, atol: float = 0.0) -> None:
     if got.dtype.kind in "biu":
         np.testing.assert_array_equal(got, want)
         return
     with np.errstate(invalid="ignore"):
         wide, exact = got.astype(np.float64), want.astype(np.float64)
     if rtol:
-        np.testing.assert_allclose(wide, exact, rtol=rtol, atol=rtol * 1e-6)
+        np.testing.assert_allclose(wide, exact, rtol=rtol, atol=atol or rtol * 1e-6)
         return
     nan = np.isnan(wide) & np.isnan(exact)
     same = (wide == exact) & (np.signbit(wide) == np.signbit(exact))
