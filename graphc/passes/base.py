@@ -21,6 +21,7 @@ from graphc.ir.shape import dims_equal
 
 RuleFn = Callable[..., "Tensor | tuple[Tensor, ...] | None"]
 MAX_SWEEPS = 8
+UNIFORM_LIMIT = 1 << 16  # elements of a constant that rules look through
 
 
 class Pass(Protocol):
@@ -161,7 +162,7 @@ def uniform_value(tensor: Tensor) -> Any:
     """The one value of all elements of a constant, fill, zeros_like, ones_like; else None."""
     array = const_array(tensor)
     if array is not None:
-        if array.size == 0 or array.dtype == object:
+        if array.size == 0 or array.size > UNIFORM_LIMIT or array.dtype == object:
             return None
         first = array.flat[0]
         return first.item() if array.size == 1 or _all_same(array, first) else None
