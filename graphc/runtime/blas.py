@@ -28,7 +28,6 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import functools
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -38,6 +37,7 @@ from typing import Any
 import numpy as np
 
 from graphc.runtime import cache
+from graphc.runtime.once import once
 
 SLOTS = (
     A, B, C, FN, STATE, M, N, K, LDA, LDB, LDC, STRIDE_A, STRIDE_B, STRIDE_C,
@@ -229,7 +229,7 @@ class _Library:
     config: str
 
 
-@functools.cache
+@once
 def _library() -> _Library | None:
     folder = Path(np.__file__).parent
     for place in _FOLDERS:
@@ -288,7 +288,7 @@ def gemm_address(dtype: Any) -> int | None:
     return library.gemm.get(np.dtype(dtype).name) if library else None
 
 
-@functools.cache
+@once
 def _state() -> np.ndarray:
     """The words every product kernel shares: the lock, the users inside, the number to restore."""
     library = _library()

@@ -34,6 +34,7 @@ from collections.abc import Callable
 import numpy as np
 
 from graphc.runtime import cache
+from graphc.runtime.once import once
 
 STEP_WORDS = 8
 KERNEL, CHECK, HOST, JUMP, BRANCH, ADD, SET, MOVE, SWAP, COPY = range(10)
@@ -285,13 +286,13 @@ def driver_ir() -> str:
     return plain + profiling + _FREE + clock + intrinsics
 
 
-@functools.cache
+@once
 def code() -> dict[str, int]:
     """The addresses of SYMBOLS, compiled at first use."""
     return cache.library(driver_ir(), SYMBOLS, name="driver")
 
 
-@functools.cache
+@once
 def _api() -> np.ndarray:
     """Addresses of CPython's functions: take and give back the GIL around a look at signals, and
     the two that give it up around a walk. Code never holds them: it is cached across processes.

@@ -7,7 +7,6 @@ walk itself (`runtime.driver`). Imported by `runtime` and `session`; needs `driv
 from __future__ import annotations
 
 import ctypes
-import functools
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from graphc.runtime import cache, driver
+from graphc.runtime.once import once
 
 # Words of a frame's header, then ARG_WORDS for each argument, then dims and slot addresses.
 (
@@ -202,12 +202,12 @@ def frame_ir() -> str:
     )  # fmt: skip
 
 
-@functools.cache
+@once
 def _code() -> dict[str, int]:
     return cache.library(frame_ir(), SYMBOLS, name="frame")
 
 
-@functools.cache
+@once
 def supported() -> bool:
     """Do NumPy arrays lie in memory as compiled code reads them? Checked on real arrays, once."""
     if ctypes.sizeof(ctypes.c_void_p) != 8 or sys.implementation.name != "cpython":
@@ -275,7 +275,7 @@ class _MethodDef(ctypes.Structure):
 _METH_FASTCALL = 0x80
 
 
-@functools.cache
+@once
 def _method() -> _MethodDef:
     """The definition behind every frame's builtin; CPython keeps a pointer to it."""
     return _MethodDef(b"run", _code()["graphc_frame"], _METH_FASTCALL, None)
@@ -390,13 +390,13 @@ class Frame:
         return self._walk(self._words.ctypes.data)
 
 
-@functools.cache
+@once
 def _runner() -> Callable[[int], int]:
     # keeps the GIL (the frame itself gives it up, if it shall), and raises what a handler raised
     return ctypes.PYFUNCTYPE(ctypes.c_int64, ctypes.c_void_p)(_code()["graphc_run"])
 
 
-@functools.cache
+@once
 def _python_api() -> tuple[int, int, int]:
     api = ctypes.pythonapi
     functions = (api.PyLong_FromLongLong, api.PyEval_SaveThread, api.PyEval_RestoreThread)

@@ -39,6 +39,7 @@ from graphc.runtime.mailbox import (
     THREADS,
     pool_ir,
 )
+from graphc.runtime.once import once
 
 MAX_THREADS = 256
 EXIT_SECONDS = 1.0  # the interpreter's exit waits this long for a run that uses the pool
@@ -181,7 +182,7 @@ class _Pool:
         self._words[LOCK] = 0
 
 
-@functools.cache
+@once
 def _pool() -> _Pool | None:
     return _Pool() if supported() else None
 

@@ -1,0 +1,143 @@
+"""The examples run, reach what they promise, and can be opened by the tools."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as tf
+from graphc.inspect.compare import compare, load_build
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+NAMES = sorted(p.stem for p in EXAMPLES.glob("*.py") if p.stem != "datasets")
+
+pytest.importorskip("sklearn", reason="the examples' data come from scikit-learn")
+
+
+@pytest.fixture(autouse=True)
+def fresh_graph(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    tf.reset_default_graph()
+    yield
+    tf.reset_default_graph()
+
+
+def example(name: str) -> Any:
+    """The example as a module, imported as when it is run as a script."""
+    try:
+        return importlib.import_module(name)
+    finally:
+        sys.modules.pop(name, None)
+
+
+def test_the_examples_of_the_readme_are_there() -> None:
+    wanted = {"linear_regression", "logistic_regression", "mlp_digits", "xor", "fused_vs_unfused"}
+    assert wanted <= set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_example_builds_for_the_tools(name: str) -> None:
+    fetches, feeds = load_build(f"{EXAMPLES / name}.py:build")()
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        sess.run(fetches, feeds)
+
+
+@pytest.mark.parametrize("name", ["linear_regression", "logistic_regression", "mlp_digits", "xor"])
+def test_fused_training_steps_agree_with_unfused(name: str) -> None:
+    result = compare(load_build(f"{EXAMPLES / name}.py:build"), seconds=0.0)
+    assert result.largest_relative <= 1e-5
+    assert len(result.fused.explanation.kernels) < len(result.unfused.explanation.kernels)
+
+
+def test_mlp_digits_learns_and_reports(capsys: pytest.CaptureFixture[str]) -> None:
+    before = tf.stats()["plans_built"]
+    accuracy = example("mlp_digits").main(plot=False)
+    out = capsys.readouterr().out
+    assert accuracy >= 0.97
+    assert f"test accuracy {accuracy:.4f} on 360 images" in out
+    assert "epoch 30/30  loss 0.0" in out
+    assert "saved by fusion" in out and "not fused:" in out
+    # initial values, one step for all batch sizes, the evaluation
+    assert tf.stats()["plans_built"] - before == 3
+
+
+def test_mlp_digits_runs_in_a_third_of_the_kernels() -> None:
+    result = compare(example("mlp_digits").build, seconds=0.0)
+    fused, unfused = result.fused.explanation, result.unfused.explanation
+    assert 3 * len(fused.kernels) <= len(unfused.kernels)
+    assert fused.bytes_saved > 0 and fused.bytes_moved < unfused.bytes_moved
+    assert fused.refusals and all(r.reason and r.nbytes > 0 for r in fused.refusals)
+    assert unfused.bytes_saved == 0
+
+
+def test_mlp_digits_compiles_nothing_for_another_batch_size() -> None:
+    module = example("mlp_digits")
+    x, y, loss, _, train = module.model()
+    images, labels = module.digits()[:2]
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        sess.run([loss, train], {x: images[:64], y: labels[:64]})
+        before = tf.stats()
+        for size in (63, 7, 128, 1000):
+            sess.run([loss, train], {x: images[:size], y: labels[:size]})
+        after = tf.stats()
+    for count in ("modules_compiled", "kernels_compiled", "plans_built"):
+        assert after[count] == before[count], count
+
+
+def test_mlp_digits_is_deterministic() -> None:
+    module = example("mlp_digits")
+    images, labels = module.digits()[:2]
+    runs = []
+    for threads in (1, 2):
+        with tf.Graph().as_default():
+            x, y, loss, _, train = module.model()
+            with tf.Session(options=tf.Config(threads=threads)) as sess:
+                sess.run(tf.global_variables_initializer())
+                runs.append(
+                    module.fit(sess, x, y, loss, train, images, labels, epochs=1, show=False)
+                )
+    assert runs[0] == runs[1]
+
+
+def test_mlp_digits_draws_its_losses(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    target = tmp_path / "losses.png"
+    example("mlp_digits").draw([1.0, 0.5, 0.25], target)
+    assert target.read_bytes().startswith(b"\x89PNG")
+
+
+def test_linear_regression_finds_the_least_squares_solution() -> None:
+    loss, distance = example("linear_regression").main()
+    assert loss < 0.6
+    assert distance < 1e-4
+
+
+def test_logistic_regression_with_penalties() -> None:
+    found = example("logistic_regression").main()
+    assert all(accuracy >= 0.94 for accuracy, _ in found.values())
+    # L1 makes weights vanish, L2 only makes them small
+    assert found["L1"][1] >= 5 > found["L2"][1]
+
+
+def test_xor_is_learned() -> None:
+    answers = example("xor").main()
+    np.testing.assert_array_equal(answers.round()[:, 0], [0, 1, 1, 0])
+
+
+def test_fused_vs_unfused_prints_both(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = example("fused_vs_unfused")
+    monkeypatch.setattr(module, "SIZE", 1 << 12)
+    module.main()
+    out = capsys.readouterr().out
+    assert "-- elementwise chain" in out and "-- layer norm" in out
+    assert out.count("largest difference:") == 2
