@@ -1,6 +1,6 @@
 """Fused against unfused: the same fetches under two configurations, side by side.
 
-Lives here: load_build, built, compare, Comparison, Runner. The one difference between the two runs is
+Lives here: load_build, built, compare, Comparison, Runner. The one difference between the runs is
 `Config(fuse=...)`: both go through the same passes, printers and driver.
 """
 

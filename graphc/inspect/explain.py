@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from graphc.ir.program import program_text
 from graphc.ir.shape import shape_env
@@ -16,7 +16,9 @@ from graphc.kernel.nest import nest_text
 
 if TYPE_CHECKING:
     from graphc.ir.node import Node
+    from graphc.runtime.binding import Binding
     from graphc.runtime.plan import CpuPlan
+    from graphc.runtime.state import VariableStore
     from graphc.runtime.steps import Step
 
 
@@ -29,6 +31,7 @@ class StepReport:
             node: an op that was expanded stands there as often as it has parts.
         nbytes: bytes read and written. source: the kernel as readable Python ("" for others).
         nest: its loops. lines: the user's lines that made the ops.
+        calls, seconds: runs and their total time under Config(profile=True), else 0.
     """
 
     kind: str
@@ -38,6 +41,8 @@ class StepReport:
     source: str
     nest: str
     lines: tuple[str, ...]
+    calls: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -89,7 +94,9 @@ class Explanation:
         ]
         for number, step in enumerate(self.steps):
             ops = f" = {_counted(step.ops)}" if step.ops else ""
-            lines.append(f"  {number:3d} {step.kind:6s} {step.name}{ops}  [{_size(step.nbytes)}]")
+            time = f", {step.seconds / step.calls * 1e6:.2f} us" if step.calls else ""
+            size = _size(step.nbytes)
+            lines.append(f"  {number:3d} {step.kind:6s} {step.name}{ops}  [{size}{time}]")
         if self.refusals:
             lines.append("not fused:")
         for r in self.refusals:
@@ -135,11 +142,17 @@ def _size(nbytes: int) -> str:
     return f"{nbytes} B"
 
 
-def explain_plan(plan: CpuPlan, symbols: Mapping[str, int]) -> Explanation:
-    """The explanation of a plan under concrete extents."""
+def explain_plan(
+    plan: CpuPlan, symbols: Mapping[str, int], store: VariableStore | None = None
+) -> Explanation:
+    """The explanation of a plan under concrete extents; with times of the session's runs, where
+    its configuration profiles."""
     with shape_env(plan.program.env):
         binding = plan.bind(symbols)
-    steps = tuple(_step(plan, s, binding) for s in plan.schedule.steps)
+    times = _times(binding, store)
+    steps = tuple(
+        _step(plan, s, binding, times[at]) for at, s in enumerate(plan.schedule.steps)
+    )
     part = plan.schedule.partition
     refusals = tuple(
         RefusalReport(_part(r.producer), _part(r.consumer), r.reason, r.nbytes)
@@ -156,7 +169,21 @@ def explain_plan(plan: CpuPlan, symbols: Mapping[str, int]) -> Explanation:
     )
 
 
-def _step(plan: CpuPlan, step: Step, binding: Any) -> StepReport:
+def _times(binding: Binding, store: VariableStore | None) -> list[tuple[int, float]]:
+    """(runs, seconds) of each step, over the session's instances of the binding."""
+    out = [(0, 0.0)] * len(binding.steps)
+    for instance in store.instances.get(binding, ()) if store is not None else ():
+        profile = instance.frame.profile
+        if profile is None:
+            continue
+        rows = profile.reshape(len(out), -1)
+        out = [(n + int(r[0]), t + r[1] / 1e9) for (n, t), r in zip(out, rows, strict=True)]
+    return out
+
+
+def _step(
+    plan: CpuPlan, step: Step, binding: Binding, time: tuple[int, float]
+) -> StepReport:
     nodes = list(step.group.nodes) if step.group is not None else []
     if step.node is not None:
         nodes = [step.node]
@@ -167,7 +194,7 @@ def _step(plan: CpuPlan, step: Step, binding: Any) -> StepReport:
         nest = nest_text(step.kernel)
     lines = tuple(dict.fromkeys(n.origin.summary() for n in nodes if n.origins))
     return StepReport(
-        step.kind, step.name, tuple(_name(n) for n in nodes), nbytes, source, nest, lines
+        step.kind, step.name, tuple(_name(n) for n in nodes), nbytes, source, nest, lines, *time
     )
 
 

@@ -363,7 +363,8 @@ class Executor:
 
         if self.config.backend == "reference":
             raise ConfigError("explain needs the cpu backend: the reference runs op by op")
-        return joined([explain_plan(plan, symbols) for plan, symbols in runner.plans(arrays)])
+        plans = runner.plans(arrays)
+        return joined([explain_plan(p, symbols, self.variables) for p, symbols in plans])
 
     def prepare(
         self,
