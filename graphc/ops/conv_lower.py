@@ -1,0 +1,234 @@
+"""How convolutions are computed: GEMM on patches, or one written-out reduction.
+
+Lives here: the expansions of the convolution ops and the choice, Layout (data_format). Not here: the
+ops themselves (ops/conv.py). Imports ops.define.
+
+Measured on two AVX-512 cores at batch 32: GEMM on patches wins from a few channels on, since the
+written-out reduction keeps no tile of the output in registers; see GEMM_WORK.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from graphc.ir.dtypes import float32, float64, int32
+from graphc.ir.node import Node, Tensor
+from graphc.ir.shape import Dim, PartialDim
+from graphc.ops.conv_window import Padding, Window, padding_of
+from graphc.ops.define import F
+from graphc.ops.extents import fixed_dim
+
+# taps * input channels * output channels from which on GEMM is faster than the reduction
+GEMM_WORK = 256
+
+
+# ------------------------------------------------------------------ data formats
+@dataclass(frozen=True)
+class Layout:
+    """Where channels and spatial axes lie: NHWC and its like, or NCHW ("channels first")."""
+
+    rank: int
+    first: bool
+
+    @staticmethod
+    def of(data_format: str, rank: int) -> Layout:
+        return Layout(rank, data_format.startswith("NC") and rank > 2)
+
+    @property
+    def channel(self) -> int:
+        return 1 if self.first else self.rank - 1
+
+    @property
+    def spatial(self) -> tuple[int, ...]:
+        return tuple(range(2, self.rank) if self.first else range(1, self.rank - 1))
+
+    def inner(self, values: Sequence[int]) -> tuple[int, ...]:
+        """The values of the spatial axes."""
+        return tuple(values[a] for a in self.spatial)
+
+    def joined(
+        self, batch: PartialDim, spatial: Sequence[PartialDim], channels: PartialDim
+    ) -> tuple[PartialDim, ...]:
+        if self.first:
+            return (batch, channels, *spatial)
+        return (batch, *spatial, channels)
+
+    def full(self, sizes: Any, batch: int, depth: int) -> list[int]:
+        """Sizes of an input, channels last; two numbers are the spatial extents alone."""
+        known = [int(d) for d in sizes]
+        if len(known) == self.rank - 2:
+            return [batch, *known, depth]
+        return [known[0], *self.inner(known), known[self.channel]]
+
+    @property
+    def _to_last(self) -> tuple[int, ...]:
+        return (0, *self.spatial, self.channel)
+
+    @property
+    def _back(self) -> tuple[int, ...]:
+        return (0, self.rank - 1, *range(1, self.rank - 1))
+
+    def last(self, x: Tensor) -> Tensor:
+        """The tensor with its channels last."""
+        moved: Tensor = F.transpose(x, perm=self._to_last) if self.first else x
+        return moved
+
+    def back(self, x: Tensor) -> Tensor:
+        moved: Tensor = F.transpose(x, perm=self._back) if self.first else x
+        return moved
+
+    def moved_last(self, x: Any) -> Any:
+        return np.transpose(x, self._to_last) if self.first else x
+
+    def moved_back(self, x: Any) -> Any:
+        return np.transpose(x, self._back) if self.first else x
+
+
+# ------------------------------------------------------------------ geometry of one node
+@dataclass(frozen=True)
+class Geometry:
+    """Channels-last facts of one convolution in a program."""
+
+    layout: Layout
+    x: tuple[Dim, ...]
+    w: tuple[Dim, ...]
+    window: Window
+    padding: Padding
+    depthwise: bool
+
+    @staticmethod
+    def of(node: Node, x: Tensor, w: Tensor, depthwise: bool) -> Geometry:
+        """x, w: tensors with the shapes of input and filter."""
+        layout = Layout.of(node.attrs["data_format"], len(x.known_dims))
+        dims = x.known_dims
+        inside = (dims[0], *(dims[a] for a in layout.spatial), dims[layout.channel])
+        padding = padding_of(node.attrs, layout.spatial)
+        taps = tuple(fixed_dim(d) for d in w.known_dims[:-2])
+        window = Window.over(
+            inside[1:-1], taps, layout.inner(node.attrs["strides"]),  # type: ignore[arg-type]
+            layout.inner(node.attrs.get("dilations", (1,) * len(dims))), padding,
+        )  # fmt: skip
+        return Geometry(layout, inside, w.known_dims, window, padding, depthwise)
+
+    @property
+    def attrs(self) -> dict[str, Any]:
+        """Attributes of the ops on patches."""
+        w = self.window
+        return {
+            "ksize": w.kernel, "strides": w.strides, "dilations": w.dilations,
+            "padding": self.padding,
+        }  # fmt: skip
+
+    @property
+    def columns(self) -> Dim:
+        """Elements of one patch."""
+        return self.window.taps * self.x[-1]
+
+    @property
+    def rows(self) -> Dim:
+        """Output positions of all images."""
+        total = self.x[0]
+        for d in self.window.outs:
+            total = total * d
+        return total
+
+    @property
+    def output(self) -> tuple[Dim, ...]:
+        return (self.x[0], *self.window.outs, self.w[-1])
+
+    @property
+    def pointwise(self) -> bool:
+        """Whether every output sees one input position, its own."""
+        w = self.window
+        zero = all(isinstance(low, int) and low == 0 for low in w.lows)
+        return w.taps == 1 and set(w.strides) <= {1} and zero and w.outs == w.sizes
+
+    def by_gemm(self, tensor: Tensor) -> bool:
+        """Whether GEMM computes it; small ones, half types and depthwise ones are reductions."""
+        if self.depthwise or tensor.dtype not in (float32, float64):
+            return False
+        work: Any = self.columns * self.w[-1]
+        if not isinstance(work, int):
+            return True
+        return work >= GEMM_WORK
+
+
+def dims_vector(dims: Sequence[Dim]) -> Any:
+    """Extents as an int32 vector: constant, or bound when a plan is."""
+    if all(isinstance(d, int) for d in dims):
+        return np.array(dims, np.int32)
+    return F.bound(dims=tuple(dims), shape=(len(dims),), dtype=int32)
+
+
+# ------------------------------------------------------------------ expansions
+def expand_forward(node: Node, depthwise: bool) -> Tensor:
+    """Patches times filter, or the reduction."""
+    x, w = node.inputs
+    geo = Geometry.of(node, x, w, depthwise)
+    x = geo.layout.last(x)
+    if not geo.by_gemm(x):
+        return geo.layout.back(F.direct_conv(x, w, depthwise=depthwise, **geo.attrs))
+    return geo.layout.back(_times(geo, x, w))
+
+
+def _times(geo: Geometry, x: Tensor, w: Tensor) -> Tensor:
+    """GEMM of the patches of x and the filter."""
+    filters = F.reshape(w, dims_vector((geo.columns, geo.w[-1])))
+    if geo.pointwise:
+        product: Tensor = F.matmul(x, filters, transpose_a=False, transpose_b=False)
+        return product
+    rows = F.matmul(_rows(geo, x), filters, transpose_a=False, transpose_b=False)
+    y: Tensor = F.reshape(rows, dims_vector(geo.output))
+    return y
+
+
+def _rows(geo: Geometry, x: Tensor) -> Tensor:
+    """The patches of x as a matrix: one row an output position."""
+    patches = F.image_patches(x, **geo.attrs)
+    found: Tensor = F.reshape(patches, dims_vector((geo.rows, geo.columns)))
+    return found
+
+
+def _flat(geo: Geometry, g: Tensor) -> Tensor:
+    flat: Tensor = F.reshape(g, dims_vector((geo.rows, geo.w[-1])))
+    return flat
+
+
+def expand_input(node: Node, depthwise: bool) -> Tensor:
+    """Products with the filter put back at their places, or the reduction."""
+    _, w, g = node.inputs
+    geo = Geometry.of(node, node.outputs[0], w, depthwise)
+    g = geo.layout.last(g)
+    sizes = dims_vector(geo.x)
+    if not geo.by_gemm(g):
+        return geo.layout.back(F.direct_conv_input(sizes, w, g, depthwise=depthwise, **geo.attrs))
+    filters = F.reshape(w, dims_vector((geo.columns, geo.w[-1])))
+    if geo.pointwise:
+        return geo.layout.back(F.matmul(g, filters, transpose_a=False, transpose_b=True))
+    rows = F.matmul(_flat(geo, g), filters, transpose_a=False, transpose_b=True)
+    shape = (geo.x[0], *geo.window.outs, *geo.window.kernel, geo.x[-1])
+    patches = F.reshape(rows, dims_vector(shape))
+    return geo.layout.back(F.image_patches_grad(patches, sizes, **geo.attrs))
+
+
+def expand_filter(node: Node, depthwise: bool) -> Tensor:
+    """The patches' transpose times the gradient, or the reduction."""
+    x, _, g = node.inputs
+    geo = Geometry.of(node, x, node.outputs[0], depthwise)
+    x, g = geo.layout.last(x), geo.layout.last(g)
+    sizes = dims_vector(geo.w)
+    if not geo.by_gemm(x):
+        attrs = geo.attrs
+        found: Tensor = F.direct_conv_filter(x, sizes, g, depthwise=depthwise, **attrs)
+        return found
+    if geo.pointwise:
+        rows: Tensor = F.reshape(x, dims_vector((geo.rows, geo.columns)))
+    else:
+        rows = _rows(geo, x)
+    product = F.matmul(rows, _flat(geo, g), transpose_a=True, transpose_b=False)
+    back: Tensor = F.reshape(product, dims_vector(geo.w))
+    return back
