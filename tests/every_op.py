@@ -71,9 +71,7 @@ class Case:
 
     def arrays(self) -> list[Array]:
         rng = np.random.default_rng(zlib.crc32(self.op.name.encode()) + self.seed)
-        return [
-            laid_out(a.make(rng, self.dtype), self.layout) for a in self.sample.inputs
-        ]
+        return [laid_out(a.make(rng, self.dtype), self.layout) for a in self.sample.inputs]
 
     def build(self) -> tuple[Node, dict[Tensor, Array]]:
         """The node in the default graph, and its feeds."""
@@ -146,9 +144,7 @@ def _elementwise(op: OpDef, domains: Sequence[Any], everything: bool) -> Iterato
         for at, dtype in enumerate(dtypes):
             wide = everything or (at < 2 and number == 0) or (at == 0 and number == 1)
             for n, shapes in enumerate(SHAPES[arity] if wide else SHAPES[arity][:1]):
-                args = tuple(
-                    Arg(d, s, f) for d, s, f in zip(parts, shapes, fixed, strict=True)
-                )
+                args = tuple(Arg(d, s, f) for d, s, f in zip(parts, shapes, fixed, strict=True))
                 smooth = all(d.smooth for d in parts)
                 layout = next(layouts)
                 kinds = (True, False) if everything else (n % 2 == 0,)

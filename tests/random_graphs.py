@@ -102,7 +102,9 @@ class RandomGraph:
             rank = int(self.rng.integers(0, 4))
             dims = [int(self.pick(extents)) for _ in range(rank)]
             batch = int(self.rng.integers(rank)) if rank and self.coin(0.75) else -1
-            tensor = placeholder(self.dtype, [None if k == batch else d for k, d in enumerate(dims)])
+            tensor = placeholder(
+                self.dtype, [None if k == batch else d for k, d in enumerate(dims)]
+            )
             arrays = []
             for which, size in enumerate(BATCHES):
                 shape = [size if k == batch else d for k, d in enumerate(dims)]
@@ -224,7 +226,16 @@ def exponential(g: RandomGraph, x: Value) -> Tensor:
 @step(8)
 def binary(g: RandomGraph, x: Value) -> Tensor:
     name = g.pick(
-        ("add", "subtract", "multiply", "maximum", "minimum", "squared_difference", "add", "multiply")
+        (
+            "add",
+            "subtract",
+            "multiply",
+            "maximum",
+            "minimum",
+            "squared_difference",
+            "add",
+            "multiply",
+        )
     )
     a, b = (x, g.any()) if g.coin() else (g.any(), x)
     return getattr(F, name)(a.tensor, b.tensor)
@@ -305,9 +316,7 @@ def normalized(g: RandomGraph, x: Value) -> Tensor:
     axes = (g.axis(x),)
     mean = F.reduce_mean(x.tensor, axes=axes, keepdims=True)
     variance = F.reduce_mean(F.squared_difference(x.tensor, mean), axes=axes, keepdims=True)
-    return F.multiply(
-        F.subtract(x.tensor, mean), F.rsqrt(F.add(variance, const(0.1, g.dtype)))
-    )
+    return F.multiply(F.subtract(x.tensor, mean), F.rsqrt(F.add(variance, const(0.1, g.dtype))))
 
 
 @step(2)

@@ -41,7 +41,7 @@ PROGRAMS = ("graphc.inspect.cli",)
 
 
 def layer_of(module: str) -> str:
-    """"ir" for "graphc.ir.node", "" for "graphc" itself."""
+    """ "ir" for "graphc.ir.node", "" for "graphc" itself."""
     parts = module.split(".")
     return parts[1] if len(parts) > 1 else ""
 
@@ -69,12 +69,20 @@ def imports(tree: ast.AST, package: str) -> Iterator[tuple[str, int, bool]]:
         elif isinstance(node, ast.ImportFrom):
             base = "" if not node.level else package.rsplit(".", node.level - 1)[0]
             module = ".".join(p for p in (base, node.module or "") if p)
-            if module in ("graphc", "graphc.ops", "graphc.runtime", "graphc.render", "graphc.kernel"):
+            if module in (
+                "graphc",
+                "graphc.ops",
+                "graphc.runtime",
+                "graphc.render",
+                "graphc.kernel",
+            ):
                 for alias in node.names:
                     yield f"{module}.{alias.name}", node.lineno, outside
             else:
                 yield module, node.lineno, outside
-        inner = outside and not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+        inner = outside and not isinstance(
+            node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+        )
         stack.extend((n, inner) for n in ast.iter_child_nodes(node))
 
 
@@ -128,7 +136,12 @@ def test_heavy_packages_are_imported_inside_functions() -> None:
         for module, line, top in imports(ast.parse(path.read_text()), module_name(path)):
             if top and module.split(".")[0] in heavy:
                 wrong.append(f"{path.relative_to(ROOT)}:{line} imports {module}")
-    allowed = ("render/numba_support.py", "render/numba_lowering.py", "interop/", "render/numba_cuda")
+    allowed = (
+        "render/numba_support.py",
+        "render/numba_lowering.py",
+        "interop/",
+        "render/numba_cuda",
+    )
     assert not [w for w in wrong if not w.startswith(allowed)], "\n".join(wrong)
 
 

@@ -1,4 +1,4 @@
-"""Random graphs: fused, unfused and the reference agree, at two batch sizes, for feeds of any layout."""
+"""Random graphs: fused, unfused and reference agree, at two batch sizes, in any layout of feeds."""
 
 from __future__ import annotations
 

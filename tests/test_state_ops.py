@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -214,5 +213,3 @@ def test_prevent_gradient_passes_values(graph: Graph, config: Any) -> None:
     np.testing.assert_array_equal(Session(graph, config).run(y, {x: [1, 2]}), [1, 2])
     with pytest.raises(LookupError, match="no reason"):
         gradients(y, [x])
-
-

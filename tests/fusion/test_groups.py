@@ -13,7 +13,16 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Tensor
 from graphc.ops.define import F
 from graphc.runtime.plan import CpuPlan
-from tests.helpers import FUSED, REFERENCE, UNFUSED, Session, assert_same, const, placeholder, plan_of
+from tests.helpers import (
+    FUSED,
+    REFERENCE,
+    UNFUSED,
+    Session,
+    assert_same,
+    const,
+    placeholder,
+    plan_of,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -21,7 +30,9 @@ RNG = np.random.default_rng(0)
 class Case:
     """A built graph with feeds; results are checked against the reference."""
 
-    def __init__(self, build: Callable[..., Any], *shapes: Sequence[int], batch: bool = True) -> None:
+    def __init__(
+        self, build: Callable[..., Any], *shapes: Sequence[int], batch: bool = True
+    ) -> None:
         self.graph = Graph()
         with self.graph.as_default():
             xs = []

@@ -343,7 +343,9 @@ def read_by_two(x: Tensor, flat: Tensor) -> Tensor:
 
 
 @every_way
-def test_a_variable_and_its_view_in_the_kernel_that_updates_it(graph: Graph, config: Config) -> None:
+def test_a_variable_and_its_view_in_the_kernel_that_updates_it(
+    graph: Graph, config: Config
+) -> None:
     w = variable("float32", (20, 30), "w")
     flat = F.reshape(w, const([600], "int32"))
     value = read_by_two(w, flat)

@@ -42,9 +42,7 @@ def rewritten(
     """The build over placeholders for the arrays, through the rules."""
     graph = Graph()
     with graph.as_default():
-        xs = [
-            placeholder(a.dtype, a.shape if static else (None,) * a.ndim) for a in arrays
-        ]
+        xs = [placeholder(a.dtype, a.shape if static else (None,) * a.ndim) for a in arrays]
         made = build(*xs)
     fetches: Sequence[Tensor] = made if isinstance(made, tuple | list) else (made,)
     feeds = dict(zip(xs, arrays, strict=True))

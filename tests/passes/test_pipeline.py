@@ -47,7 +47,10 @@ def test_names_of_passes_are_unique() -> None:
 
 def test_selected_passes() -> None:
     assert [p.name for p in selected(FUSED)] == [p.name for p in PIPELINE]
-    assert [p.name for p in selected(FUSED.replace(passes=("fold", "expand")))] == ["fold", "expand"]
+    assert [p.name for p in selected(FUSED.replace(passes=("fold", "expand")))] == [
+        "fold",
+        "expand",
+    ]
     left = [p.name for p in selected(FUSED.replace(disabled=("algebra", "expand")))]
     assert "algebra" not in left and "expand" in left, "composites have no kernels"
     assert [p.name for p in selected(FUSED.replace(passes=("fold",)))] == ["fold", "expand"]
@@ -116,7 +119,7 @@ def test_large_results_are_not_folded(graph: Graph) -> None:
 
 def test_errors_of_constants_are_raised_at_the_run_with_the_line(graph: Graph) -> None:
     y = F.floordiv(const(4), const(0))
-    with pytest.raises(InvalidArgumentError, match="test_pipeline.py"):
+    with pytest.raises(InvalidArgumentError, match=r"test_pipeline\.py"):
         Session(graph).run(y)
 
 
