@@ -122,13 +122,12 @@ def embedding_lookup(
     if not tables:
         raise ValueError("Need at least one param")
     at = index_tensor(ids)
-    with at.graph.name_scope(name or "embedding_lookup"):
+    with at.graph.name_scope(name or "embedding_lookup") as scope:
         if len(tables) == 1:
-            rows = F.gather(convert_to_tensor(tables[0]), at, axis=0, batch_dims=0)
-        else:
-            rows = _sharded(
-                [convert_to_tensor(t) for t in tables], at, partition_strategy
-            )
+            rows = F.gather(convert_to_tensor(tables[0]), at, axis=0, batch_dims=0, name=scope)
+            # TF1.15's name of the result: "embedding_lookup/Identity:0"
+            return F.identity(rows if max_norm is None else _clipped(rows, at, max_norm))
+        rows = _sharded([convert_to_tensor(t) for t in tables], at, partition_strategy)
         return rows if max_norm is None else _clipped(rows, at, max_norm)
 
 
@@ -249,7 +248,8 @@ def boolean_mask(
             part = TensorShape(x.dims[at:behind])
             if not part.is_compatible_with(keep.shape):
                 raise ValueError(f"Shapes {part} and {keep.shape} are incompatible")
-        flat = x if keep.rank == 1 else _merged_axes(x, at, behind)
+        # also of one axis: the gradient of a reshape is dense, and so is TF's here
+        flat = F.reshape(x, F.shape(x)) if keep.rank == 1 else _merged_axes(x, at, behind)
         found = F.where(F.reshape(keep, _LINE))
         return F.gather(flat, F.squeeze(found, axes=(1,)), axis=at, batch_dims=0)
 
