@@ -10,7 +10,7 @@ from graphc.autodiff.checks import GradientMismatch, check_gradients, check_op, 
 from graphc.ir.dtypes import FLOAT, float32, float64
 from graphc.ir.graph import Graph
 from graphc.kernel.expr import Expr
-from graphc.ops.define import F, elementwise
+from graphc.ops.define import BY_TF_TYPE, REGISTRY, F, elementwise
 from graphc.ops.samples import arg, sample
 
 
@@ -33,6 +33,10 @@ wrong_twice = elementwise(
     # right value, but the factor is cut off from x
     grad=lambda g, x, y: g * 3.0 * F.square(F.stop_gradient(x)),
 )  # fmt: skip
+# not for the tests that walk the registry
+for _op in (wrong, wrong_twice):
+    REGISTRY.pop(_op.name)
+    BY_TF_TYPE.pop(_op.tf)
 
 
 def test_a_wrong_rule_is_found_and_named():
