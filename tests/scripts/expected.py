@@ -89,7 +89,8 @@ def differences(want: Any, got: Any, at: str = "") -> list[str]:
         pairs = enumerate(zip(want, got, strict=True))
         return [d for n, (a, b) in pairs for d in differences(a, b, f"{at}[{n}]")]
     if isinstance(want, float) and isinstance(got, float):
-        return [] if math.isclose(want, got, rel_tol=RTOL, abs_tol=ATOL) else [f"{at}: {want} {got}"]
+        close = math.isclose(want, got, rel_tol=RTOL, abs_tol=ATOL)
+        return [] if close else [f"{at}: {want} but {got}"]
     return [] if type(want) is type(got) and want == got else [f"{at}: {want!r} but {got!r}"]
 
 
