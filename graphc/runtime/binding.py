@@ -1,8 +1,7 @@
 """Bindings: a plan for one set of extents, and instances of it with memory of their own.
 
-Lives here: Binding (sizes, offsets, the argument template), Instance (memory, addresses, a run).
-Not here: steps and storages (schedule.py), building (plan.py), the compiled walk (driver.py,
-frame.py).
+Lives here: Binding (sizes, offsets, the argument template). Not here: memory and runs
+(instance.py), storages and steps (steps.py), building (plan.py).
 
 Argument slots of all steps lie in one int64 array. A binding fills what does not depend on
 memory; an instance adds the addresses. An instance serves one run at a time; each session keeps
@@ -11,23 +10,18 @@ the instances it has used.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from graphc.errors import InternalError, InvalidArgumentError
-from graphc.ir.faults import located
+from graphc.errors import InternalError
 from graphc.ir.node import Tensor
 from graphc.ir.shape import evaluate, evaluate_shape
 from graphc.ops.values import value_of
-from graphc.runtime import driver, threads
-from graphc.runtime.backends.reference import evaluate_once
-from graphc.runtime.frame import FeedSpec, Frame
-from graphc.runtime.hostmem import arena
+from graphc.runtime import driver
+from graphc.runtime.instance import RELEASE_GIL_NS, Instance
 from graphc.runtime.memory import Request, plan_arena
-from graphc.runtime.pool import Pool
 from graphc.runtime.state import RunContext, VariableStore
 from graphc.runtime.stats import STATS
 from graphc.runtime.steps import Step, Storage
@@ -36,14 +30,10 @@ if TYPE_CHECKING:
     from graphc.runtime.plan import CpuPlan
 
 Array = np.ndarray[Any, Any]
-POOL = Pool()
-STATS.add_source("pool", lambda: _pool_bytes(POOL))
-POOLED_BYTES = 1 << 20  # results of this size come from the recycling pool
 BYTES_PER_NS = 30.0  # what one core moves; 2026-11: 33 to 57 GB/s measured
 COST_PER_NS = 48.0  # elements times table cost, 16 lanes at 3 GHz
 ALONE_NS = 4000.0  # below this a step is not worth waking a worker for
 MAX_PIECES = 64
-RELEASE_GIL_NS = 30000.0
 
 
 class Binding:
@@ -198,10 +188,6 @@ class Binding:
             free.append(instance)
 
 
-def _pool_bytes(pool: Pool) -> dict[str, int]:
-    found = pool.stats()
-    return {"pool_lent_bytes": found.lent_bytes, "pool_idle_bytes": found.idle_bytes}
-
 
 def chunk_of(extent: int, grain: int, nanoseconds: float) -> int:
     """The chunk of a step, by its shape alone; 0 for one piece."""
@@ -222,284 +208,3 @@ def _storages(steps: Sequence[Step], fetches: Sequence[Storage]) -> list[Storage
     for storage in fetches:
         found[storage] = None
     return list(found)
-
-
-class Instance:
-    """One binding with memory: arguments, arena, status words, and the frame that runs it."""
-
-    def __init__(self, binding: Binding) -> None:
-        self.binding = binding
-        plan = binding.plan
-        self.args = binding.args.copy()
-        self.arena = arena(max(binding.arena.nbytes, 64))
-        self.status = np.zeros(max(plan.schedule.status_count, 1), np.int64)
-        self.given = {
-            k: np.zeros(_given_shape(binding.storages[k]), binding.storages[k].tensor.dtype.np)  # type: ignore[union-attr]
-            for k in binding.givens
-        }
-        self.epoch = -1
-        # runs that write variables are done one after the other: no update of a thread is lost
-        self.exclusive = bool(binding.written)
-        self.results: dict[int, Array] = {}
-        self.fresh: dict[Any, Array] = {}
-        # what the arguments point to stays alive, also where another thread replaces a variable
-        self.held: list[Array] = []
-        self.objects = {
-            k: np.empty(evaluate_shape(s.tensor.known_dims, binding.symbols), object)
-            for k, s in enumerate(binding.storages)
-            if s.kind == "objects" and s.tensor is not None
-        }
-        self._point()
-        self.frame = self._frame()
-        self.specs = [
-            (shape, dtype, dtype.itemsize * math.prod(shape) >= POOLED_BYTES)
-            for shape, dtype in (s for s in binding.outputs if s is not None)
-        ]
-
-    def _point(self) -> None:
-        """Addresses that stay: arena, constants, given values, status words."""
-        binding = self.binding
-        base = self.arena.ctypes.data
-        for k, slots in binding.slots.items():
-            if not slots:
-                continue
-            if k in binding.offsets:
-                self.args[slots] = base + binding.offsets[k]
-            elif k in binding.arrays:
-                self.args[slots] = binding.arrays[k].ctypes.data
-            elif k in self.given:
-                self.args[slots] = self.given[k].ctypes.data
-        for slot, word in binding.status_slots:
-            self.args[slot] = self.status.ctypes.data + 8 * word
-
-    def _frame(self) -> Frame:
-        binding, plan = self.binding, self.binding.plan
-        table = binding.table.copy()
-        base = self.args.ctypes.data
-        table[:, driver.ARGS] = base + 8 * table[:, driver.ARGS]
-        for row, target, source in binding.copy_rows:
-            table[row, driver.ARGS] = base + 8 * target
-            table[row, driver.EXTENT] = base + 8 * source
-        checks = table[:, driver.KIND] == driver.CHECK
-        table[checks, driver.ARGS] = self.status.ctypes.data
-        feeds: dict[int, list[int]] = {}
-        fetched: dict[int, list[int]] = {}
-        for storage, k in binding.number.items():
-            if storage.kind == "feed":
-                feeds.setdefault(storage.position, []).extend(binding.slots[k])
-            elif storage.kind == "fetch":
-                fetched.setdefault(storage.position, []).extend(binding.slots[k])
-        feed_specs = [
-            FeedSpec(t.dtype.np, evaluate_shape(t.known_dims, binding.symbols),
-                     tuple(base + 8 * s for s in feeds.get(n, ())))
-            for n, t in enumerate(plan.program.feeds)
-        ]  # fmt: skip
-        out_specs = [
-            FeedSpec(spec[1], spec[0], tuple(base + 8 * s for s in fetched.get(n, ())))
-            for n, spec in enumerate(binding.outputs)
-            if spec is not None
-        ]
-        profile = None
-        if plan.config.profile:
-            profile = np.zeros((len(table), driver.PROFILE_WORDS), np.int64)
-        return Frame(
-            table,
-            feed_specs,
-            out_specs,
-            pool=0 if plan.config.threads == 1 else threads.pool_address(),
-            release_gil=binding.work_ns > RELEASE_GIL_NS,
-            profile=profile,
-        )
-
-    # ------------------------------------------------------------ variables
-    def rebind(self, store: VariableStore) -> dict[Any, Array]:
-        """Addresses of variables. Returns fresh memory for those that this run makes."""
-        binding = self.binding
-        fresh: dict[Any, Array] = {}
-        self.held = []
-        for variable, (shape, dtype) in binding.written.items():
-            have = store.arrays.get(variable)
-            if have is None or have.shape != shape:
-                fresh[variable] = store.allocate(shape, dtype)
-        for storage, k in binding.number.items():
-            slots = binding.slots[k]
-            if storage.kind != "variable" or not slots:
-                continue
-            array = None if storage.is_read else fresh.get(storage.key)
-            if array is None:
-                array = store.view(storage.variable)
-            self.held.append(array)
-            self.args[slots] = array.ctypes.data
-        return fresh
-
-    # ------------------------------------------------------------ a run
-    def run_again(self, arrays: Sequence[Array], store: VariableStore) -> list[Array] | None:
-        """A run like the last one, or None where it is not: then nothing has changed."""
-        if self.epoch != store.epoch:
-            return None
-        outs = self.outputs()
-        if self.exclusive:
-            with store.lock:
-                if self.epoch != store.epoch:
-                    return None
-                code = self.frame.run(*arrays, *outs)
-        else:
-            code = self.frame.run(*arrays, *outs)
-        if code == driver.FINISHED:
-            return outs
-        self.status[:] = 0  # a check stopped before any variable was written
-        return None
-
-    def run(self, ctx: RunContext, arrays: Sequence[Array]) -> list[Array]:
-        """Fetched arrays; the variables change only if nothing failed."""
-        if self.exclusive:
-            with ctx.store.lock:
-                return self._run(ctx, arrays)
-        return self._run(ctx, arrays)
-
-    def _run(self, ctx: RunContext, arrays: Sequence[Array]) -> list[Array]:
-        store = ctx.store
-        if self.epoch != store.epoch:
-            epoch = store.epoch
-            self.fresh = self.rebind(store)
-            self.epoch = -1 if self.fresh else epoch
-        if self.given:
-            self._give(ctx)
-        outs = self.outputs()
-        if self.binding.plan.config.validate:
-            from graphc.runtime.validate import validated_run
-
-            validated_run(self, ctx, self._fitting(arrays), outs)
-            code = driver.FINISHED
-        else:
-            code = self.frame.run(*arrays, *outs)
-        if code >= 0:
-            arrays = self._fitting(arrays)
-            code = self.frame.run(*arrays, *outs)
-        if code != driver.FINISHED:
-            self._continue(code, ctx, arrays, outs)
-        for variable, array in self.fresh.items():
-            store.adopt(variable, array)
-        self.fresh = {}
-        return outs if not self.binding.dynamic else self._with_results(outs)
-
-    def outputs(self) -> list[Array]:
-        """Fresh memory for the fetched arrays; large ones from the recycling pool."""
-        return [
-            POOL.empty(shape, dtype) if large else np.empty(shape, dtype)
-            for shape, dtype, large in self.specs
-        ]
-
-    def _give(self, ctx: RunContext) -> None:
-        for k, array in self.given.items():
-            tensor = self.binding.storages[k].tensor
-            assert tensor is not None
-            node = tensor.node
-            if node.op.name == "rng_state":
-                array[...] = ctx.rng_state(node.name, node.attrs)
-            else:
-                array[...] = ctx.store.initialized(node.attrs["variable"])
-
-    def _fitting(self, arrays: Sequence[Array]) -> list[Array]:
-        """Feeds as the frame takes them: exact arrays, contiguous, aligned."""
-        out = []
-        for n, array in enumerate(arrays):
-            spec = self.frame._specs[n]
-            if not spec.accepts(array):
-                fixed = np.empty(spec.shape, spec.dtype)
-                if array.shape != spec.shape:
-                    raise InternalError(f"feed {n} has shape {array.shape}, not {spec.shape}")
-                fixed[...] = array
-                array = fixed
-            out.append(array)
-        return out
-
-    def _continue(
-        self, code: int, ctx: RunContext, arrays: Sequence[Array], outs: list[Array]
-    ) -> None:
-        """Host steps, and what to say when a check stopped the walk."""
-        while code != driver.FINISHED:
-            if code >= 0:
-                raise InternalError(f"argument {code} does not fit the plan")
-            at = Frame.stopped_at(code)
-            step = self.binding.steps[at]
-            if step.kind == "check":
-                self.status[:] = 0
-                self.fail(ctx, arrays)
-            self.run_host(step, ctx, arrays, outs)
-            code = self.frame.resume(at + 1)
-
-    def run_host(
-        self, step: Step, ctx: RunContext, arrays: Sequence[Array], outs: list[Array]
-    ) -> None:
-        if step.copies is not None:
-            source, target = step.copies
-            assert target.tensor is not None
-            args = (target.tensor, ctx, arrays, outs)
-            self.array_of(target, *args)[...] = self.array_of(source, *args)
-            return
-        assert step.node is not None
-        inputs = [
-            self.array_of(s, t, ctx, arrays, outs)
-            for s, t in zip(step.reads, step.node.inputs, strict=True)
-        ]
-        values = evaluate_once(step.node, inputs, ctx)
-        for storage, tensor, value in zip(step.writes, step.node.outputs, values, strict=True):
-            if tensor.dims is None or any(d is None for d in tensor.dims):
-                self.results[storage.position] = value
-                continue
-            memory = self.array_of(storage, tensor, ctx, arrays, outs)
-            memory[...] = value.reshape(memory.shape)
-
-    def array_of(
-        self, storage: Storage, tensor: Tensor, ctx: RunContext, arrays: Sequence[Array],
-        outs: Sequence[Array],
-    ) -> Array:  # fmt: skip
-        """The storage's memory as the tensor's array."""
-        binding = self.binding
-        shape = evaluate_shape(tensor.known_dims, binding.symbols)
-        k = binding.number[storage]
-        if storage.kind == "arena":
-            at = binding.offsets[k]
-            raw = self.arena[at : at + binding.nbytes[k]]
-            return raw.view(tensor.dtype.np).reshape(shape)
-        if storage.kind == "feed":
-            return arrays[storage.position].reshape(shape)
-        if storage.kind == "variable":
-            array = None if storage.is_read else self.fresh.get(storage.key)
-            if array is None:
-                array = ctx.store.view(storage.variable)
-            return array.reshape(shape)
-        if storage.kind == "objects":
-            return self.objects[k].reshape(shape)
-        if storage.kind == "given":
-            return self.given[k].reshape(shape)
-        if storage.kind == "fetch":
-            skipped = sum(s is None for s in binding.outputs[: storage.position])
-            return outs[storage.position - skipped].reshape(shape)
-        return binding.arrays[k].reshape(shape)
-
-    def _with_results(self, outs: list[Array]) -> list[Array]:
-        given = iter(outs)
-        return [
-            self.results.pop(n) if spec is None else next(given)
-            for n, spec in enumerate(self.binding.outputs)
-        ]
-
-    def fail(self, ctx: RunContext, arrays: Sequence[Array]) -> None:
-        """Raises what the reference says of these inputs: it names the element and the line."""
-        from graphc.runtime.backends.reference import ReferencePlan
-
-        plan = self.binding.plan
-        ReferencePlan(plan.program, plan.config).evaluate(ctx, arrays, self.binding.symbols)
-        step = next(s for s in self.binding.steps if s.status >= 0)
-        assert step.group is not None
-        raise located(
-            InvalidArgumentError("an index is out of range or an integer was divided by zero"),
-            step.group.nodes[-1],
-        )
-
-
-def _given_shape(storage: Storage) -> tuple[int, ...]:
-    assert storage.tensor is not None
-    return tuple(storage.tensor.dims or ())  # type: ignore[arg-type]

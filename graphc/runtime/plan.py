@@ -17,7 +17,8 @@ from graphc.ir.program import Program
 from graphc.ir.shape import shape_env
 from graphc.passes.pipeline import Observer, optimize
 from graphc.runtime import cache, codegen
-from graphc.runtime.binding import Binding, Instance
+from graphc.runtime.binding import Binding
+from graphc.runtime.instance import Instance
 from graphc.runtime.schedule import schedule
 from graphc.runtime.state import RunContext, VariableStore
 from graphc.runtime.steps import Schedule, Step

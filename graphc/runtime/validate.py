@@ -18,7 +18,7 @@ from graphc.runtime.backends.reference import ReferencePlan, evaluate_node
 from graphc.runtime.state import RunContext
 
 if TYPE_CHECKING:
-    from graphc.runtime.binding import Instance
+    from graphc.runtime.instance import Instance
     from graphc.runtime.steps import Step
 
 Array = np.ndarray[Any, Any]
