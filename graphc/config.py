@@ -46,7 +46,8 @@ class Config:
         passes: names of the passes to run, in order; empty: the standard list.
         disabled: names of the passes to leave out.
         max_fused_ops: largest number of scalar operations in one kernel.
-        pool_bytes: memory of dropped results that is kept for the next ones.
+        pool_bytes: memory of dropped results that is kept for the next ones; read once, when the
+            process builds its first plan.
         seed: the graph-level random seed that a new graph starts with, or None.
 
     Raises:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from graphc.config import current
 from graphc.errors import InternalError, InvalidArgumentError
 from graphc.ir.faults import located
 from graphc.ir.node import Tensor
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from graphc.runtime.binding import Binding
 
 Array = np.ndarray[Any, Any]
-POOL = Pool()
+POOL = Pool(current().pool_bytes)  # one a process: of the configuration at the first plan
 STATS.add_source("pool", lambda: _pool_bytes(POOL))
 POOLED_BYTES = 1 << 20  # results of this size come from the recycling pool
 RELEASE_GIL_NS = 30000.0
