@@ -59,6 +59,7 @@ class RandomGraph:
     seed: int
     dtype: DType = float64
     with_gradients: bool = True
+    batches: tuple[int, int] = BATCHES
     graph: Graph = field(default_factory=Graph)
     feeds: tuple[dict[Tensor, Array], dict[Tensor, Array]] = field(default_factory=lambda: ({}, {}))
     values: list[Value] = field(default_factory=list)
@@ -106,7 +107,7 @@ class RandomGraph:
                 self.dtype, [None if k == batch else d for k, d in enumerate(dims)]
             )
             arrays = []
-            for which, size in enumerate(BATCHES):
+            for which, size in enumerate(self.batches):
                 shape = [size if k == batch else d for k, d in enumerate(dims)]
                 array = self.rng.uniform(-2, 2, shape).astype(self.dtype.np)
                 self.feeds[which][tensor] = array

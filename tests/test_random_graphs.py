@@ -9,7 +9,7 @@ from graphc.ir.dtypes import DType, float32, float64
 from graphc.runtime.stats import STATS
 from tests.every_op import laid_out
 from tests.helpers import FUSED, REFERENCE, UNFUSED, Array, Session
-from tests.random_graphs import RandomGraph
+from tests.random_graphs import BATCHES, RandomGraph
 
 BLOCK = 25
 
@@ -24,8 +24,10 @@ def check(got: list[Array], want: list[Array], graph: RandomGraph, how: str) -> 
         np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol * scale, err_msg=what)
 
 
-def run_one(seed: int, dtype: DType, gradients: bool = True) -> None:
-    graph = RandomGraph(seed, dtype, gradients)
+def run_one(
+    seed: int, dtype: DType, gradients: bool = True, batches: tuple[int, int] = BATCHES
+) -> None:
+    graph = RandomGraph(seed, dtype, gradients, batches)
     if not graph.tame:
         return
     first, second = graph.feeds
@@ -51,6 +53,12 @@ def test_random_graphs_in_float64(block: int) -> None:
 def test_random_graphs_in_float32(block: int) -> None:
     for seed in range(block * BLOCK, (block + 1) * BLOCK):
         run_one(100_000 + seed, float32, gradients=False)
+
+
+@pytest.mark.parametrize("batches", ((1, 4), (4, 1), (0, 3), (3, 0)), ids=str)
+def test_batches_of_one_and_none(batches: tuple[int, int]) -> None:
+    for seed in range(2 * BLOCK):
+        run_one(200_000 + seed, float64, batches=batches)
 
 
 @pytest.mark.slow

@@ -164,8 +164,12 @@ def _prod_grad(g: Tensor, x: Tensor, y: Tensor, axes: Axes, keepdims: bool) -> T
     order = first + gone
     moved = F.transpose(x, perm=order)
     shape = F.shape(moved)
-    kept_shape = F.slice(shape, np.array([0], np.int32), np.array([len(first)], np.int32))
-    flat = F.reshape(moved, F.concat(kept_shape, np.array([-1], np.int32), axis=0))
+    split = np.array([len(first)], np.int32)
+    kept_shape = F.slice(shape, np.array([0], np.int32), split)
+    extents = F.slice(shape, split, np.array([-1], np.int32))
+    # not -1: that cannot be inferred where another extent is 0
+    count = F.reduce_prod(extents, axes=(0,), keepdims=True)
+    flat = F.reshape(moved, F.concat(kept_shape, count, axis=0))
     before = F.cumprod(flat, axis=-1, exclusive=True)
     after = F.cumprod(flat, axis=-1, exclusive=True, reverse=True)
     others = F.reshape(before * after, shape)
