@@ -179,6 +179,18 @@ def set_random_seed(seed: int | None) -> None:
     get_default_graph().seed = seed
 
 
+def _as_graph_def(
+    self: Graph, from_version: int | None = None, add_shapes: bool = False
+) -> Any:
+    """The graph as a GraphDef (Graph.as_graph_def)."""
+    from graphc.interop.graph_def import graph_def_of
+
+    return graph_def_of(self, from_version, add_shapes)
+
+
+Graph.as_graph_def = _as_graph_def  # type: ignore[attr-defined]
+
+
 def _slices_parts(value: IndexedSlices) -> list[Tensor]:
     parts = [value.values, value.indices]
     return parts if value.dense_shape is None else [*parts, value.dense_shape]

@@ -1,0 +1,228 @@
+"""A graph as TensorFlow's GraphDef.
+
+Lives here: graph_def_of, node by node by the rules. Not here: reading one (interop/importer.py),
+the TF1 functions (tf1/graph_io.py). Imports the rules, messages and ir.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+from graphc.interop import attributes
+from graphc.interop.messages import GraphDef, NodeDef
+from graphc.interop.node_rules import RULES, ConstInput, Rule, attr_names, type_attrs
+from graphc.ir.dtypes import int32
+from graphc.ir.graph import Graph
+from graphc.ir.node import Node, Tensor
+
+PRODUCER = 27  # the version of GraphDefs that TensorFlow 1.13 writes
+
+
+def graph_def_of(
+    graph: Graph, from_version: int | None = None, add_shapes: bool = False,
+    nodes: Iterable[Node] | None = None,
+) -> GraphDef:  # fmt: skip
+    """The GraphDef of a graph.
+
+    Args:
+        from_version: only nodes made after the graph had this many. add_shapes: write the
+            attribute _output_shapes. nodes: only these.
+
+    What only exists in this process (a Python function, a branch of a cond) cannot be written:
+    such a node keeps its name, type and inputs.
+    """
+    out = GraphDef()
+    out.versions.producer = PRODUCER
+    writer = _Writer(graph, out)
+    for node in list(graph.nodes if nodes is None else nodes):
+        if from_version is not None and node.id < from_version:
+            continue
+        if not writer.implied(node):
+            writer.write(node, add_shapes)
+    return out
+
+
+class _Writer:
+    def __init__(self, graph: Graph, out: GraphDef) -> None:
+        self.graph = graph
+        self.out = out
+        self.made: set[str] = set()
+
+    # ------------------------------------------------------------ nodes
+    def implied(self, node: Node) -> bool:
+        """Random states are part of TensorFlow's random ops."""
+        if node.op.name != "rng_state":
+            return False
+        readers = self.graph.consumers(node.outputs[0])
+        return bool(readers) and all(
+            RULES.get(r.op.name, Rule()).drop for r in readers
+        )
+
+    def write(self, node: Node, add_shapes: bool) -> None:
+        special = _SPECIAL.get(node.op.name)
+        made = NodeDef(name=node.name, op=node.op.tf, device=node.device)
+        if special is not None:
+            special(self, node, made)
+        else:
+            self.plain(node, made)
+        made.input.extend(f"^{c.name}" for c in node.control_inputs)
+        if add_shapes:
+            shapes = made.attr["_output_shapes"].list
+            shapes.SetInParent()
+            for tensor in node.outputs:
+                attributes.fill_shape(shapes.shape.add(), tensor.dims)
+        self.out.node.append(made)
+
+    def plain(self, node: Node, made: NodeDef) -> None:
+        """Inputs, attributes and types by the record's rule."""
+        rule = RULES.get(node.op.name, Rule())
+        order = rule.order or range(len(node.inputs))
+        inputs = [name_of(node.inputs[i]) for i in order if i not in rule.drop]
+        for const in rule.consts:
+            name = self.const_input(node, const)
+            at = len(inputs) if const.position < 0 else const.position
+            inputs.insert(at, name)
+        made.input.extend(inputs)
+        self.put_attrs(node, made, rule)
+        self.put_types(node, made, rule)
+
+    def put_attrs(self, node: Node, made: NodeDef, rule: Rule) -> None:
+        done = {c.attr for c in rule.consts} | set(rule.attrs.values())
+        known = {**attr_names(node.op), **dict.fromkeys(node.attrs)}
+        pairs = [*rule.attrs.items(), *((a, a) for a in known if a not in done)]
+        for theirs, ours in pairs:
+            if ours not in node.attrs:
+                continue
+            value = node.attrs[ours]
+            if ours == "shape" and "shape" in rule.attrs:
+                attributes.put_shape(made.attr, "shape", value)
+            elif ours == "axes" and theirs == "squeeze_dims":
+                attributes.put(made.attr, theirs, value or ())
+            else:
+                attributes.put(made.attr, theirs, value)
+        for index in rule.drop:
+            state = node.inputs[index].node
+            for seed in ("seed", "seed2"):
+                attributes.put(made.attr, seed, int(state.attrs.get(seed, 0)))
+
+    def put_types(self, node: Node, made: NodeDef, rule: Rule) -> None:
+        for name, at in type_attrs(node.op).items():
+            if name.startswith("*"):
+                types = tuple(t.dtype for t in node.inputs[at:])
+                attributes.put(made.attr, name[1:], types)
+                if not types:
+                    made.attr[name[1:]].list.SetInParent()
+            elif name not in made.attr and at < len(node.inputs):
+                made.attr[name].type = node.inputs[at].dtype.as_datatype_enum
+        for name in rule.int32:
+            made.attr[name].type = int32.as_datatype_enum
+        if node.op.variadic and node.op.groups[-1:] != ("*",) and node.op.name != "identity_n":
+            made.attr["N"].i = len(node.inputs) - len(node.op.args) + 1
+
+    # ------------------------------------------------------------ constants
+    def const_input(self, node: Node, const: ConstInput) -> str:
+        """The name of a constant that holds the attribute."""
+        value = node.attrs.get(const.attr)
+        if const.vector and value is None:
+            rank = node.inputs[0].rank
+            if rank is None:
+                return self.all_axes(node, const)
+            value = range(rank - 1, -1, -1) if const.attr == "perm" else range(rank)
+        array = np.array(list(value) if const.vector else value, np.int32)
+        return self.const(f"{node.name}/{const.name}", array)
+
+    def const(self, name: str, array: Any) -> str:
+        """Writes a constant, or finds the graph's node of that name and value."""
+        there = self.graph._by_name.get(name)
+        if there is not None and there.op.name == "const":
+            if np.array_equal(there.attrs["value"].array, array):
+                return name
+        made = self.out.node.add(name=self.fresh(name), op="Const")
+        made.attr["dtype"].type = attributes.as_dtype(array.dtype).as_datatype_enum
+        made.attr["value"].tensor.CopyFrom(attributes.tensor_proto(array))
+        return made.name
+
+    def fresh(self, name: str) -> str:
+        count, full = 0, name
+        while full in self.made or full in self.graph._by_name:
+            count += 1
+            full = f"{name}_{count}"
+        self.made.add(full)
+        return full
+
+    def all_axes(self, node: Node, const: ConstInput) -> str:
+        """range(rank(x)), or its reverse for a permutation: the rank is not known yet."""
+        scope = f"{node.name}/{const.name}"
+        rank = self.out.node.add(
+            name=self.fresh(f"{scope}/Rank"), op="Rank", input=[name_of(node.inputs[0])]
+        )
+        rank.attr["T"].type = node.inputs[0].dtype.as_datatype_enum
+        one, zero = self.const(f"{scope}/one", np.int32(1)), self.const(f"{scope}/zero", np.int32(0))
+        axes = self.out.node.add(
+            name=self.fresh(scope), op="Range", input=[zero, rank.name, one]
+        )
+        axes.attr["Tidx"].type = int32.as_datatype_enum
+        if const.attr != "perm":
+            return axes.name
+        last = self.out.node.add(name=self.fresh(f"{scope}/last"), op="Sub",
+                                 input=[rank.name, one])  # fmt: skip
+        turned = self.out.node.add(name=self.fresh(f"{scope}/turned"), op="Sub",
+                                   input=[last.name, axes.name])  # fmt: skip
+        last.attr["T"].type = turned.attr["T"].type = int32.as_datatype_enum
+        return turned.name
+
+
+def name_of(tensor: Tensor) -> str:
+    """As a NodeDef's input: without ":0"."""
+    return tensor.name.removesuffix(":0")
+
+
+# ------------------------------------------------------------------ records of their own form
+def _const(writer: _Writer, node: Node, made: NodeDef) -> None:
+    made.attr["dtype"].type = node.outputs[0].dtype.as_datatype_enum
+    made.attr["value"].tensor.CopyFrom(attributes.tensor_proto(node.attrs["value"].array))
+
+
+def _matmul(writer: _Writer, node: Node, made: NodeDef) -> None:
+    made.input.extend(name_of(t) for t in node.inputs)
+    ranks = [t.rank for t in node.inputs]
+    flat = all(r is None or r == 2 for r in ranks)
+    made.op = "MatMul" if flat else "BatchMatMul" if ranks[0] == ranks[1] else "BatchMatMulV2"
+    names = ("transpose_a", "transpose_b") if flat else ("adj_x", "adj_y")
+    for theirs, ours in zip(names, ("transpose_a", "transpose_b"), strict=True):
+        made.attr[theirs].b = bool(node.attrs.get(ours, False))
+    made.attr["T"].type = node.inputs[0].dtype.as_datatype_enum
+
+
+def _softmax(writer: _Writer, node: Node, made: NodeDef) -> None:
+    writer.plain(node, made)
+    rank, axis = node.inputs[0].rank, node.attrs.get("axis", -1)
+    if axis == -1 or axis + 1 == rank:
+        # TensorFlow's op has no axis: it is the last one
+        made.attr.pop("axis", None)
+
+
+def _print(writer: _Writer, node: Node, made: NodeDef) -> None:
+    writer.plain(node, made)
+    made.attr["first_n"].i = node.attrs["countdown"].left
+    made.attr["summarize"].i = node.attrs.get("summarize") or 3
+    made.attr.pop("countdown", None)
+
+
+def _search(writer: _Writer, node: Node, made: NodeDef) -> None:
+    writer.plain(node, made)
+    made.op = "LowerBound" if node.attrs.get("side") == "left" else "UpperBound"
+    made.attr.pop("side", None)
+
+
+_SPECIAL: dict[str, Callable[[_Writer, Node, NodeDef], None]] = {
+    "const": _const,
+    "matmul": _matmul,
+    "softmax": _softmax,
+    "log_softmax": _softmax,
+    "print_values": _print,
+    "searchsorted": _search,
+}

@@ -1,0 +1,177 @@
+"""How graphc's records are written as TensorFlow nodes: the table of differences.
+
+Lives here: Rule and its table, by record. Not here: walking graphs (interop/graph_def.py), ops
+that exist in TensorFlow only (interop/foreign_ops.py). A record without a rule has TensorFlow's
+inputs, attributes and type attributes already.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from graphc.ir.dtypes import int64
+from graphc.ops.define import OpDef
+
+
+@dataclass(frozen=True)
+class ConstInput:
+    """An attribute of graphc's that is an input of TensorFlow's: a constant int32 tensor.
+
+    position: among TensorFlow's inputs, -1 for the last. name: of the constant below the node.
+    vector: a tuple of numbers instead of one; None in it stands for all axes.
+    """
+
+    position: int
+    name: str
+    attr: str
+    vector: bool = False
+
+
+@dataclass(frozen=True)
+class Rule:
+    """attrs: TensorFlow's name -> graphc's. types: type attribute -> input (">0": output) number,
+    or a list of types for "*name". const_types: type attributes that are int32 always."""
+
+    attrs: Mapping[str, str] = field(default_factory=dict)
+    consts: tuple[ConstInput, ...] = ()
+    types: Mapping[str, Any] | None = None
+    int32: tuple[str, ...] = ()
+    drop: tuple[int, ...] = ()  # inputs that TensorFlow's op does not have
+    order: tuple[int, ...] = ()  # graphc's inputs in TensorFlow's order
+
+
+def _axis(position: int, name: str, attr: str = "axis") -> tuple[ConstInput, ...]:
+    return (ConstInput(position, name, attr),)
+
+
+_REDUCE = Rule(
+    {"keep_dims": "keepdims"}, (ConstInput(1, "reduction_indices", "axes", True),),
+    {"T": 0}, ("Tidx",),
+)  # fmt: skip
+_LOGIC_REDUCE = Rule(_REDUCE.attrs, _REDUCE.consts, {}, ("Tidx",))
+_ARG = Rule({"output_type": "output_type"}, _axis(1, "dimension"), {"T": 0}, ("Tidx",))
+_CUMULATE = Rule(
+    {"exclusive": "exclusive", "reverse": "reverse"}, _axis(1, "axis"), {"T": 0}, ("Tidx",)
+)
+_OUT = {"out_type": "out_type"}
+
+RULES: dict[str, Rule] = {
+    **dict.fromkeys(
+        ("reduce_sum", "reduce_mean", "reduce_prod", "reduce_max", "reduce_min",
+         "euclidean_norm"), _REDUCE,
+    ),
+    "reduce_any": _LOGIC_REDUCE,
+    "reduce_all": _LOGIC_REDUCE,
+    "argmax": _ARG,
+    "argmin": _ARG,
+    "cumsum": _CUMULATE,
+    "cumprod": _CUMULATE,
+    "concat": Rule({}, _axis(-1, "axis"), {"T": 0}, ("Tidx",)),
+    "split": Rule({"num_split": "num"}, _axis(0, "split_dim"), {"T": 0}),
+    "split_v": Rule({"num_split": "num"}, _axis(2, "split_dim"), {"T": 0, "Tlen": 1}),
+    "expand_dims": Rule({}, _axis(1, "dim"), {"T": 0}, ("Tdim",)),
+    "squeeze": Rule({"squeeze_dims": "axes"}, (), {"T": 0}),
+    "transpose": Rule({}, (ConstInput(1, "perm", "perm", True),), {"T": 0}, ("Tperm",)),
+    "reverse": Rule({}, (ConstInput(1, "axis", "axes", True),), {"T": 0}, ("Tidx",)),
+    "reverse_sequence": Rule({"seq_dim": "seq_axis", "batch_dim": "batch_axis"}),
+    "gather": Rule(
+        {"batch_dims": "batch_dims"}, _axis(2, "axis"), {"Tparams": 0, "Tindices": 1}, ("Taxis",)
+    ),
+    "cast": Rule({"DstT": "dtype"}, (), {"SrcT": 0}),
+    "bitcast": Rule({"type": "dtype"}, (), {"T": 0}),
+    "range": Rule({}, (), {"Tidx": 0}),
+    "shape": Rule(_OUT, (), {"T": 0}),
+    "shape_n": Rule(_OUT, (), {"T": 0}),
+    "size": Rule(_OUT, (), {"T": 0}),
+    "in_top_k": Rule({}, (), {"T": 1}),
+    "is_variable_initialized": Rule({}, (), {"dtype": 0}),
+    "placeholder": Rule({"dtype": "dtype", "shape": "shape"}, (), {}),
+    "placeholder_with_default": Rule({"shape": "shape"}, (), {"dtype": 0}),
+    "variable": Rule(
+        {k: k for k in ("dtype", "shape", "container", "shared_name")}, (), {}
+    ),
+    "dynamic_partition": Rule({"num_partitions": "num"}, (), {"T": 0}),
+    "random_uniform": Rule({"dtype": "dtype"}, (), {"T": 0}, drop=(1,)),
+    "random_normal": Rule({"dtype": "dtype"}, (), {"T": 0}, drop=(1,)),
+    "truncated_normal": Rule({"dtype": "dtype"}, (), {"T": 0}, drop=(1,)),
+    "random_uniform_int": Rule({}, (), {"T": 0, "Tout": 1}, drop=(3,)),
+    "random_shuffle": Rule({}, (), {"T": 0}, drop=(1,)),
+    "random_gamma": Rule({}, (), {"S": 0, "T": 1}, drop=(2,)),
+    "random_poisson": Rule({"dtype": "dtype"}, (), {"S": 0, "R": 1}, drop=(2,)),
+    "multinomial": Rule({"output_dtype": "output_dtype"}, (), {"T": 0}, drop=(2,)),
+    "print_values": Rule({"message": "message", "summarize": "summarize"}, (), {"T": 0, "*U": 1}),
+    "assert_true": Rule({"summarize": "summarize"}, (), {"*T": 1}),
+    "identity_n": Rule({}, (), {"*T": 0}),
+    "sparse_apply_momentum": Rule(order=(0, 1, 2, 3, 5, 4)),
+    "sparse_apply_ftrl": Rule(order=(0, 1, 2, 3, 8, 4, 5, 6, 7)),
+    "sparse_apply_ftrl_v2": Rule(order=(0, 1, 2, 3, 9, 4, 5, 6, 7, 8)),
+    "sparse_apply_adagrad_da": Rule(order=(0, 1, 2, 3, 8, 4, 5, 6, 7)),
+}  # fmt: skip
+
+# graphc's attributes where a file leaves them out: TensorFlow's defaults
+DEFAULTS: dict[str, Any] = {
+    "keepdims": False, "transpose_a": False, "transpose_b": False, "output_type": int64,
+    "exclusive": False, "reverse": False, "batch_dims": 0, "container": "", "shared_name": "",
+    "message": "", "summarize": 3, "data_format": "NHWC", "adjoint": False, "lower": True,
+    "sorted": True, "alpha": 0.2, "axis": 0, "batch_axis": 0, "output_dtype": int64,
+    "compute_uv": True, "full_matrices": False, "compute_v": True, "axes": None,
+    "begin_mask": 0, "end_mask": 0, "ellipsis_mask": 0, "new_axis_mask": 0,
+    "shrink_axis_mask": 0, "use_nesterov": False,
+}  # fmt: skip
+
+
+@cache
+def attr_names(record: OpDef) -> dict[str, bool]:
+    """graphc's attributes of a record that files carry -> whether it needs each of them."""
+    if record.name in _ATTRS:
+        return dict.fromkeys(_ATTRS[record.name], True)
+    if not inspect.isfunction(record.numpy) or record.numpy.__module__.startswith("numpy"):
+        return {}
+    fixed = [a for a in record.args if not a.startswith("*")]
+    out: dict[str, bool] = {}
+    positional = 0
+    for p in inspect.signature(record.numpy).parameters.values():
+        if p.kind is p.VAR_POSITIONAL:
+            positional = len(fixed)
+        elif p.kind is not p.VAR_KEYWORD and (p.kind is p.KEYWORD_ONLY or positional >= len(fixed)):
+            out[p.name] = p.default is p.empty
+        else:
+            positional += 1
+    for sample in record.samples:
+        for name in getattr(sample, "attrs", None) or {}:
+            out.setdefault(name, False)
+    return out
+
+
+_ATTRS = {
+    "const": ("value",),
+    "placeholder": ("dtype", "shape"),
+    "variable": ("dtype", "shape", "container", "shared_name"),
+    "no_op": (),
+    "rng_state": ("seed", "seed2"),
+    "assign": (),
+    **{
+        f"{kind}apply_{name}": ("use_nesterov",)
+        for kind in ("", "sparse_")
+        for name in ("adam", "lazy_adam", "momentum")
+    },
+}
+
+
+def type_attrs(record: OpDef) -> Mapping[str, Any]:
+    """TensorFlow's type attributes of a record's nodes: name -> number of an input."""
+    rule = RULES.get(record.name)
+    if rule is not None and rule.types is not None:
+        return rule.types
+    if not record.args or record.name in ("const", "no_op"):
+        return {}
+    out: dict[str, Any] = {}
+    for i in range(len(record.args)):
+        group = record.group(i)
+        if isinstance(group, str) and group != "*":
+            out.setdefault(group, i)
+    return out
