@@ -200,13 +200,21 @@ def _arrays(value: Any) -> list[Any]:
 
 
 def difference(a: list[Any], b: list[Any]) -> tuple[float, float]:
-    """Largest absolute difference, and largest relative to each array's own scale."""
+    """Largest absolute difference, and largest relative to each array's own scale.
+
+    NaN equals NaN and an infinity itself; either of them against another value is infinitely far.
+    """
     absolute = relative = 0.0
     for x, y in zip(a, b, strict=True):
-        if x.dtype.kind not in "fiub" or x.size == 0:
+        if x.size == 0 or not (x.dtype.kind in "fiubc" or x.dtype.name == "bfloat16"):
             continue
-        gap = float(np.nanmax(np.abs(x.astype(np.float64) - y.astype(np.float64)), initial=0.0))
-        scale = float(np.nanmax(np.abs(y.astype(np.float64)), initial=0.0))
+        wide = np.complex128 if x.dtype.kind == "c" else np.float64
+        x, y = x.astype(wide), y.astype(wide)
+        with np.errstate(invalid="ignore"):
+            gaps = np.abs(x - y)
+        same = (x == y) | (np.isnan(x) & np.isnan(y))
+        gap = float(np.where(same, 0.0, np.where(np.isnan(gaps), np.inf, gaps)).max())
+        scale = float(np.abs(y[np.isfinite(y)]).max(initial=0.0))
         absolute = max(absolute, gap)
         relative = max(relative, gap / scale if scale else gap)
     return absolute, relative
