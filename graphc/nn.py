@@ -15,6 +15,18 @@ __getattr__, __dir__, __all__ = attach(
             softmax_cross_entropy_with_logits_v2 softplus softsign
             sparse_softmax_cross_entropy_with_logits sufficient_statistics swish
             weighted_cross_entropy_with_logits weighted_moments xw_plus_b zero_fraction silu""",
+        "graphc.tf1.api_conv": """
+            atrous_conv2d conv1d conv2d conv3d convolution depthwise_conv2d
+            depthwise_conv2d_native separable_conv2d""",
+        "graphc.tf1.api_conv_back": """
+            atrous_conv2d_transpose conv1d_transpose conv2d_backprop_filter
+            conv2d_backprop_input conv2d_transpose conv3d_backprop_filter
+            conv3d_backprop_filter_v2 conv3d_transpose conv_transpose
+            depthwise_conv2d_native_backprop_filter depthwise_conv2d_native_backprop_input""",
+        "graphc.tf1.api_pool": """
+            avg_pool avg_pool1d avg_pool2d avg_pool3d local_response_normalization lrn max_pool
+            max_pool1d max_pool2d max_pool3d max_pool_with_argmax max_pool_v2=max_pool2d pool""",
+        "graphc.tf1.api_image": "depth_to_space space_to_batch space_to_depth",
         "graphc.tf1.api_math": "log_sigmoid sigmoid tanh",
         "graphc.tf1.api_array": "top_k",
     },
