@@ -60,6 +60,8 @@ class RandomGraph:
     dtype: DType = float64
     with_gradients: bool = True
     batches: tuple[int, int] = BATCHES
+    extents: tuple[int, ...] = (1, 2, 3, 4)
+    max_elements: int = MAX_ELEMENTS
     graph: Graph = field(default_factory=Graph)
     feeds: tuple[dict[Tensor, Array], dict[Tensor, Array]] = field(default_factory=lambda: ({}, {}))
     values: list[Value] = field(default_factory=list)
@@ -98,10 +100,9 @@ class RandomGraph:
         return const(self.rng.uniform(-1.5, 1.5, shape), dtype)
 
     def _inputs(self) -> None:
-        extents = (1, 2, 3, 4)
         for _ in range(int(self.rng.integers(1, 4))):
             rank = int(self.rng.integers(0, 4))
-            dims = [int(self.pick(extents)) for _ in range(rank)]
+            dims = [int(self.pick(self.extents)) for _ in range(rank)]
             batch = int(self.rng.integers(rank)) if rank and self.coin(0.75) else -1
             tensor = placeholder(
                 self.dtype, [None if k == batch else d for k, d in enumerate(dims)]
@@ -130,7 +131,7 @@ class RandomGraph:
             arrays = tuple(self._evaluate(tensor, known, which) for which in (0, 1))
         except (OpError, ValueError, IndexError):
             return
-        if max(a.size for a in arrays) > MAX_ELEMENTS or arrays[0].ndim > 5:
+        if max(a.size for a in arrays) > self.max_elements or arrays[0].ndim > 5:
             return
         if any(np.abs(a).max(initial=0.0) > TAME or not np.isfinite(a).all() for a in arrays):
             tensor = F.tanh(F.multiply(tensor, const(1.0 / TAME, self.dtype)))

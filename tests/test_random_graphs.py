@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -25,9 +27,13 @@ def check(got: list[Array], want: list[Array], graph: RandomGraph, how: str) -> 
 
 
 def run_one(
-    seed: int, dtype: DType, gradients: bool = True, batches: tuple[int, int] = BATCHES
+    seed: int,
+    dtype: DType,
+    gradients: bool = True,
+    batches: tuple[int, int] = BATCHES,
+    **sizes: Any,
 ) -> None:
-    graph = RandomGraph(seed, dtype, gradients, batches)
+    graph = RandomGraph(seed, dtype, gradients, batches, **sizes)
     if not graph.tame:
         return
     first, second = graph.feeds
@@ -59,6 +65,13 @@ def test_random_graphs_in_float32(block: int) -> None:
 def test_batches_of_one_and_none(batches: tuple[int, int]) -> None:
     for seed in range(2 * BLOCK):
         run_one(200_000 + seed, float64, batches=batches)
+
+
+def test_tensors_that_are_split_between_threads() -> None:
+    """Large extents: chunks of reductions, vector tails, pieces for the workers."""
+    for seed in range(BLOCK):
+        sizes = {"extents": (1, 3, 37, 130), "max_elements": 300_000}
+        run_one(300_000 + seed, float64, batches=(211, 64), **sizes)
 
 
 @pytest.mark.slow
