@@ -37,6 +37,7 @@ _TABLE = {
         ConfigProto GPUOptions GraphOptions OptimizerOptions RunMetadata RunOptions""",
     "graphc.errors": "OpError",
     "graphc.logging": "get_logger",
+    "graphc.interop.aliases": "install_as_tensorflow",
     "graphc.tf1.framework": """
         Dimension Graph GraphKeys Operation Tensor TensorShape add_to_collection
         add_to_collections colocate_with constant container control_dependencies
@@ -98,6 +99,10 @@ _TABLE = {
         tensor_scatter_nd_sub tensor_scatter_nd_update tensor_scatter_sub tensor_scatter_update
         tile top_k transpose unique unique_with_counts unravel_index unstack where where_v2
         zeros zeros_like""",
+    # images
+    "graphc.tf1.api_image": """
+        batch_to_space batch_to_space_nd depth_to_space extract_image_patches
+        required_space_to_batch_paddings space_to_batch space_to_batch_nd space_to_depth""",
     # linear algebra
     "graphc.tf1.api_linalg": """
         cholesky cholesky_solve cross diag diag_part einsum eye matmul matrix_band_part
@@ -110,6 +115,11 @@ _TABLE = {
         assert_less_equal assert_negative assert_non_negative assert_non_positive
         assert_none_equal assert_positive assert_proper_iterable assert_rank assert_rank_at_least
         assert_rank_in assert_scalar assert_type numpy_function py_func""",
+    # graphs, summaries and events as files
+    "graphc.tf1.graph_io": "import_graph_def make_ndarray make_tensor_proto",
+    "graphc.interop.messages": """
+        AttrValue Event GraphDef HistogramProto LogMessage MetaGraphDef NameAttrList NodeDef
+        SessionLog Summary SummaryMetadata""",
     # random numbers
     "graphc.tf1.api_random": """
         get_seed multinomial random_crop random_gamma random_normal random_poisson random_shuffle
@@ -119,7 +129,10 @@ _TABLE = {
 __getattr__, __dir__, _public = attach(
     __name__,
     _TABLE,
-    "bitwise compat config errors initializers linalg logging math nn random test train",
+    """
+        app bitwise compat config contrib errors examples flags gfile graph_util image initializers
+        layers linalg logging losses math metrics nn random resource_loader summary sysconfig
+        test train""",
 )
 __all__ = [*_public, "GIT_VERSION", "VERSION", "__version__", "newaxis"]
 

@@ -1,7 +1,7 @@
 """Names that are imported when they are first used, so that `import graphc` stays cheap.
 
 Lives here: attach, which gives a module its __getattr__ and __dir__ from a table. Not here: the
-tables. Imports nothing of graphc.
+tables. Imports nothing of graphc but the reasons for names that are not supported.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import importlib
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from graphc._unsupported import missing
 
 
 def attach(
@@ -32,7 +34,7 @@ def attach(
         if name in below:
             return importlib.import_module(f"{package}.{name}")
         if name not in where:
-            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+            raise missing(package, name)
         module, inner = where[name]
         value = getattr(importlib.import_module(module), inner)
         setattr(sys.modules[package], name, value)

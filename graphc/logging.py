@@ -1,36 +1,59 @@
-"""tf.logging: messages to stderr through Python's logger "graphc".
+"""tf.logging: messages to stderr as TensorFlow 1 writes them ("INFO:tensorflow:...").
 
 Lives here: levels, functions, rate limits. Not here: what is logged. Imports only the standard
-library.
+library and graphc's table of unsupported names. The logger is Python's "tensorflow", since
+scripts set it up by that name too.
 """
 
 from __future__ import annotations
 
 import logging as _logging
+import sys as _sys
 import threading
-from typing import Any
+from typing import Any, TextIO
+
+from graphc._unsupported import getattr_of
+
+__all__ = [
+    "DEBUG", "ERROR", "FATAL", "INFO", "WARN", "TaskLevelStatusMessage", "debug", "error", "fatal",
+    "flush", "get_logger", "get_verbosity", "info", "log", "log_every_n", "log_first_n", "log_if",
+    "set_verbosity", "vlog", "warn", "warning",
+]  # fmt: skip
 
 DEBUG, INFO, WARN, ERROR, FATAL = 10, 20, 30, 40, 50
 
+__getattr__ = getattr_of(__name__)
+
 _LOCK = threading.Lock()
-_COUNTS: dict[str, int] = {}
+_COUNTS: dict[tuple[str, int], int] = {}
+
+
+class _Stderr(_logging.StreamHandler[TextIO]):
+    """Writes to what sys.stderr is when a message comes, not when the handler was made."""
+
+    def __init__(self) -> None:
+        _logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> TextIO:  # type: ignore[override]
+        return _sys.stderr
 
 
 def get_logger() -> _logging.Logger:
-    """The logger; it writes to stderr unless the program has set up logging itself."""
-    logger = _logging.getLogger("graphc")
+    """The logger (tf.get_logger); it writes to stderr unless logging was set up before."""
+    logger = _logging.getLogger("tensorflow")
     with _LOCK:
         if not logger.handlers and not _logging.getLogger().handlers:
-            handler = _logging.StreamHandler()
-            handler.setFormatter(_logging.Formatter("%(levelname)s:%(name)s:%(message)s"))
+            handler = _Stderr()
+            handler.setFormatter(_logging.Formatter(_logging.BASIC_FORMAT))
             logger.addHandler(handler)
+            # else a later logging.basicConfig writes each message twice
             logger.propagate = False
-            if logger.level == _logging.NOTSET:
-                logger.setLevel(WARN)
     return logger
 
 
 def log(level: int, msg: Any, *args: Any, **kwargs: Any) -> None:
+    """Writes `msg % args` if `level` is at least the verbosity."""
     get_logger().log(level, msg, *args, **kwargs)
 
 
@@ -54,6 +77,7 @@ def error(msg: Any, *args: Any, **kwargs: Any) -> None:
 
 
 def fatal(msg: Any, *args: Any, **kwargs: Any) -> None:
+    """Writes at the highest level; the program goes on, as in TF."""
     get_logger().critical(msg, *args, **kwargs)
 
 
@@ -62,6 +86,7 @@ def vlog(level: int, msg: Any, *args: Any, **kwargs: Any) -> None:
 
 
 def get_verbosity() -> int:
+    """The least level that is written; WARN at first."""
     return get_logger().getEffectiveLevel()
 
 
@@ -75,25 +100,31 @@ def flush() -> None:
         handler.flush()
 
 
-def _next(msg: str) -> int:
+def _count() -> int:
+    """How often the line that called the function that calls this came here before."""
+    frame = _sys._getframe(2)
+    place = (frame.f_code.co_filename, frame.f_lineno)
     with _LOCK:
-        _COUNTS[msg] = _COUNTS.get(msg, -1) + 1
-        return _COUNTS[msg]
+        _COUNTS[place] = _COUNTS.get(place, -1) + 1
+        return _COUNTS[place]
 
 
-def log_every_n(level: int, msg: str, n: int, *args: Any) -> None:
-    """Writes the first of every n messages with this text."""
-    log_if(level, msg, _next(msg) % n == 0, *args)
+def log_every_n(level: int, msg: Any, n: int, *args: Any) -> None:
+    """Writes the first of every n messages that come from the same line."""
+    log_if(level, msg, _count() % n == 0, *args)
 
 
-def log_first_n(level: int, msg: str, n: int, *args: Any) -> None:
-    """Writes only the first n messages with this text."""
-    log_if(level, msg, _next(msg) < n, *args)
+def log_first_n(level: int, msg: Any, n: int, *args: Any) -> None:
+    """Writes only the first n messages that come from the same line."""
+    log_if(level, msg, _count() < n, *args)
 
 
-def log_if(level: int, msg: str, condition: bool, *args: Any) -> None:
+def log_if(level: int, msg: Any, condition: Any, *args: Any) -> None:
+    """Writes where the condition holds."""
     if condition:
         log(level, msg, *args)
 
 
-TaskLevelStatusMessage = info
+def TaskLevelStatusMessage(msg: Any) -> None:
+    """Writes at the level of errors, as TF does."""
+    error(msg)

@@ -9,19 +9,26 @@ import contextlib
 import random as _random
 import tempfile
 import unittest
+import unittest.mock as mock
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from graphc import errors
+from graphc._unsupported import getattr_of
+from graphc.ir.device import device_fields
 from graphc.ir.graph import Graph, get_default_graph, reset_default_graph
 from graphc.session import Session
 from graphc.tf1.api_gradients import compute_gradient, compute_gradient_error
 
 __all__ = [
     "TestCase", "compute_gradient", "compute_gradient_error", "get_temp_dir", "gpu_device_name",
-    "is_built_with_cuda", "is_gpu_available", "main",
+    "is_built_with_cuda", "is_gpu_available", "main", "mock", "test_src_dir_path",
 ]  # fmt: skip
+
+__getattr__ = getattr_of(__name__)
 
 _SEED = 87654321
 
@@ -36,7 +43,7 @@ def is_built_with_cuda() -> bool:
 
 
 def gpu_device_name() -> str:
-    """"/device:GPU:0" where there is a GPU, else ""."""
+    """ "/device:GPU:0" where there is a GPU, else ""."""
     return "/device:GPU:0" if is_gpu_available() else ""
 
 
@@ -48,6 +55,14 @@ def get_temp_dir() -> str:
     if not _TEMP:
         _TEMP.append(tempfile.TemporaryDirectory(prefix="graphc_test_"))
     return _TEMP[0].name
+
+
+def test_src_dir_path(relative_path: str) -> str:
+    """A path below the folder from which the tests run."""
+    return str(Path.cwd() / relative_path)
+
+
+test_src_dir_path.__test__ = False  # type: ignore[attr-defined]  # pytest takes it for a test
 
 
 def main(argv: Any = None) -> None:
@@ -91,6 +106,23 @@ class TestCase(unittest.TestCase):
             self.skipTest("Not a test.")
         return self.session(graph, config, use_gpu)
 
+    def cached_session(
+        self, graph: Graph | None = None, config: Any = None, use_gpu: bool = False
+    ) -> Any:
+        """A session that is the default inside the block; one for all blocks of a test."""
+        return self._cached(graph, config)
+
+    @contextlib.contextmanager
+    def _cached(self, graph: Graph | None, config: Any) -> Iterator[Session]:
+        sess: Session | None = getattr(self, "_session", None)
+        if sess is None:
+            sess = self._session = Session(graph=graph, config=config)
+            self.addCleanup(sess.close)
+        elif graph is not None and graph is not sess.graph:
+            raise ValueError("The graph used to get the cached session is another one.")
+        with sess.graph.as_default(), sess.as_default():
+            yield sess
+
     def evaluate(self, tensors: Any) -> Any:
         """The values in the default session."""
         from graphc.session import get_default_session
@@ -125,6 +157,77 @@ class TestCase(unittest.TestCase):
 
     def assertAllEqual(self, a: Any, b: Any, msg: str = "") -> None:
         np.testing.assert_array_equal(a, b, err_msg=msg)
+
+    def assertNotAllClose(self, a: Any, b: Any, **kwargs: Any) -> None:
+        with self.assertRaises(AssertionError):
+            self.assertAllClose(a, b, **kwargs)
+
+    def assertNotAllEqual(self, a: Any, b: Any) -> None:
+        with self.assertRaises(AssertionError):
+            self.assertAllEqual(a, b)
+
+    def assertAllGreater(self, a: Any, comparison_target: Any) -> None:
+        self.assertGreater(np.min(a), comparison_target)
+
+    def assertAllGreaterEqual(self, a: Any, comparison_target: Any) -> None:
+        self.assertGreaterEqual(np.min(a), comparison_target)
+
+    def assertAllLess(self, a: Any, comparison_target: Any) -> None:
+        self.assertLess(np.max(a), comparison_target)
+
+    def assertAllLessEqual(self, a: Any, comparison_target: Any) -> None:
+        self.assertLessEqual(np.max(a), comparison_target)
+
+    def assertAllInRange(
+        self,
+        target: Any,
+        lower_bound: Any,
+        upper_bound: Any,
+        open_lower_bound: bool = False,
+        open_upper_bound: bool = False,
+    ) -> None:
+        """Each value lies between the bounds; open bounds do not belong to the range."""
+        target = np.asarray(target)
+        low = target > lower_bound if open_lower_bound else target >= lower_bound
+        high = target < upper_bound if open_upper_bound else target <= upper_bound
+        wrong = target[~(low & high)]
+        self.assertEqual(wrong.size, 0, f"outside of {lower_bound} .. {upper_bound}: {wrong}")
+
+    def assertAllInSet(self, target: Any, expected_set: Any) -> None:
+        wrong = set(np.asarray(target).ravel().tolist()) - set(expected_set)
+        self.assertFalse(wrong, f"not in the set: {wrong}")
+
+    def assertDTypeEqual(self, target: Any, expected_dtype: Any) -> None:
+        self.assertEqual(np.asarray(target).dtype, np.dtype(expected_dtype))
+
+    def assertStartsWith(self, actual: str, expected_start: str, msg: Any = None) -> None:
+        self.assertTrue(
+            actual.startswith(expected_start),
+            msg or f"{actual!r} does not start with {expected_start!r}",
+        )
+
+    def assertDeviceEqual(self, device1: Any, device2: Any, msg: Any = None) -> None:
+        self.assertEqual(device_fields(device1), device_fields(device2), msg)
+
+    def assertRaisesOpError(self, expected_err_re_or_predicate: Any) -> Any:
+        """A block that raises an OpError whose text matches."""
+        return self.assertRaisesWithPredicateMatch(errors.OpError, expected_err_re_or_predicate)
+
+    @contextlib.contextmanager
+    def assertRaisesWithPredicateMatch(
+        self, exception_type: Any, expected_err_re_or_predicate: Any
+    ) -> Iterator[None]:
+        """A block that raises the class; a function of the error, or a pattern in its text."""
+        try:
+            yield
+        except exception_type as error:
+            wanted = expected_err_re_or_predicate
+            if callable(wanted):
+                self.assertTrue(wanted(error), f"{type(error).__name__}: {error}")
+            else:
+                self.assertRegex(str(error), wanted)
+            return
+        self.fail(f"{exception_type.__name__} not raised")
 
     def assertArrayNear(self, a: Any, b: Any, err: float, msg: Any = None) -> None:
         self.assertEqual(len(a), len(b))

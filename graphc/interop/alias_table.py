@@ -38,19 +38,19 @@ MODULES: dict[str, tuple[str, ...]] = {
     "core.util": (),
     **_many(
         "python.framework",
-        "ops dtypes tensor_shape constant_op random_seed tensor_spec sparse_tensor framework_lib",
+        "ops dtypes tensor_shape constant_op random_seed sparse_tensor",
         _ROOT,
     ),
     **_many("python.framework", "errors errors_impl", "graphc.errors"),
     **_many("python.framework", "graph_util graph_util_impl", "graphc.graph_util"),
     **_many("python.framework", "tensor_util", "graphc.contrib.util", _ROOT),
     **_many("python.framework", "importer graph_io", "graphc.train", _ROOT),
-    **_many("python.framework", "test_util", "graphc.tf1.test_names", "graphc.test"),
+    **_many("python.framework", "test_util", "graphc.test"),
     **_many(
         "python.ops",
         "array_ops check_ops clip_ops confusion_matrix control_flow_ops functional_ops gradients "
-        "gradients_impl init_ops linalg_ops logging_ops math_ops parsing_ops random_ops "
-        "script_ops sparse_ops special_math_ops standard_ops state_ops template "
+        "gradients_impl init_ops logging_ops parsing_ops random_ops "
+        "script_ops sparse_ops standard_ops state_ops template "
         "tensor_array_ops variables variable_scope histogram_ops numerics io_ops data_flow_ops",
         _ROOT,
     ),

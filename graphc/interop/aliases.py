@@ -32,8 +32,8 @@ _EXTRA: dict[str, dict[str, Any]] = {
     },
     "version": {"VERSION": _VERSION, "GIT_VERSION": f"v{_VERSION}-graphc"},
 }
-# paths on the way to those of the table; their modules are made when they are named
-_INNER = {p.rsplit(".", n)[0] for p in MODULES for n in range(p.count(".") + 1)} - {""}
+# paths on the way to those of the table are packages, whatever graphc has under their names
+_ABOVE = {p.rsplit(".", n + 1)[0] for p in MODULES for n in range(p.count("."))}
 
 
 def _reason(path: str) -> str:
@@ -68,7 +68,7 @@ class _Alias(ModuleType):
         if name.startswith("__") and name != "__all__":
             raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
         # TensorFlow's own path wins over a name of graphc ("python", "compat.v1")
-        if below in _INNER and sources_of(below) is not None and _known(below):
+        if below in _ABOVE or (below in MODULES and _known(below)):
             return importlib.import_module(f"{_NAME}.{below}")
         for source in self.__dict__["_graphc_sources"]:
             namespace = _namespace(source)
@@ -83,14 +83,9 @@ class _Alias(ModuleType):
 
 def _known(path: str) -> bool:
     """Whether tensorflow.`path` is a module here."""
-    sources = sources_of(path)
-    if sources is None:
-        return path in _INNER
-    if not sources:
+    if path in _ABOVE or path in _EXTRA:
         return True
-    return path in _INNER and any(p.startswith(path + ".") for p in MODULES) or any(
-        _namespace(source) is not None for source in sources
-    )
+    return any(_namespace(source) is not None for source in sources_of(path) or ())
 
 
 class _Finder(MetaPathFinder, Loader):
