@@ -1,4 +1,4 @@
-"""tf.train: optimizers, learning rates, the global step; imported when they are first used."""
+"""tf.train: optimizers, learning rates, checkpoints; imported when they are first used."""
 
 from __future__ import annotations
 
@@ -22,5 +22,13 @@ __getattr__, __dir__, __all__ = attach(
         "graphc.tf1.api_state": """
             assert_global_step create_global_step get_global_step get_or_create_global_step
             global_step""",
+        "graphc.tf1.saver": "Saver export_meta_graph import_meta_graph",
+        "graphc.tf1.checkpoint_state": """
+            NewCheckpointReader checkpoint_exists generate_checkpoint_state_proto
+            get_checkpoint_mtimes get_checkpoint_state latest_checkpoint list_variables
+            load_checkpoint load_variable remove_checkpoint update_checkpoint_state""",
+        "graphc.tf1.graph_io": "write_graph",
+        "graphc.interop.messages": "SaverDef",
+        "graphc.interop.events": "summary_iterator",
     },
 )

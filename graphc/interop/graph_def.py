@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from graphc.interop import attributes
+from graphc.interop.expansions import EXPANSIONS
 from graphc.interop.messages import GraphDef, NodeDef
 from graphc.interop.node_rules import RULES, ConstInput, Rule, attr_names, type_attrs
 from graphc.ir.dtypes import int32
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Tensor
+from graphc.ops.define import F
 
 PRODUCER = 27  # the version of GraphDefs that TensorFlow 1.13 writes
 
@@ -46,29 +48,45 @@ def graph_def_of(
 
 
 class _Writer:
+    """Writes nodes; `named` holds names of nodes and tensors that are not their own."""
+
     def __init__(self, graph: Graph, out: GraphDef) -> None:
         self.graph = graph
         self.out = out
         self.made: set[str] = set()
+        self.named: dict[Any, str] = {}
+
+    def label(self, node: Node) -> str:
+        return self.named.get(node, node.name)
+
+    def input(self, tensor: Tensor) -> str:
+        """As a NodeDef's input: without ":0"."""
+        found = self.named.get(tensor)
+        if found is None:
+            index = f":{tensor.value_index}" if tensor.value_index else ""
+            found = self.label(tensor.node) + index
+        return found
 
     # ------------------------------------------------------------ nodes
     def implied(self, node: Node) -> bool:
         """Random states are part of TensorFlow's random ops."""
         if node.op.name != "rng_state":
             return False
-        readers = self.graph.consumers(node.outputs[0])
+        readers = node.graph.consumers(node.outputs[0])
         return bool(readers) and all(
             RULES.get(r.op.name, Rule()).drop for r in readers
         )
 
     def write(self, node: Node, add_shapes: bool) -> None:
+        if node.op.name in EXPANSIONS and self.expand(node, add_shapes):
+            return
         special = _SPECIAL.get(node.op.name)
-        made = NodeDef(name=node.name, op=node.op.tf, device=node.device)
+        made = NodeDef(name=self.label(node), op=node.op.tf, device=node.device)
         if special is not None:
             special(self, node, made)
         else:
             self.plain(node, made)
-        made.input.extend(f"^{c.name}" for c in node.control_inputs)
+        made.input.extend(f"^{self.label(c)}" for c in node.control_inputs)
         if add_shapes:
             shapes = made.attr["_output_shapes"].list
             shapes.SetInParent()
@@ -76,11 +94,38 @@ class _Writer:
                 attributes.fill_shape(shapes.shape.add(), tensor.dims)
         self.out.node.append(made)
 
+    def expand(self, node: Node, add_shapes: bool) -> bool:
+        """Writes a node that TensorFlow does not have as others, the last under its name."""
+        scratch = Graph()
+        with scratch.as_default():
+            stand_ins = [
+                scratch.create_node(
+                    F.placeholder, (), {"dtype": t.dtype, "shape": t.dims}, "x"
+                ).outputs[0]
+                for t in node.inputs
+            ]
+            result = EXPANSIONS[node.op.name](*stand_ins, **node.attrs)
+        if result is None:
+            return False
+        for stand_in, tensor in zip(stand_ins, node.inputs, strict=True):
+            self.named[stand_in] = self.input(tensor)
+        for part in scratch.nodes:
+            if part is result.node:
+                self.named[part] = self.label(node)
+            else:
+                self.named[part] = self.fresh(f"{self.label(node)}/{part.name}")
+        for part in scratch.nodes:
+            if part.op.name != "placeholder":
+                self.write(part, add_shapes)
+                self.out.node[-1].device = node.device
+        self.out.node[-1].input.extend(f"^{self.label(c)}" for c in node.control_inputs)
+        return True
+
     def plain(self, node: Node, made: NodeDef) -> None:
         """Inputs, attributes and types by the record's rule."""
         rule = RULES.get(node.op.name, Rule())
         order = rule.order or range(len(node.inputs))
-        inputs = [name_of(node.inputs[i]) for i in order if i not in rule.drop]
+        inputs = [self.input(node.inputs[i]) for i in order if i not in rule.drop]
         for const in rule.consts:
             name = self.const_input(node, const)
             at = len(inputs) if const.position < 0 else const.position
@@ -132,7 +177,7 @@ class _Writer:
                 return self.all_axes(node, const)
             value = range(rank - 1, -1, -1) if const.attr == "perm" else range(rank)
         array = np.array(list(value) if const.vector else value, np.int32)
-        return self.const(f"{node.name}/{const.name}", array)
+        return self.const(f"{self.label(node)}/{const.name}", array)
 
     def const(self, name: str, array: Any) -> str:
         """Writes a constant, or finds the graph's node of that name and value."""
@@ -155,9 +200,9 @@ class _Writer:
 
     def all_axes(self, node: Node, const: ConstInput) -> str:
         """range(rank(x)), or its reverse for a permutation: the rank is not known yet."""
-        scope = f"{node.name}/{const.name}"
+        scope = f"{self.label(node)}/{const.name}"
         rank = self.out.node.add(
-            name=self.fresh(f"{scope}/Rank"), op="Rank", input=[name_of(node.inputs[0])]
+            name=self.fresh(f"{scope}/Rank"), op="Rank", input=[self.input(node.inputs[0])]
         )
         rank.attr["T"].type = node.inputs[0].dtype.as_datatype_enum
         one, zero = self.const(f"{scope}/one", np.int32(1)), self.const(f"{scope}/zero", np.int32(0))
@@ -175,11 +220,6 @@ class _Writer:
         return turned.name
 
 
-def name_of(tensor: Tensor) -> str:
-    """As a NodeDef's input: without ":0"."""
-    return tensor.name.removesuffix(":0")
-
-
 # ------------------------------------------------------------------ records of their own form
 def _const(writer: _Writer, node: Node, made: NodeDef) -> None:
     made.attr["dtype"].type = node.outputs[0].dtype.as_datatype_enum
@@ -187,7 +227,7 @@ def _const(writer: _Writer, node: Node, made: NodeDef) -> None:
 
 
 def _matmul(writer: _Writer, node: Node, made: NodeDef) -> None:
-    made.input.extend(name_of(t) for t in node.inputs)
+    made.input.extend(writer.input(t) for t in node.inputs)
     ranks = [t.rank for t in node.inputs]
     flat = all(r is None or r == 2 for r in ranks)
     made.op = "MatMul" if flat else "BatchMatMul" if ranks[0] == ranks[1] else "BatchMatMulV2"
@@ -218,6 +258,28 @@ def _search(writer: _Writer, node: Node, made: NodeDef) -> None:
     made.attr.pop("side", None)
 
 
+def _sum_to_shape(writer: _Writer, node: Node, made: NodeDef) -> None:
+    """As TensorFlow's gradients undo broadcasting: a sum over the axes, then a reshape."""
+    scope = made.name
+    x, shape = (writer.input(t) for t in node.inputs)
+    number = node.inputs[0].dtype.as_datatype_enum
+    kind = node.inputs[1].dtype.as_datatype_enum
+
+    def add(name: str, op: str, *inputs: str, **types: int) -> str:
+        part = writer.out.node.add(name=writer.fresh(f"{scope}/{name}"), op=op, input=inputs)
+        for key, value in types.items():
+            part.attr[key].type = value
+        return part.name
+
+    full = add("Shape", "Shape", x, T=number, out_type=kind)
+    axes = add("BroadcastGradientArgs", "BroadcastGradientArgs", shape, full, T=kind)
+    total = add("Sum", "Sum", x, axes, T=number, Tidx=kind)
+    writer.out.node[-1].attr["keep_dims"].b = False
+    made.op = "Reshape"
+    made.input.extend((total, shape))
+    made.attr["T"].type, made.attr["Tshape"].type = number, kind
+
+
 _SPECIAL: dict[str, Callable[[_Writer, Node, NodeDef], None]] = {
     "const": _const,
     "matmul": _matmul,
@@ -225,4 +287,5 @@ _SPECIAL: dict[str, Callable[[_Writer, Node, NodeDef], None]] = {
     "log_softmax": _softmax,
     "print_values": _print,
     "searchsorted": _search,
+    "sum_to_shape": _sum_to_shape,
 }

@@ -53,7 +53,8 @@ def meta_graph_of(
         ValueError: a node in the scope reads one outside.
     """
     meta = MetaGraphDef()
-    meta.meta_info_def.tensorflow_version = "graphc"
+    # whose form this is: readers decide by it whether VariableDefs say `trainable`
+    meta.meta_info_def.tensorflow_version = "1.15.0"
     prefix = f"{export_scope}/" if export_scope else ""
     nodes = [n for n in list(graph.nodes) if n.name.startswith(prefix)]
     meta.graph_def.CopyFrom(graph_def_of(graph, nodes=nodes))

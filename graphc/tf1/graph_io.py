@@ -11,17 +11,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from graphc.interop.attributes import tensor_proto
+from graphc.interop.attributes import array_of, tensor_proto
 from graphc.interop.checkpoint import atomic_file
 from graphc.interop.graph_def import graph_def_of
 from graphc.interop.importer import import_nodes, split_input
-from graphc.interop.messages import GraphDef, NodeDef
+from graphc.interop.messages import GraphDef, NodeDef, TensorProto
 from graphc.interop.text_format import MessageToString
 from graphc.ir.graph import Graph, get_default_graph
+from graphc.tf1.framework import constant
 
 __all__ = [
-    "convert_variables_to_constants", "extract_sub_graph", "import_graph_def",
-    "must_run_on_cpu", "remove_training_nodes", "tensor_shape_from_node_def_name", "write_graph",
+    "convert_variables_to_constants", "extract_sub_graph", "import_graph_def", "make_ndarray",
+    "make_tensor_proto", "must_run_on_cpu", "remove_training_nodes",
+    "tensor_shape_from_node_def_name", "write_graph",
 ]  # fmt: skip
 
 
@@ -211,3 +213,26 @@ def tensor_shape_from_node_def_name(graph: Graph, input_name: str) -> Any:
     """The static shape of the tensor that a NodeDef's input names."""
     name, index = split_input(input_name)
     return graph.get_tensor_by_name(f"{name}:{max(index, 0)}").get_shape()
+
+
+# ------------------------------------------------------------------ tensors as messages
+def make_tensor_proto(
+    values: Any, dtype: Any = None, shape: Any = None, verify_shape: bool = False
+) -> TensorProto:
+    """A TensorProto of a value, as tf.constant would have it (tf.make_tensor_proto).
+
+    Raises:
+        TypeError: a value that the dtype cannot hold. ValueError: more values than elements.
+    """
+    with Graph().as_default():
+        made = constant(values, dtype, shape, verify_shape=verify_shape)
+    return tensor_proto(made.node.attrs["value"].array)
+
+
+def make_ndarray(tensor: Any) -> Any:
+    """The array of a TensorProto (tf.make_ndarray).
+
+    Raises:
+        TypeError: a dtype that graphc does not have.
+    """
+    return array_of(tensor)

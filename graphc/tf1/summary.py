@@ -19,7 +19,7 @@ from graphc.interop.attributes import tensor_proto
 from graphc.interop.messages import Summary, SummaryMetadata
 from graphc.ir.dtypes import ALL, REAL_OR_BOOL, float16, float32, float64, string, uint8
 from graphc.ir.graph import GraphKeys, get_default_graph
-from graphc.ir.node import Tensor, TensorType
+from graphc.ir.node import ConstValue, Tensor, TensorType
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.define import InferContext, host
 from graphc.ops.samples import arg, fixed, sample, uniform
@@ -83,7 +83,12 @@ def _histogram(tag: Array, values: Array) -> Array:
     return _packed(Summary(value=[Summary.Value(tag=name, histo=events.histogram(values, name))]))
 
 
-def _image(tag: Array, tensor: Array, max_images: int, bad_color: tuple[int, ...]) -> Array:
+_RED = ConstValue(np.array([255, 0, 0, 255], np.uint8))
+
+
+def _image(
+    tag: Array, tensor: Array, max_images: int = 3, bad_color: ConstValue = _RED
+) -> Array:
     channels = tensor.shape[-1]
     if tensor.ndim != 4 or channels not in (1, 3, 4):
         raise InvalidArgumentError(
@@ -95,12 +100,12 @@ def _image(tag: Array, tensor: Array, max_images: int, bad_color: tuple[int, ...
         value = out.value.add(tag=_numbered(tag, "image", k, max_images))
         value.image.height, value.image.width = picture.shape[:2]
         value.image.colorspace = channels
-        pixels = events.as_pixels(picture, bad_color)
+        pixels = events.as_pixels(picture, bad_color.array)
         value.image.encoded_image_string = events.png(pixels)
     return _packed(out)
 
 
-def _audio(tag: Array, tensor: Array, sample_rate: Array, max_outputs: int) -> Array:
+def _audio(tag: Array, tensor: Array, sample_rate: Array, max_outputs: int = 3) -> Array:
     rate = float(sample_rate.reshape(-1)[0])
     if rate <= 0:
         raise InvalidArgumentError("sample_rate must be > 0")
@@ -158,7 +163,7 @@ image_summary = host(
     args=("tag", "tensor"), groups=(string, "T"),
     dtypes={"T": (uint8, float32, float16, float64)},
     samples=(
-        sample(_TAG, arg((2, 3, 4, 1)), grad=False, max_images=3, bad_color=(255, 0, 0, 255)),
+        sample(_TAG, arg((2, 3, 4, 1)), grad=False, max_images=3, bad_color=_RED),
     ),
 )  # fmt: skip
 audio_summary = host(
@@ -247,7 +252,7 @@ def image(
     with _scope(name, family, "ImageSummary", [tensor]) as (tag, scope):
         out = image_summary(
             _tag_constant(tag, "tag"), convert_to_tensor(tensor), name=scope,
-            max_images=int(max_outputs), bad_color=(255, 0, 0, 255),
+            max_images=int(max_outputs), bad_color=_RED,
         )  # fmt: skip
     return _collected(out, collections)
 
