@@ -158,6 +158,8 @@ class Layer:
         self.trainable = trainable
         self.built = False
         self.input_spec: InputSpec | None = None
+        # where a call adds the updates; None: nowhere
+        self.updates_collections: Any = GraphKeys.UPDATE_OPS
         self._dtype: DType | None = None if dtype is None else as_dtype(dtype)
         self._base_name = name or snake_case(type(self).__name__)
         self._name = name or _object_name(self._graph, self._base_name)
@@ -367,7 +369,8 @@ class Layer:
                 self._current_scope = scope
                 with graph.name_scope(scope.original_name_scope):
                     outputs = self._apply(inputs, leaves, args, kwargs)
-            _add_once(GraphKeys.UPDATE_OPS, self.updates)
+            if self.updates_collections is not None:
+                _add_once(self.updates_collections, self.updates)
         self._calls.append((inputs, outputs))
         return outputs
 
@@ -422,8 +425,9 @@ def _shapes(inputs: Any) -> Any:
     return TensorShape(inputs.shape) if hasattr(inputs, "shape") else None
 
 
-def _add_once(key: str, items: Iterable[Any]) -> None:
-    present = get_default_graph().get_collection_ref(key)
-    for item in items:
-        if not any(item is p for p in present):
-            present.append(item)
+def _add_once(keys: Any, items: Iterable[Any]) -> None:
+    for key in (keys,) if isinstance(keys, str) else keys:
+        present = get_default_graph().get_collection_ref(key)
+        for item in items:
+            if not any(item is p for p in present):
+                present.append(item)

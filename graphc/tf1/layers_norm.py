@@ -98,6 +98,8 @@ class BatchNormalization(Layer):
             raise ValueError("Input has undefined `axis` dimension. Input shape: ", input_shape)
         self._rank = rank
         self._fusible = self.fused is not False and rank == 4 and self._axes in ([1], [3])
+        # what the fused op does to the variance and to epsilon
+        self._as_fused = self._fusible
         if self.fused and not self._fusible:
             raise ValueError(
                 "Passing fused=True needs inputs of rank 4 with the channels on axis 1 or 3; got "
@@ -172,7 +174,9 @@ class BatchNormalization(Layer):
     def _composed(self, x: Tensor, training: Any, decided: bool | None) -> Tensor:
         wide = _cast(x, float32) if x.dtype.is_half else x
         reduced = [a for a in range(self._rank) if a not in self._axes]
-        mean, variance = self._value(self.moving_mean), self._value(self.moving_variance)
+        mean, variance = convert_to_tensor(self.moving_mean), convert_to_tensor(
+            self.moving_variance
+        )
         if decided is not False:
             batch = api_normalize.moments(wide, reduced, keep_dims=len(self._axes) > 1)
             now = [_cast(t, self._param_dtype) for t in batch]
@@ -184,7 +188,7 @@ class BatchNormalization(Layer):
                 now = [F.select_v2(select, *p) for p in zip(now, (mean, variance))]
             self._move(*moved)
             mean, variance = now
-        epsilon = max(self.epsilon, api_normalize.MIN_EPSILON) if self._fusible else self.epsilon
+        epsilon = max(self.epsilon, api_normalize.MIN_EPSILON) if self._as_fused else self.epsilon
         parts = [
             None if p is None else _cast(self._spread(p), wide.dtype)
             for p in (mean, variance, self.beta, self.gamma)
@@ -195,15 +199,12 @@ class BatchNormalization(Layer):
 
     def _bessel(self, variance: Tensor, x: Tensor, reduced: list[int]) -> Tensor:
         """The variance of a fused update: times n / (n - 1)."""
-        if not self._fusible:
+        if not self._as_fused:
             return variance
         count: Any = constant_tensor(1.0, variance.dtype)
         for axis in reduced:
             count = count * F.cast(F.shape(x)[axis], dtype=variance.dtype)
         return variance * (count / F.maximum(count - 1.0, constant_tensor(1.0, variance.dtype)))
-
-    def _value(self, variable: Any) -> Tensor:
-        return convert_to_tensor(variable)
 
     def _spread(self, parameter: Any) -> Tensor:
         """A vector of one entry a channel as a tensor that broadcasts against the inputs."""

@@ -1,0 +1,34 @@
+"""Longer ways to the same names, such as tf.contrib.layers.python.layers.batch_norm.
+
+Lives here: objects that stand for TensorFlow's inner modules. Not here: the names themselves.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+
+class Path:
+    """`python`, `ops`, `layers` and further words lead back to the module they start from."""
+
+    def __init__(self, module: str, words: frozenset[str]) -> None:
+        self._module = module
+        self._words = words
+
+    def __getattr__(self, name: str) -> Any:
+        if name in self._words:
+            return self
+        return getattr(importlib.import_module(self._module), name)
+
+    def __repr__(self) -> str:
+        return f"<names of {self._module}>"
+
+
+framework_python = Path(
+    "graphc.contrib.framework", frozenset({"framework", "ops", "variables"})
+)
+layers_python = Path(
+    "graphc.contrib.layers", frozenset({"initializers", "layers", "ops", "regularizers", "utils"})
+)
+slim_python = Path("graphc.contrib.slim", frozenset({"slim"}))

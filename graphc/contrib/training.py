@@ -1,0 +1,22 @@
+"""tf.contrib.training: hyperparameters and training steps; imported when first used."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc._lazy import attach
+from graphc.contrib import missing
+
+_find, __dir__, __all__ = attach(
+    __name__,
+    {
+        "graphc.contrib._hparams": "HParams parse_values",
+        "graphc.contrib._optimize": """
+            clip_gradient_norms create_train_op multiply_gradients""",
+    },
+)
+_missing = missing("tf.contrib.training")
+
+
+def __getattr__(name: str) -> Any:
+    return _find(name) if name in __all__ else _missing(name)
