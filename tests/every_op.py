@@ -47,7 +47,7 @@ class Case:
 
     Attributes:
         symbolic: placeholders have no static extents. layout: how feeds lie in memory: "plain",
-        "reversed", "strided", "transposed".
+        "reversed", "strided", "transposed". fed: constants are fed, too.
     """
 
     op: OpDef
@@ -56,6 +56,7 @@ class Case:
     symbolic: bool = False
     layout: str = "plain"
     seed: int = 0
+    fed: bool = False
 
     def __str__(self) -> str:
         shapes = ", ".join(
@@ -78,7 +79,7 @@ class Case:
         tensors, feeds = [], {}
         for spec, array in zip(self.sample.inputs, self.arrays(), strict=True):
             kind = spec.dtype or self.dtype
-            if spec.const:
+            if spec.const and not self.fed:
                 tensors.append(const(array, kind))
                 continue
             dims = (None,) * array.ndim if self.symbolic else array.shape

@@ -6,6 +6,7 @@ One graph and one plan hold all calls of a record, so that its kernels compile a
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -96,6 +97,22 @@ def test_forward_agrees_with_the_reference(op: OpDef) -> None:
             assert batch.feeds[tensor].tobytes() == array.tobytes(), "a feed was written"
         if not op.data_dependent:
             batch.check(run_unjitted(batch.graph, batch.fetches, batch.feeds), "un-jitted source")
+
+
+# made by expansions only, with known sizes
+INTERNAL = ("direct_conv_input", "direct_conv_filter")
+SHAPED = [r for r in ALL if r.shape_inputs and r.name not in INTERNAL]
+
+
+@pytest.mark.parametrize("op", SHAPED, ids=lambda r: r.name)
+def test_values_that_decide_shapes_can_be_fed(op: OpDef) -> None:
+    for case in cases_of(op):
+        if case.dtype.name in ("float32", "int32") and case.symbolic:
+            batch = Batch([replace(case, fed=True)])
+            for how, config in (("reference", REFERENCE), ("fused", FUSED)):
+                session = Session(batch.graph, config)
+                for _ in range(2):
+                    batch.check(session.run(batch.fetches, batch.feeds), f"{how}, fed")
 
 
 @pytest.mark.slow

@@ -73,10 +73,13 @@ class Partition:
 def is_fusable(node: Node) -> bool:
     """Whether the node has a kernel definition for its dtypes.
 
-    Sources, GEMM and host ops have none; strings and complex numbers stay on the host.
+    Sources, GEMM and host ops have none; strings and complex numbers stay on the host, and so
+    does what has a shape that depends on data.
     """
     if node.op.kernel is None or node.op.family in ("host", "extern", "source"):
         return False
+    if any(t.dims is None or None in t.dims for t in node.outputs):
+        return False  # only the run knows its shape
     return all(t.dtype.kind in "fiub" for t in (*node.inputs, *node.outputs))
 
 

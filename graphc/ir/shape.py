@@ -392,6 +392,16 @@ def is_static(shape: Shape) -> bool:
     return shape is not None and all(isinstance(d, int) for d in shape)
 
 
+def known_int(dim: PartialDim) -> int | None:
+    """The dimension as an integer: a symbol's value now, which the plan then guards."""
+    env = current_env()
+    if not isinstance(dim, SymDim) or env is None:
+        return dim if isinstance(dim, int) else None
+    value = evaluate(dim, env.hints)
+    env.equal(dim, value)
+    return value
+
+
 def evaluate_shape(shape: Sequence[Dim], values: Mapping[str, int]) -> tuple[int, ...]:
     return tuple(evaluate(d, values) for d in shape)
 

@@ -27,6 +27,7 @@ from graphc.ir.shape import (
     dim_text,
     dims_equal,
     dims_product,
+    known_int,
 )
 from graphc.kernel import prims as k
 from graphc.kernel.expr import Expr, index
@@ -269,21 +270,29 @@ transpose = movement(
 
 
 def _transpose_v_type(ctx: InferContext) -> TensorType:
-    perm, shape = ctx.value(1), ctx.shape(0)
+    perm, shape = _axes(ctx.value(1)), ctx.shape(0)
     if perm is None or shape is None:
         length = ctx.shape(1)
         known = length[0] if length and isinstance(length[0], int) else ctx.rank(0)
         return TensorType(ctx.dtype(0), unknown_shape(known))
-    return TensorType(ctx.dtype(0), tuple(shape[p] for p in perm.tolist()))
+    return TensorType(ctx.dtype(0), tuple(shape[p] for p in perm))
+
+
+def _axes(value: Any) -> tuple[int, ...] | None:
+    """Numbers of axes: a plan holds for these alone."""
+    if value is None:
+        return None
+    axes = tuple(known_int(v) for v in np.asarray(value).tolist())
+    return None if None in axes else axes  # type: ignore[return-value]  # just checked
 
 
 def _expand_transpose_v(node: Node) -> Tensor:
     from graphc.ops.values import value_of
 
-    perm = value_of(node.inputs[1])
+    perm = _axes(value_of(node.inputs[1]))
     if perm is None:
         raise InvalidArgumentError("transpose: perm must not depend on data")
-    return F.transpose(node.inputs[0], perm=tuple(perm.tolist()))
+    return F.transpose(node.inputs[0], perm=perm)
 
 
 transpose_v = composite(

@@ -23,7 +23,7 @@ def verify(program: Program, after: str = "") -> None:
                 raise InternalError(f"{node.text_name} reads {tensor.text_name} too early{where}")
         for tensor in node.outputs:
             if tensor.dims is None or any(d is None for d in tensor.dims):
-                if not node.op.data_dependent:
+                if not (node.op.data_dependent or node.op.shape_inputs):
                     raise InternalError(f"{tensor.text_name} has no complete shape{where}")
         seen.add(node)
     for tensor in program.roots:

@@ -309,6 +309,9 @@ def split_stage(spec: StageSpec, node: Node) -> tuple[StageSpec, StageSpec]:
         barrier = barrier or [t for t in shape_inputs if t not in fed]
         dynamic = frozenset()
     barrier = [t for t in barrier if t not in fed]
+    if not barrier and node.op.numpy is not None and node not in spec.dynamic:
+        # what decides the shape is fed and no integer (range of floats): it runs on the host
+        barrier, dynamic = list(node.outputs), spec.dynamic | {node}
     if not barrier:
         raise InternalError(f"the shape of {node.name!r} ({node.op.name}) cannot be inferred")
     early_nodes = set(needed_nodes(barrier, (), fed))
