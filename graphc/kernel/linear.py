@@ -298,12 +298,16 @@ def split(lin: Linear, den: Dim) -> tuple[Linear, Linear]:
     return Linear(quotient, part), Linear(rest, 0)
 
 
-def inside(lin: Linear, den: Dim) -> bool:
-    """Whether 0 <= lin < den is proved."""
+def inside(lin: Linear, den: Dim, checked: bool = False) -> bool:
+    """Whether 0 <= lin < den is proved.
+
+    `checked`: also where den is 0, as a check of the user's index needs it; a divisor may be taken
+    to be an extent, below which nothing is evaluated where it is 0.
+    """
     low, high = bounds(lin)
     if low is None or high is None:
         return False
-    positive = positive_symbols(lin.terms) | _symbols(den)
+    positive = positive_symbols(lin.terms) | (frozenset() if checked else _symbols(den))
     return nonneg(low, positive) and nonneg(den - 1 - high, positive)
 
 

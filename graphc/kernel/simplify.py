@@ -134,7 +134,7 @@ class Simplifier:
             return (L.floordiv if name == "floordiv" else L.floormod)(a, b.const)
         if name in _EXTREME:
             return self._extreme(name, a, b)
-        if name == "check_index" and b.is_const and L.inside(a, b.const):
+        if name == "check_index" and b.is_const and L.inside(a, b.const, checked=True):
             return a
         return None
 
