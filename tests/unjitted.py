@@ -17,6 +17,7 @@ from graphc.ir.shape import evaluate
 from graphc.render.numba_cpu import python_callable
 from graphc.runtime.backends.reference import evaluate_node
 from graphc.runtime.binding import Binding
+from graphc.runtime.rows import RowsCall
 from graphc.runtime.steps import Step, Storage
 from tests.helpers import UNFUSED, Array, as_fed, plan_of
 
@@ -46,6 +47,8 @@ class Machine:
             assert step.copies is not None
             source, target = step.copies
             self.memory[target][:] = self.memory[source]
+        elif isinstance(step.call, RowsCall):
+            self._rows(step, step.call)
         elif step.node is not None:
             self._node(step)
 
@@ -72,6 +75,26 @@ class Machine:
         ]
         for storage, out in zip(step.writes, evaluate_node(node, inputs), strict=True):
             self.memory[storage] = np.ascontiguousarray(out).reshape(-1).view(np.uint8).copy()
+
+    def _rows(self, step: Step, call: RowsCall) -> None:
+        """A step over rows, said in NumPy."""
+        n, inner, count = call.slots(self.binding.symbols)
+        ids = self.array(step.reads[0], call.ids.dtype.np)[:n]
+        if call.form == "first":
+            first = [ids.tolist().index(v) for v in ids.tolist()]
+            self.array(step.writes[0], np.int32)[:n] = first
+            return
+        assert ((ids < count) & (call.drop | (ids >= 0))).all()
+        if call.rows is None:
+            return
+        dtype = call.rows.dtype.np
+        rows = self.array(step.reads[1], dtype)[: n * inner].reshape(n, inner)
+        out = self.array(step.writes[0], dtype)[: count * inner].reshape(count, inner)
+        if call.form == "sum":
+            out[...] = 0
+        for at, row in zip(ids, rows, strict=True):
+            if at >= 0:
+                out[at] = {"put": row, "sub": out[at] - row}.get(call.form, out[at] + row)
 
     def _shape(self, tensor: Tensor) -> tuple[int, ...]:
         return tuple(evaluate(d, self.binding.symbols) for d in tensor.dims or ())  # type: ignore[arg-type]

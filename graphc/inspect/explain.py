@@ -78,8 +78,8 @@ class Explanation:
 
     @property
     def kernels(self) -> tuple[StepReport, ...]:
-        """The steps that compute: kernels, GEMMs, host steps."""
-        return tuple(s for s in self.steps if s.kind in ("kernel", "gemm", "host"))
+        """The steps that compute: kernels, GEMMs, writes of rows, host steps."""
+        return tuple(s for s in self.steps if s.kind in ("kernel", "gemm", "rows", "host"))
 
     @property
     def sources(self) -> dict[str, str]:

@@ -130,28 +130,29 @@ class Binding:
         self.work_ns = total_ns
 
     def _fill_call(self, row: Array, step: Step, args: list[int]) -> float:
-        """Scalars, extent and chunk of a kernel or a GEMM; its estimated time."""
+        """Scalars, extent and chunk of a kernel or a call; its estimated time."""
         row[driver.KIND] = driver.KERNEL
         row[driver.FN] = self.plan.addresses[step]
-        if step.gemm is not None:
-            args.extend(step.gemm.slots(self.symbols))
-            rows = step.gemm.rows(self.symbols)
-            pieces = step.gemm.pieces(self.symbols)
-            row[driver.EXTENT] = rows
-            row[driver.CHUNK] = -(-rows // pieces) if pieces > 1 else 0
-            flops = 2.0 * rows * evaluate(step.gemm.n, self.symbols)
-            return flops * evaluate(step.gemm.k, self.symbols) / 100.0
+        if step.call is not None:
+            args.extend(step.call.slots(self.symbols))
+            self._status_slot(step, args)
+            row[driver.EXTENT] = step.call.extent(self.symbols)
+            row[driver.CHUNK] = step.call.chunk(self.symbols)
+            return step.call.nanoseconds(self.symbols)
         kernel = step.kernel
         assert kernel is not None
         args.extend(evaluate(d, self.symbols) for d in kernel.dims)
-        if kernel.flags:
-            self.status_slots.append((len(args), step.status))
-            args.append(0)
+        self._status_slot(step, args)
         extent = evaluate(kernel.extent, self.symbols)
         nanoseconds = self._estimate(step)
         row[driver.EXTENT] = extent
         row[driver.CHUNK] = chunk_of(extent, kernel.grain, nanoseconds)
         return nanoseconds
+
+    def _status_slot(self, step: Step, args: list[int]) -> None:
+        if step.status >= 0:
+            self.status_slots.append((len(args), step.status))
+            args.append(0)
 
     def _estimate(self, step: Step) -> float:
         nbytes = [self.nbytes[self.number[s]] for s in (*step.reads, *step.writes)]

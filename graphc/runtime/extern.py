@@ -34,6 +34,8 @@ class GemmCall:
     n: Dim
     k: Dim
     batched: bool
+    kind = "gemm"
+    may_fail = False
 
     @property
     def kernel_name(self) -> str:
@@ -54,15 +56,23 @@ class GemmCall:
         out = [address, blas.state_address(), m, n, k, max(lda, 1), max(ldb, 1), max(n, 1)]
         return out + ([m * k, k * n, m * n] if self.batched else [0, 0, 0])
 
-    def rows(self, values: Mapping[str, int]) -> int:
+    def extent(self, values: Mapping[str, int]) -> int:
+        """The rows of all products."""
         return evaluate(self.batch, values) * evaluate(self.m, values)
 
-    def pieces(self, values: Mapping[str, int]) -> int:
-        """Into how many row blocks the product is cut: by its size alone."""
-        flops = 2 * self.rows(values) * evaluate(self.n, values) * evaluate(self.k, values)
+    def chunk(self, values: Mapping[str, int]) -> int:
+        """Rows of a piece, by the size of the product alone; 0 for one piece."""
+        flops = self._flops(values)
         if flops < FLOPS_ALONE:
-            return 1
-        return 2 if flops < FLOPS_MANY else 4
+            return 0
+        return -(-self.extent(values) // (2 if flops < FLOPS_MANY else 4))
+
+    def nanoseconds(self, values: Mapping[str, int]) -> float:
+        return self._flops(values) / 100.0
+
+    def _flops(self, values: Mapping[str, int]) -> float:
+        inner = evaluate(self.n, values) * evaluate(self.k, values)
+        return 2.0 * self.extent(values) * inner
 
 
 def gemm_call(node: Node) -> GemmCall | None:

@@ -308,10 +308,10 @@ class Instance:
         plan = self.binding.plan
         ReferencePlan(plan.program, plan.config).evaluate(ctx, arrays, self.binding.symbols)
         step = next(s for s in self.binding.steps if s.status >= 0)
-        assert step.group is not None
+        node = step.node if step.group is None else step.group.nodes[-1]
+        assert node is not None
         raise located(
-            InvalidArgumentError("an index is out of range or an integer was divided by zero"),
-            step.group.nodes[-1],
+            InvalidArgumentError("an index is out of range or an integer was divided by zero"), node
         )
 
 

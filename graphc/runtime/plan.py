@@ -57,9 +57,9 @@ class CpuPlan:
         self.kernels = dict(zip(steps, compiled, strict=True))
         out = {step: kernel.address for step, kernel in self.kernels.items()}
         for step in self.schedule.steps:
-            if step.gemm is not None:
-                name = step.gemm.kernel_name
-                out[step] = cache.library(step.gemm.ir(), [name], name=name)[name]
+            if step.call is not None:
+                name = step.call.kernel_name
+                out[step] = cache.library(step.call.ir(), [name], name=name)[name]
         return out
 
     def bind(self, symbols: Mapping[str, int]) -> Binding:

@@ -1,7 +1,8 @@
 """The schedule of a program: steps in order, and where each tensor lives.
 
-Lives here: the scheduler. Not here: the vocabulary (runtime/steps.py), addresses
-(runtime/binding.py), the memory plan (runtime/memory.py). Imports fusion, kernel.lower, ir.
+Lives here: the scheduler. Not here: the vocabulary (runtime/steps.py), which updates are written
+in place (runtime/inplace.py), addresses (runtime/binding.py), the memory plan (runtime/memory.py).
+Imports fusion, kernel.lower, ir.
 
 Order: a variable is written only after every other step has read its old value, and after every
 step that may still fail, so that an error never leaves a variable half updated.
@@ -10,7 +11,7 @@ step that may still fail, so that an error never leaves a variable half updated.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from graphc.config import Config
 from graphc.fusion.build import GroupBuilder
@@ -22,7 +23,9 @@ from graphc.kernel.expr import Buffer
 from graphc.kernel.lower import lower
 from graphc.kernel.nest import Kernel
 from graphc.kernel.optimize import in_place
-from graphc.runtime.extern import gemm_call
+from graphc.runtime.extern import GemmCall, gemm_call
+from graphc.runtime.inplace import UpdatePlacer
+from graphc.runtime.rows import RowsCall, rows_call, scratch_elements
 from graphc.runtime.steps import Schedule, Step, Storage, Unit
 
 # known when extents are: written at binding
@@ -49,7 +52,7 @@ class Scheduler:
         self._make_units()
         self._link()
         self._place_outputs()
-        inplace = self._place_updates()
+        inplace = UpdatePlacer(self).run() if self.program.updates else 0
         order = self._order()
         self._share_memory(order)
         steps = self._emit(order)
@@ -93,7 +96,8 @@ class Scheduler:
                 continue
             group = self.partition.group_of.get(node)
             if group is None:
-                unit = Unit([node], None, gemm_call(node))
+                call = gemm_call(node) or rows_call(node)
+                unit = Unit([node], None, call, flagged=call is not None and call.may_fail)
             elif group in done:
                 continue
             elif len(group.nodes) == 1 and node.op.name in VIEWS:
@@ -159,64 +163,15 @@ class Scheduler:
                 taken.add(storage)
                 storage.kind, storage.key = "fetch", number
 
-    def _place_updates(self) -> int:
-        """Kernels write variables in place where nobody reads the old value afterwards."""
-        values = [u.value for u in self.program.updates]
-        if not values:
-            return 0
-        old_of = {
-            n.attrs["variable"]: n.outputs[0] for n in self.program.nodes if n.op.name == "read"
-        }
-        users: dict[Storage, set[Unit]] = {}
-        for unit in self.units:
-            for tensor in () if unit.view else unit.inputs:
-                users.setdefault(self.home[tensor], set()).add(unit)
-        risky = {u for u in self.units if u.may_fail}
-        after: dict[Unit, set[Unit]] = {}
-        for unit in self.units:
-            for before in unit.before:
-                after.setdefault(before, set()).add(unit)
-        count = 0
-        copied = {self.home[v] for v in values}
-        for update in self.program.updates:
-            value = update.value
-            found = self.unit_of.get(value.node)
-            if found is None or found.group is None or found.flagged:
-                continue
-            if self.home[value].kind != "arena" or sum(v is value for v in values) > 1:
-                continue
-            old = old_of.get(update.variable)
-            home = None if old is None else self.home[old]
-            if home is not None and home in copied:
-                continue  # another variable takes the old value, behind all kernels
-            others = (risky | users.get(home, set()) if home is not None else risky) - {found}
-            if _reaches(found, others, after) or not self._write_in_place(found, value, old):
-                continue
-            for other in others:
-                after.setdefault(other, set()).add(found)
-            found.before |= others
-            found.writes_variable = True
-            storage = self.home[value]
-            storage.kind, storage.key = "variable", update.variable
-            count += 1
-        return count
-
-    def _write_in_place(self, unit: Unit, value: Tensor, old: Tensor | None) -> bool:
-        """Whether the unit can write `value` over `old`, with its kernels changed to do so."""
-        if old is None:
-            return True
-        if old.type != value.type:
-            return False
-        names = self._names_of(unit, self.home[old])
-        if not names:
-            return True
-        return names == [old] and self._rewrite_in_place(unit, value, old)
-
-    def _names_of(self, unit: Unit, home: Storage) -> list[Tensor]:
+    def names_of(self, unit: Unit, home: Storage) -> list[Tensor]:
         """The unit's inputs in one piece of memory: a tensor and views of it."""
         return [t for t in unit.inputs if self.home[t] is home]
 
-    def _rewrite_in_place(self, unit: Unit, value: Tensor, source: Tensor) -> bool:
+    def rewrite_in_place(self, unit: Unit, value: Tensor, source: Tensor) -> bool:
+        """Whether the unit writes `value` where it reads `source`; its kernels then do so."""
+        if isinstance(unit.call, RowsCall):
+            call = unit.call
+            return source is call.base and source not in (call.ids, call.rows)
         try:
             unit.kernels = in_place(unit.kernels, {self._buffer(value): self._buffer(source)})
         except ValueError:
@@ -255,7 +210,8 @@ class Scheduler:
                 last[self.home[tensor]] = unit
         kept = {self.home[t] for t in self.program.roots}
         for unit in order:
-            if unit.group is None or len(unit.kernels) != 1:
+            into = isinstance(unit.call, RowsCall) and unit.call.base is not None
+            if not into and (unit.group is None or len(unit.kernels) != 1):
                 continue
             dying = [
                 t
@@ -276,9 +232,9 @@ class Scheduler:
             same = self.home[source].nbytes == self.home[tensor].nbytes
             if not same or source.dtype is not tensor.dtype:
                 continue
-            if self._names_of(unit, self.home[source]) != [source]:
+            if self.names_of(unit, self.home[source]) != [source]:
                 continue  # a view of it may be read at another place
-            if not self._rewrite_in_place(unit, tensor, source):
+            if not self.rewrite_in_place(unit, tensor, source):
                 continue
             old, new = self.home[tensor], self.home[source]
             for other, home in self.home.items():
@@ -296,23 +252,43 @@ class Scheduler:
                 continue
             if unit.group is not None:
                 steps.extend(self._kernel_step(unit, k) for k in unit.kernels)
-            elif unit.gemm is not None:
-                call = unit.gemm
-                steps.append(
-                    Step(
-                        "gemm",
-                        call.kernel_name,
-                        (self.home[call.a], self.home[call.b]),
-                        (self._out(call.out),),
-                        gemm=call,
-                        node=call.node,
-                    )
-                )
+            elif isinstance(unit.call, RowsCall):
+                steps.extend(self._rows_steps(unit.call))
+            elif unit.call is not None:
+                steps.append(self._gemm_step(unit.call))
             else:
                 node = unit.nodes[0]
                 reads = tuple(self.home[t] for t in node.inputs)
                 writes = tuple(self._out(t) for t in node.outputs)
                 steps.append(Step("host", node.op.name, reads, writes, node=node))
+        return steps
+
+    def _gemm_step(self, call: GemmCall) -> Step:
+        reads = (self.home[call.a], self.home[call.b])
+        writes = (self._out(call.out),)
+        return Step("gemm", call.kernel_name, reads, writes, call=call, node=call.node)
+
+    def _rows_steps(self, call: RowsCall) -> list[Step]:
+        """The step, behind a copy of what it writes into where that is not in place already."""
+        reads = tuple(self.home[t] for t in (call.ids, call.rows) if t is not None)
+        writes: tuple[Storage, ...] = () if call.out is None else (self._out(call.out),)
+        if call.form == "first":
+            words = Storage("arena", ("rows", call.node), 4, scratch_elements(call))
+            writes = (*writes, words)
+        steps = []
+        if call.base is not None:
+            base, out = self.home[call.base], writes[0]
+            if base is not out and (base.kind, base.key) != (out.kind, out.key):
+                name = f"{call.node.op.name} into"
+                steps.append(Step("copy", name, (base,), (out,), copies=(base, out)))
+        status = -1
+        if call.may_fail:
+            status = self.status
+            self.status += 1
+        name = call.kernel_name
+        steps.append(
+            Step("rows", name, reads, writes, call=call, node=call.node, status=status)
+        )
         return steps
 
     def _out(self, tensor: Tensor) -> Storage:
@@ -399,19 +375,6 @@ class Scheduler:
             Step("copy", f"update {getattr(t.key, 'name', 'spare')}", (s,), (t,), copies=(s, t))
             for s, t in _unclashed(pairs)
         ]
-
-
-def _reaches(start: Unit, targets: set[Unit], after: Mapping[Unit, set[Unit]]) -> bool:
-    """Whether a target runs after `start` by the dependencies so far."""
-    stack, seen = [start], {start}
-    while stack:
-        for later in after.get(stack.pop(), ()):
-            if later in targets:
-                return True
-            if later not in seen:
-                seen.add(later)
-                stack.append(later)
-    return False
 
 
 def _unclashed(pairs: list[tuple[Storage, Storage]]) -> list[tuple[Storage, Storage]]:

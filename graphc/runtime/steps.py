@@ -14,6 +14,7 @@ from graphc.ir.program import Program
 from graphc.ir.shape import Dim
 from graphc.kernel.nest import Kernel
 from graphc.runtime.extern import GemmCall
+from graphc.runtime.rows import RowsCall
 
 
 @dataclass(eq=False)
@@ -58,11 +59,11 @@ class Storage:
 
 @dataclass(eq=False)
 class Step:
-    """One step. kind: kernel, gemm, host, copy, check.
+    """One step. kind: kernel, gemm, rows, host, copy, check.
 
     Attributes:
         reads, writes: storages, in the order of the argument slots.
-        group: the fused nodes behind a kernel; node: of a gemm or host step.
+        group: the fused nodes behind a kernel; node: of a call or a host step.
     """
 
     kind: str
@@ -70,7 +71,7 @@ class Step:
     reads: tuple[Storage, ...] = ()
     writes: tuple[Storage, ...] = ()
     kernel: Kernel | None = None
-    gemm: GemmCall | None = None
+    call: GemmCall | RowsCall | None = None
     node: Node | None = None
     group: Group | None = None
     status: int = -1
@@ -99,11 +100,11 @@ class Schedule:
 
 @dataclass(eq=False)
 class Unit:
-    """What is scheduled as one: a group, a GEMM, a host op or a view."""
+    """What is scheduled as one: a group, a call (GEMM, rows), a host op or a view."""
 
     nodes: list[Node]
     group: Group | None
-    gemm: GemmCall | None
+    call: GemmCall | RowsCall | None
     view: bool = False
     inputs: dict[Tensor, None] = field(default_factory=dict)
     exposed: list[Tensor] = field(default_factory=list)
@@ -114,4 +115,5 @@ class Unit:
 
     @property
     def may_fail(self) -> bool:
-        return self.flagged or (self.group is None and self.gemm is None and not self.view)
+        host = self.group is None and self.call is None and not self.view
+        return self.flagged or host
