@@ -11,8 +11,6 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from graphc._unsupported import missing
-
 
 def attach(
     package: str, table: Mapping[str, str], submodules: str = ""
@@ -34,6 +32,9 @@ def attach(
         if name in below:
             return importlib.import_module(f"{package}.{name}")
         if name not in where:
+            # read when something is missing only
+            from graphc._unsupported import missing
+
             raise missing(package, name)
         module, inner = where[name]
         value = getattr(importlib.import_module(module), inner)

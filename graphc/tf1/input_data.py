@@ -7,6 +7,7 @@ ir.dtypes and ops only.
 from __future__ import annotations
 
 import gzip
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -165,7 +166,7 @@ class DataSet:
             raise AssertionError(f"images.shape: {images.shape} labels.shape: {labels.shape}")
         self._count = images.shape[0]
         if reshape:
-            images = images.reshape(self._count, -1)
+            images = images.reshape(self._count, math.prod(images.shape[1:]))
         if dtype == float32:
             images = images.astype(np.float32) * np.float32(1.0 / 255.0)
         self._images, self._labels = images, labels
@@ -199,10 +200,15 @@ class DataSet:
         Args:
             fake_data: white images of class 0, without reading anything.
             shuffle: a new order for each epoch.
+
+        Raises:
+            ValueError: there are no examples, as in a validation set of size 0.
         """
         if fake_data or self._fake:
             label: Any = [1] + [0] * 9 if self.one_hot else 0
             return [[1] * _FAKE_PIXELS for _ in range(batch_size)], [label] * batch_size
+        if not self._count:
+            raise ValueError("the data set has no examples to make a batch of")
         if shuffle and self._epochs == 0 and self._position == 0:
             self._shuffle()
         parts: list[tuple[Array, Array]] = []

@@ -69,7 +69,7 @@ def test_wrong_uses_of_a_file(tree):
     with pytest.raises(tf.errors.OutOfRangeError, match="reached end of file"):
         gfile.Open(path).seek(1, 2)
     missing = gfile.Open(path + "no")  # fails when it is read, as TF
-    with pytest.raises(NotFound, match="x.txtno; No such file or directory"):
+    with pytest.raises(NotFound, match=r"x\.txtno; No such file or directory"):
         missing.read()
     with pytest.raises(tf.errors.FailedPreconditionError, match="Is a directory"):
         gfile.Open(str(tree)).read()
@@ -131,7 +131,7 @@ def test_moving_copying_removing(tree):
     gfile.Rename(x, y, overwrite=True)
     assert not gfile.Exists(x)
     gfile.Remove(y)
-    with pytest.raises(NotFound, match="y.txt; No such file"):
+    with pytest.raises(NotFound, match=r"y\.txt; No such file"):
         gfile.Remove(y)
     with pytest.raises(tf.errors.FailedPreconditionError, match="Is a directory"):
         gfile.Remove(str(tree / "a"))
