@@ -343,7 +343,20 @@ def floordiv(lin: Linear, den: Dim) -> Linear | None:
         if factor > 1:
             inner = floordiv(divide(rest, factor), den // factor)
             return None if inner is None else add(quotient, inner)
-    return add(quotient, of_term(_quotient_term(rest, den)))
+    merged = _merged_quotient(rest, den)
+    return add(quotient, of_term(_quotient_term(rest, den)) if merged is None else merged)
+
+
+def _merged_quotient(rest: Linear, den: Dim) -> Linear | None:
+    """(x // a) // b -> x // (a * b), simplified in turn; None where `rest` is no quotient."""
+    only = _single(rest)
+    if not isinstance(only, Prim) or only.name != "floordiv":
+        return None
+    inner, over = as_dim(only.args[1]), only.args[0]
+    if inner is None:
+        return None
+    form = quick_linear(over)
+    return None if form is None else floordiv(form, inner * den)
 
 
 def _fixed_quotient(lin: Linear, den: Dim) -> int | None:
