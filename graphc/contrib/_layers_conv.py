@@ -70,7 +70,7 @@ def _convolution(name_: str, layers: Mapping[int, Callable[..., Conv]], default:
             scope, default, [inputs], reuse=reuse, custom_getter=getter_of(KERNEL_NAMES)
         ) as sc:
             x = convert_to_tensor(inputs)
-            if x.rank not in layers:
+            if x.rank is None or x.rank not in layers:
                 raise ValueError(f"Convolution not supported for input with rank {x.rank}")
             biases = initializer_of(biases_initializer)
             layer = layers[x.rank](

@@ -214,6 +214,8 @@ def instance_norm(
             made.append(variable if last or variable is None else _beside(variable, x.rank))
         spatial = [a for a in range(1, x.rank) if a != channel]
         mean, variance = api_normalize.moments(x, spatial, keep_dims=True)
-        outputs = api_normalize.batch_normalization(x, mean, variance, *made, epsilon)
+        outputs = api_normalize.batch_normalization(
+            x, mean, variance, made[0], made[1], epsilon
+        )
         outputs.set_shape(x.shape)
         return finished(outputs, sc, (None, None), activation_fn, outputs_collections)

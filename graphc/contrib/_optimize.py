@@ -228,7 +228,8 @@ def clip_gradient_norms(gradients_to_variables: GradsAndVars, max_norm: float) -
     """Each gradient scaled down to at most this norm."""
     from graphc.tf1.api_clip import clip_by_norm
 
-    return [(None if g is None else clip_by_norm(g, max_norm), v) for g, v in gradients_to_variables]
+    pairs = gradients_to_variables
+    return [(None if g is None else clip_by_norm(g, max_norm), v) for g, v in pairs]
 
 
 _GLOBAL: Any = 0  # the graph's own step

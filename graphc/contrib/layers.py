@@ -33,18 +33,18 @@ _find, __dir__, __all__ = attach(
 _COLUMNS = "feature columns are not there; build the inputs with tf.one_hot and tf.nn"
 _missing = missing(
     "tf.contrib.layers",
-    {
-        **dict.fromkeys(
-            """bucketized_column create_feature_spec_for_parsing crossed_column embedding_column
-            feature_column input_from_feature_columns one_hot_column parse_feature_columns
-            parse_feature_columns_from_examples real_valued_column
-            sparse_column_with_hash_bucket sparse_column_with_integerized_feature
-            sparse_column_with_keys sparse_column_with_vocabulary_file
-            weighted_sparse_column weighted_sum_from_feature_columns""".split(),
-            _COLUMNS,
-        ),
-    },
-)
+    dict.fromkeys(
+        [
+            "bucketized_column", "create_feature_spec_for_parsing", "crossed_column",
+            "embedding_column", "feature_column", "input_from_feature_columns", "one_hot_column",
+            "parse_feature_columns", "parse_feature_columns_from_examples", "real_valued_column",
+            "sparse_column_with_hash_bucket", "sparse_column_with_integerized_feature",
+            "sparse_column_with_keys", "sparse_column_with_vocabulary_file",
+            "weighted_sparse_column", "weighted_sum_from_feature_columns",
+        ],
+        _COLUMNS,
+    ),
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -189,11 +189,11 @@ class BatchNormalization(Layer):
             self._move(*moved)
             mean, variance = now
         epsilon = max(self.epsilon, api_normalize.MIN_EPSILON) if self._as_fused else self.epsilon
-        parts = [
+        m, v, beta, gamma = (
             None if p is None else _cast(self._spread(p), wide.dtype)
             for p in (mean, variance, self.beta, self.gamma)
-        ]
-        y = api_normalize.batch_normalization(wide, *parts, epsilon)
+        )
+        y = api_normalize.batch_normalization(wide, m, v, beta, gamma, epsilon)
         y.set_shape(x.shape)
         return _cast(y, x.dtype)
 
