@@ -130,7 +130,7 @@ __getattr__, __dir__, _public = attach(
     __name__,
     _TABLE,
     """
-        app bitwise compat config contrib errors examples flags gfile graph_util image initializers
+        app bitwise compat config contrib data errors examples flags gfile graph_util image initializers
         layers linalg logging losses math metrics nn random resource_loader summary sysconfig
         test train""",
 )

@@ -28,7 +28,8 @@ SPECIAL = frozenset(
     {
         "const", "placeholder", "variable", "no_op", "is_variable_initialized",
         "initialized_value", "rng_state", "feed", "read", "initialized",
-        "uninitialized_names", "count_limit", "prevent_gradient", "require_initialized", "bound",
+        "uninitialized_names", "count_limit", "iterator_handle", "prevent_gradient",
+        "require_initialized", "bound",
     }
 )  # fmt: skip
 SHAPES = {  # arity -> shapes of the operands

@@ -97,7 +97,7 @@ def all_imports(outside: bool) -> Iterator[tuple[str, str, int]]:
 
 def test_every_package_has_a_layer() -> None:
     packages = {p.parent.name for p in ROOT.glob("*/__init__.py")}
-    assert packages <= set(RANK) | {"compat", "contrib", "examples"}, packages - set(RANK)
+    assert packages <= set(RANK) | {"compat", "contrib", "data", "examples"}, packages - set(RANK)
 
 
 def test_modules_import_only_layers_below() -> None:

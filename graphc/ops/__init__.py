@@ -12,7 +12,7 @@ MODULES = (
     "shape", "slicing", "joining", "tiling", "creation", "diagonal", "index", "ranking",
     "scatter", "segment", "scatter_state", "sets", "matmul", "linalg", "decomposition", "nn",
     "normalize", "losses", "random", "training", "conv_patches", "conv_direct", "conv", "pool", "pool_lrn", "spatial", "resize",
-    "effects",
+    "effects", "iterators",
 )  # fmt: skip
 
 

@@ -38,9 +38,15 @@ def is_tensor_like(value: Any) -> bool:
 
 
 def graph_of(operands: Sequence[Any]) -> Any:
-    """The container new nodes go to: the operands' own, else the default graph."""
+    """The container new nodes go to: the operands' own, else the default graph.
+
+    Inside a function all nodes go to its body, which captures operands of other graphs.
+    """
+    default = get_default_graph()
+    if getattr(default, "capture", None) is not None:
+        return default
     first = next((t for t in operands if isinstance(t, Tensor) or is_tensor_like(t)), None)
-    return get_default_graph() if first is None else first.graph
+    return default if first is None else first.graph
 
 
 def convert_to_tensor(
@@ -225,7 +231,7 @@ def convert_operands(op: OpDef, inputs: Sequence[Any], name: str | None) -> tupl
     """
     if not op.variadic and len(inputs) != len(op.args):
         raise TypeError(f"{op.name} takes {len(op.args)} inputs, got {len(inputs)}")
-    graph = next((t.graph for t in inputs if is_tensor_like(t)), None)
+    graph = graph_of(inputs)
     decided: dict[str, tuple[DType, str]] = {}
     out: list[Tensor] = []
     for i, value in enumerate(inputs):

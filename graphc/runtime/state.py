@@ -5,10 +5,11 @@ Lives here: VariableStore, RandomStreams, RunContext. Not here: plans. Imports i
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,8 @@ class VariableStore:
         self.epoch = 0
         # instances of bindings that this session has used (runtime/binding.py)
         self.instances: dict[Any, list[Any]] = {}
+        # what ops keep from run to run that is no variable: iterators, by what names them
+        self.resources: dict[Any, Any] = {}
 
     def get(self, variable: Node) -> Array | None:
         """A copy of the value, or None where it is uninitialised."""
@@ -84,6 +87,7 @@ class VariableStore:
         with self.lock:
             self.arrays.clear()
             self.instances.clear()
+            self.resources.clear()
             self.epoch += 1
 
     @property
@@ -153,3 +157,32 @@ class RunContext:
             state = self.random.advance(name, attrs["seed"], attrs["seed2"])
             self.states[name] = state
         return state
+
+
+class _Running(threading.local):
+    context: RunContext | None = None
+
+
+_RUNNING = _Running()
+
+
+def running() -> RunContext:
+    """The run that the effect belongs to that this thread is performing.
+
+    Raises:
+        InternalError: no effect is being performed.
+    """
+    if _RUNNING.context is None:
+        raise InternalError("no run is in progress")
+    return _RUNNING.context
+
+
+@contextlib.contextmanager
+def performing(context: RunContext) -> Iterator[None]:
+    """Says which run this thread performs an effect for; runs may lie within runs."""
+    before = _RUNNING.context
+    _RUNNING.context = context
+    try:
+        yield
+    finally:
+        _RUNNING.context = before

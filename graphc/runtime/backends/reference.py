@@ -16,7 +16,7 @@ from graphc.ir.faults import numpy_fault
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program
 from graphc.ir.shape import evaluate
-from graphc.runtime.state import RunContext
+from graphc.runtime.state import RunContext, performing
 
 Array = np.ndarray[Any, Any]
 
@@ -27,7 +27,8 @@ def evaluate_once(node: Node, inputs: Sequence[Array], ctx: RunContext) -> tuple
         return evaluate_node(node, inputs)
     done = ctx.done.get(node.name)
     if done is None:
-        done = ctx.done[node.name] = evaluate_node(node, inputs)
+        with performing(ctx):
+            done = ctx.done[node.name] = evaluate_node(node, inputs)
     return done
 
 

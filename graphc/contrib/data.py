@@ -1,0 +1,34 @@
+"""tf.contrib.data: the names that tf.data and tf.data.experimental took over.
+
+Lives here: the table; everything is in graphc/data.
+"""
+
+from __future__ import annotations
+
+from graphc.data.dataset import (
+    Dataset,
+    FixedLengthRecordDataset,
+    TextLineDataset,
+    TFRecordDataset,
+)
+from graphc.data.experimental import (
+    AUTOTUNE,
+    batch_and_drop_remainder,
+    enumerate_dataset,
+    get_single_element,
+    group_by_window,
+    map_and_batch,
+    padded_batch_and_drop_remainder,
+    parallel_interleave,
+    prefetch_to_device,
+    shuffle_and_repeat,
+    unbatch,
+)
+from graphc.data.iterator import Iterator
+
+__all__ = [
+    "AUTOTUNE", "Dataset", "FixedLengthRecordDataset", "Iterator", "TFRecordDataset",
+    "TextLineDataset", "batch_and_drop_remainder", "enumerate_dataset", "get_single_element",
+    "group_by_window", "map_and_batch", "padded_batch_and_drop_remainder", "parallel_interleave",
+    "prefetch_to_device", "shuffle_and_repeat", "unbatch",
+]  # fmt: skip
