@@ -74,6 +74,18 @@ def test_tensors_that_are_split_between_threads() -> None:
         run_one(300_000 + seed, float64, batches=(211, 64), **sizes)
 
 
+def test_the_number_of_threads_changes_no_bit() -> None:
+    for seed in range(12):
+        sizes = {"extents": (1, 3, 37, 130), "max_elements": 300_000}
+        graph = RandomGraph(400_000 + seed, float32, True, (211, 64), **sizes)
+        one, two = (
+            Session(graph.graph, FUSED.replace(threads=n)).run(graph.fetches, graph.feeds[0])
+            for n in (1, 2)
+        )
+        for tensor, a, b in zip(graph.fetches, one, two, strict=True):
+            assert a.tobytes() == b.tobytes(), f"seed {seed}, {tensor.text_name}"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("block", range(100))
 def test_many_random_graphs(block: int) -> None:

@@ -34,6 +34,8 @@ BYTES_PER_NS = 30.0  # what one core moves; 2026-11: 33 to 57 GB/s measured
 COST_PER_NS = 48.0  # elements times table cost, 16 lanes at 3 GHz
 ALONE_NS = 4000.0  # below this a step is not worth waking a worker for
 MAX_PIECES = 64
+MAX_KEPT = 64  # bindings of a plan whose memory a session keeps
+MAX_KEPT_BYTES = 1 << 30
 
 
 class Binding:
@@ -174,11 +176,13 @@ class Binding:
     def simple_instances(self, store: VariableStore) -> list[Instance] | None:
         """The session's free instances, where a run needs nothing but the frame."""
         more = self.givens or self.host_steps or self.dynamic or self.plan.config.validate
-        return None if more else store.instances[self]
+        return None if more else store.instances.get(self)
 
     def run(self, ctx: RunContext, arrays: Sequence[Array]) -> list[Array]:
         """Fetched arrays of one run."""
-        free = ctx.store.instances.setdefault(self, [])
+        free = ctx.store.instances.get(self)
+        if free is None:
+            free = self._instances(ctx.store)
         try:
             instance = free.pop()
         except IndexError:
@@ -188,6 +192,22 @@ class Binding:
         finally:
             free.append(instance)
 
+    def _instances(self, store: VariableStore) -> list[Instance]:
+        """A place for instances in a session; the oldest of the same plan's give way.
+
+        Extents that change all the time must not fill the memory with arenas.
+        """
+        with store.lock:
+            free: list[Instance] = store.instances.setdefault(self, [])
+            ours = [b for b in store.instances if b.plan is self.plan]
+            total = sum(b.arena.nbytes for b in ours)
+            for old in ours[:-1]:
+                if len(ours) <= MAX_KEPT and total <= MAX_KEPT_BYTES:
+                    break
+                ours.remove(old)
+                total -= old.arena.nbytes
+                del store.instances[old]
+        return free
 
 
 def chunk_of(extent: int, grain: int, nanoseconds: float) -> int:

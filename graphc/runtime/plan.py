@@ -24,6 +24,7 @@ from graphc.runtime.state import RunContext, VariableStore
 from graphc.runtime.steps import Schedule, Step
 
 Array = np.ndarray[Any, Any]
+MAX_BINDINGS = 256
 
 
 class CpuPlan:
@@ -69,6 +70,8 @@ class CpuPlan:
         if found is None:
             with self._lock:
                 found = self._bindings.setdefault(key, Binding(self, symbols))
+                while len(self._bindings) > MAX_BINDINGS:
+                    self._bindings.pop(next(iter(self._bindings)))
         return found
 
     def run(
