@@ -53,8 +53,18 @@ UNSUPPORTED: dict[str, str] = {
     "tf.contrib.tfprof": "use tf.RunMetadata or tf.stats()",
     "tf.contrib.timeseries": "write the model with tf.layers and tf.nn",
     "tf.contrib.tpu": _TPU,
+    "tf.compat.v2": "graphc has TensorFlow 1's interface only",
     "tf.contrib.verbs": _CLUSTER,
     "tf.distribute": _CLUSTER,
+    "tf.g3doc": "TensorFlow's documentation is no module",
+    "tf.losses.sparse_categorical_crossentropy": (
+        "TensorFlow 1 has none either; use tf.losses.sparse_softmax_cross_entropy"
+    ),
+    "tf.metrics.sparse_categorical_accuracy": (
+        "TensorFlow 1 has none either; use tf.metrics.accuracy"
+    ),
+    "tf.models": "the models are another repository; put it on the path",
+    "tf.python.debug": "look at values with tf.Print or sess.run",
     "tf.function": _EAGER,
     "tf.lite": _MOBILE,
     "tf.load_file_system_library": _CUSTOM_OPS,

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from graphc._unsupported import missing
+
 __all__ = [
     "as_bytes", "as_str", "as_str_any", "as_text", "bytes_or_text_types", "complex_types",
     "integral_types", "path_to_str", "real_types",
@@ -54,4 +56,4 @@ def __getattr__(name: str) -> Any:
         import graphc
 
         return graphc
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    raise missing(__name__, name)
