@@ -72,7 +72,8 @@ class Resource:
     def initialize(self, source: Source, values: tuple[Array, ...]) -> None:
         """Starts anew with these values of the tensors that the source needs."""
         needed = [t for t in source.needed() if not is_constant(t)]
-        env = Env(dict(zip(needed, values, strict=True)))
+        # the values lie in memory of the run, of variables, of the user's feeds
+        env = Env({t: np.array(v) for t, v in zip(needed, values, strict=True)})
         running().store.resources[self] = _Position(source, env)
 
     def get_next(self) -> Element:
