@@ -165,6 +165,8 @@ class Partitioner:
 
     def _refuse_edge(self, p: Group, c: Group, node: Node, tensor: Tensor) -> str:
         access = self.footprints[node].reads.get(tensor, Access("point"))
+        if access.kind == "remap" and self._free_view(node):
+            return "the view costs nothing, and the kernel keeps the axes that it walks"
         if access.kind in ("remap", "gather") or node in c.detached or tensor.node in p.detached:
             return self._refuse_remap(p, c, access)
         if not c.regular and access.kind == "whole":
@@ -173,6 +175,13 @@ class Partitioner:
         if access.positions == tuple(range(len(access.positions))):
             return self._refuse_aligned(p, c, wide, tensor)
         return self._refuse_recompute(p, c, "it is broadcast along an outer axis")
+
+    def _free_view(self, node: Node) -> bool:
+        """Whether the node only renames memory for steps that are no kernels, such as GEMM."""
+        out = node.outputs[0]
+        if node.op.name not in VIEWS or out in self.roots:
+            return False
+        return not any(is_fusable(reader) for reader in self.readers.get(out, ()))
 
     def _refuse_aligned(self, p: Group, c: Group, wide: Dims, tensor: Tensor) -> str:
         """The consumer reads the tensor at the domain's leading axes."""

@@ -1,7 +1,8 @@
 """Convolutions and their gradients: conv2d, conv3d, depthwise_conv2d_native.
 
-Lives here: the composite records with TF's attributes, their type rules and gradients. Not here: how
-they are computed (ops/conv_lower.py), the user's functions (tf1/api_conv.py). Imports ops.define.
+Lives here: the composite records with TF's attributes, their type rules and gradients. Not here:
+how they are computed (ops/conv_lower.py), the user's functions (tf1/api_conv.py). Imports
+ops.define.
 
 Each kind is a family of three ops, each linear in both of its operands, whose gradients lie in the
 family again: the convolution, the gradient of its input, the gradient of its filter.
@@ -237,6 +238,11 @@ def _attrs(strides: Any, padding: str, data_format: str = "NHWC", **more: Any) -
     return attrs
 
 
+def _wide(strides: Any, padding: str) -> dict[str, Any]:
+    """Samples with more products in a sum, whose rounding differs more."""
+    return {**_attrs(strides, padding), "grad": False, "tolerance": 20.0}
+
+
 _ONE = (1, 1, 1, 1)
 _PLAIN: tuple[Any, ...] = (
     ((2, 5, 4, 3), (3, 2, 3, 2), (2, 5, 4, 2), _attrs(_ONE, "SAME")),
@@ -250,12 +256,9 @@ _PLAIN: tuple[Any, ...] = (
         _attrs((1, 2, 1, 1), "EXPLICIT", explicit_paddings=(0, 0, 1, 0, 2, 1, 0, 0)),
     ),
     # wide enough for GEMM
-    ((2, 4, 3, 16), (3, 3, 16, 16), (2, 4, 3, 16), {**_attrs(_ONE, "SAME"), "grad": False, "tolerance": 20.0}),
-    (
-        (2, 5, 5, 16), (3, 2, 16, 16), (2, 3, 3, 16),
-        {**_attrs((1, 2, 2, 1), "SAME"), "grad": False, "tolerance": 20.0},
-    ),
-    ((3, 2, 3, 16), (1, 1, 16, 32), (3, 2, 3, 32), {**_attrs(_ONE, "VALID"), "grad": False, "tolerance": 20.0}),
+    ((2, 4, 3, 16), (3, 3, 16, 16), (2, 4, 3, 16), _wide(_ONE, "SAME")),
+    ((2, 5, 5, 16), (3, 2, 16, 16), (2, 3, 3, 16), _wide((1, 2, 2, 1), "SAME")),
+    ((3, 2, 3, 16), (1, 1, 16, 32), (3, 2, 3, 32), _wide(_ONE, "VALID")),
 )  # fmt: skip
 
 _DEPTHWISE: tuple[Any, ...] = (

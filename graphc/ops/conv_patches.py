@@ -119,7 +119,9 @@ def _spread_kernel(ctx: KernelContext, which: int, idx: tuple[Expr, ...]) -> Exp
     return Reduce("add", hit.axes, value, value.dtype) if hit.axes else value
 
 
-def _spread_sample(shape: Any, to: Any, ksize: Any, strides: Any, padding: Any, **more: Any) -> Any:
+def _spread_sample(
+    shape: Any, to: Any, ksize: Any, strides: Any, padding: Any, **more: Any
+) -> Any:
     more.setdefault("dilations", (1,) * len(ksize))
     return sample(
         arg(shape), fixed(to, int32, const=True), ksize=ksize, strides=strides, padding=padding, **more

@@ -4,8 +4,8 @@ Lives here: max_pool, max_pool3d, avg_pool, avg_pool3d and their gradients, max_
 window_position, window_pick and window_place. Not here: the user's functions (tf1/api_pool.py),
 local response normalisation (ops/pool_lrn.py). Imports ops.define, ops.conv_window.
 
-Attributes as TF has them: `ksize` and `strides` one number an axis, `padding`, `data_format`. A window
-goes over all axes, so that a data format only says in which order the numbers stand.
+Attributes as TF has them: `ksize` and `strides` one number an axis, `padding`, `data_format`. A
+window goes over all axes, so that a data format only says in which order the numbers stand.
 
 The gradient of a maximum goes to its first position in the window, in row-major order, as TF's
 does. That position is found once (window_position); reading there (window_pick) and writing there

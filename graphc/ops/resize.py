@@ -153,7 +153,8 @@ class Resize:
     # -------------------------------------------------------------- records
     def records(self, cases: Sequence[Any]) -> tuple[OpDef, OpDef]:
         forward = OpDef(
-            name=f"resize_{self.name}", tf=self.tf, family="movement" if self.keeps else "reduction",
+            name=f"resize_{self.name}", tf=self.tf,
+            family="movement" if self.keeps else "reduction",
             infer=self.forward_type, kernel=self.forward_kernel, numpy=self.forward_numpy,
             grad=self.forward_grad, args=("images", "size"), groups=("T", int32),
             dtypes={"T": NUMERIC}, shape_inputs=(1,),

@@ -169,7 +169,7 @@ def conv1d(
     axis = 1 if layout == "NWC" else 2
     if x.rank not in (None, 3):
         raise ValueError(f"Shape must be rank 3 but is rank {x.rank}")
-    with x.graph.name_scope(name or "conv1d") as scope:
+    with x.graph.name_scope(name or "conv1d"):
         step = full_list(stride, 1, layout, "stride")
         rate = full_list(dilations, 1, layout, "dilations")
         attrs = {
@@ -182,7 +182,7 @@ def conv1d(
         flat = F.conv2d(
             F.expand_dims(x, axis=axis), F.expand_dims(convert_to_tensor(filters), axis=0), **attrs
         )
-        out: Tensor = F.squeeze(flat, axes=(axis,), name=scope + "Squeeze")
+        out: Tensor = F.squeeze(flat, axes=(axis,), name="Squeeze")
         return out
 
 
