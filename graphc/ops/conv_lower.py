@@ -17,7 +17,7 @@ import numpy as np
 
 from graphc.ir.dtypes import float32, float64, int32
 from graphc.ir.node import Node, Tensor
-from graphc.ir.shape import Dim, PartialDim
+from graphc.ir.shape import Dim, PartialDim, current_env, evaluate
 from graphc.ops.conv_window import Padding, Window, padding_of
 from graphc.ops.define import F
 from graphc.ops.extents import fixed_dim
@@ -26,6 +26,8 @@ from graphc.ops.extents import fixed_dim
 # 3x3 of 1 to 1 channels 0.11 ms written out, 0.17 by GEMM; of 1 to 4 0.39 and 0.17; of 16 to 16
 # 1.4 and 1.5 forward, 3.2 and 1.5 back to the input, 4.9 and 0.9 to the filter (batch 32, 32x32)
 GEMM_WORK = 32
+# patches repeat an image as often as a window has elements: beyond this they are not written down
+PATCH_BYTES = 2 << 30
 
 
 # ------------------------------------------------------------------ data formats
@@ -153,10 +155,16 @@ class Geometry:
         """Whether GEMM computes it; small ones, half types and depthwise ones are reductions."""
         if self.depthwise or tensor.dtype not in (float32, float64):
             return False
+        if not self.pointwise and self._patch_bytes(tensor.dtype.size) > PATCH_BYTES:
+            return False
         work: Any = self.columns * self.w[-1]
-        if not isinstance(work, int):
-            return True
-        return work >= GEMM_WORK
+        return not isinstance(work, int) or work >= GEMM_WORK
+
+    def _patch_bytes(self, size: int) -> int:
+        """The bytes of all patches, for the extents at hand."""
+        env = current_env()
+        total = self.rows * self.columns * size
+        return evaluate(total, env.hints) if env is not None else evaluate(total, {})
 
 
 def dims_vector(dims: Sequence[Dim]) -> Any:

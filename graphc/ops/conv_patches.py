@@ -124,8 +124,9 @@ def _spread_sample(
 ) -> Any:
     more.setdefault("dilations", (1,) * len(ksize))
     return sample(
-        arg(shape), fixed(to, int32, const=True), ksize=ksize, strides=strides, padding=padding, **more
-    )
+        arg(shape), fixed(to, int32, const=True), ksize=ksize, strides=strides, padding=padding,
+        **more,
+    )  # fmt: skip
 
 
 image_patches_grad = OpDef(
