@@ -63,9 +63,25 @@ def collect_variable(variable: Any, collections: Any, kind: str) -> None:
 def collect_output(collections: Any, alias: str, outputs: Any) -> Any:
     """The outputs, added to the collections that the user names, with an alias for end points."""
     if collections:
-        outputs.alias = alias
-        get_default_graph().add_to_collections(collections, outputs)
+        graph = get_default_graph()
+        _aliases(graph)[outputs] = alias.rstrip("/")
+        graph.add_to_collections(collections, outputs)
     return outputs
+
+
+def _aliases(graph: Any) -> dict[Any, str]:
+    """The names of layers by their outputs; the table dies with the graph."""
+    return graph.__dict__.setdefault("_layer_aliases", {})
+
+
+def convert_collection_to_dict(collection: Any, clear_collection: bool = False) -> dict[str, Any]:
+    """{name of the layer: output} of a collection that outputs_collections filled."""
+    graph = get_default_graph()
+    known = _aliases(graph)
+    found = {known.get(t, t.op.name): t for t in graph.get_collection(collection)}
+    if clear_collection:
+        graph.clear_collection(collection)
+    return found
 
 
 def finished(

@@ -29,6 +29,6 @@ framework_python = Path(
     "graphc.contrib.framework", frozenset({"framework", "ops", "variables"})
 )
 layers_python = Path(
-    "graphc.contrib.layers", frozenset({"initializers", "layers", "ops", "regularizers", "utils"})
+    "graphc.contrib.layers", frozenset({"initializers", "layers", "ops", "regularizers"})
 )
 slim_python = Path("graphc.contrib.slim", frozenset({"slim"}))

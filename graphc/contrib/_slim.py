@@ -13,6 +13,10 @@ from typing import Any
 
 from graphc.contrib import losses as losses
 from graphc.contrib import metrics as metrics
+from graphc.contrib._layers_base import (
+    collect_output,
+    convert_collection_to_dict,
+)
 from graphc.contrib._optimize import clip_gradient_norms, create_train_op, multiply_gradients
 from graphc.ir.graph import get_default_graph
 
@@ -57,6 +61,9 @@ model_analyzer = SimpleNamespace(
 learning = SimpleNamespace(
     clip_gradient_norms=clip_gradient_norms, create_train_op=create_train_op,
     multiply_gradients=multiply_gradients,
+)  # fmt: skip
+utils = SimpleNamespace(
+    collect_named_outputs=collect_output, convert_collection_to_dict=convert_collection_to_dict,
 )  # fmt: skip
 
 

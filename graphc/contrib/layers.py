@@ -27,6 +27,7 @@ _find, __dir__, __all__ = attach(
         "graphc.contrib._summaries": """
             summarize_activation summarize_activations summarize_collection summarize_tensor
             summarize_tensors""",
+        "graphc.contrib._slim": "utils",
         "graphc.contrib._paths": "python=layers_python",
     },
 )

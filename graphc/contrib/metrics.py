@@ -10,6 +10,7 @@ from typing import Any
 
 from graphc.contrib import missing
 from graphc.ir.dtypes import float32
+from graphc.ir.graph import get_default_graph
 from graphc.ir.node import Tensor
 from graphc.ops.convert import constant_tensor, convert_to_tensor
 from graphc.ops.define import F
@@ -174,7 +175,9 @@ def streaming_covariance(
         updated = [v.assign(new) for v, new in zip(kept, values)]
         one = constant_tensor(1.0, float32)
         value = quotient(comoment, count - one, "covariance")
-        update = quotient(updated[3], updated[0] - one, "update_op")
+        # the means are written too, though the result does not need them
+        with get_default_graph().control_dependencies(updated):
+            update = quotient(updated[3], updated[0] - one, "update_op")
         collect(value, update, metrics_collections, updates_collections)
     return value, update
 

@@ -28,7 +28,8 @@ _find, __dir__, __all__ = attach(
             get_unique_variable get_variable_full_name get_variables get_variables_by_name
             get_variables_by_suffix get_variables_to_restore has_arg_scope local_variable
             model_variable variable""",
-        "graphc.contrib._slim": "assign_from_checkpoint_fn learning losses metrics model_analyzer",
+        "graphc.contrib._slim": """
+            assign_from_checkpoint_fn learning losses metrics model_analyzer utils""",
         "graphc.contrib._paths": "python=slim_python",
     },
 )

@@ -157,7 +157,9 @@ def metric_cases(tf: Any) -> Iterator[Case]:
                     ), bits, p,
                 )  # fmt: skip
         for n in ("sensitivity_at_specificity", "specificity_at_sensitivity"):
-            yield f"{n}{tag}", case(lambda a, b, n=n, kw=kw: getattr(m, n)(a, b, 0.4, **kw), bits, p)
+            yield f"{n}{tag}", case(
+                lambda a, b, n=n, kw=kw: getattr(m, n)(a, b, 0.4, **kw), bits, p
+            )
         for n in ("precision_at_k", "recall_at_k"):
             for only in (None, 2):
                 yield f"{n} {only}{tag}", case(

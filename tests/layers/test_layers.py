@@ -62,7 +62,7 @@ def test_a_layer_object_shares_its_variables(sess) -> None:
     x = tf.placeholder(tf.float32, [None, 3])
     layer = tf.layers.Dense(4, name="z")
     with pytest.raises(ValueError, match="has not been used yet"):
-        layer.scope_name  # noqa: B018
+        layer.scope_name
     outputs = [layer(x), layer.apply(x)]
     assert [t.name for t in outputs] == ["z/BiasAdd:0", "z/BiasAdd_1:0"]
     assert (layer.scope_name, layer.count_params(), len(layer.weights)) == ("z", 16, 2)
