@@ -115,6 +115,7 @@ UPWARD = {
     ("ops", "autodiff"): "the gradient of gather is an IndexedSlices",
     ("ops", "tf1"): "some operators of Tensor are functions of the user's surface",
     ("runtime", "inspect"): "Config(dump=...) writes what a plan's build observed",
+    ("tf1", "nn"): "layers call ops by the names under which users know them",
 }
 
 

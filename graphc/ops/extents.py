@@ -13,7 +13,16 @@ import numpy as np
 
 from graphc.ir.dtypes import DType, int32, int64
 from graphc.ir.node import Tensor
-from graphc.ir.shape import Dim, PartialDim, Shape, SymDim, current_env, dim_max, dim_min
+from graphc.ir.shape import (
+    Dim,
+    PartialDim,
+    Shape,
+    SymDim,
+    current_env,
+    dim_max,
+    dim_min,
+    known_int,
+)
 from graphc.kernel import prims as k
 from graphc.kernel.expr import Const, Expr, index
 from graphc.ops.define import F, InferContext, KernelContext
@@ -179,3 +188,11 @@ def ones_vector(length: int, dtype: DType = int32) -> Any:
 def axes_last(rank: int, axes: Sequence[int]) -> tuple[int, ...]:
     """A permutation that moves `axes` behind all others."""
     return (*(a for a in range(rank) if a not in axes), *axes)
+
+
+def known_axes(value: Any) -> tuple[int, ...] | None:
+    """Numbers of axes that a tensor gives: a plan holds for these alone. None: not known."""
+    if value is None:
+        return None
+    axes = tuple(known_int(v) for v in np.asarray(value).tolist())
+    return None if None in axes else axes  # type: ignore[return-value]  # just checked

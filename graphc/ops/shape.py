@@ -27,12 +27,11 @@ from graphc.ir.shape import (
     dim_text,
     dims_equal,
     dims_product,
-    known_int,
 )
 from graphc.kernel import prims as k
 from graphc.kernel.expr import Expr, index
 from graphc.ops.define import F, InferContext, KernelContext, OpDef, composite, movement
-from graphc.ops.extents import INDEX, input_dims, unknown_shape, zero
+from graphc.ops.extents import INDEX, input_dims, known_axes, unknown_shape, zero
 from graphc.ops.samples import arg, fixed, sample
 
 
@@ -270,7 +269,7 @@ transpose = movement(
 
 
 def _transpose_v_type(ctx: InferContext) -> TensorType:
-    perm, shape = _axes(ctx.value(1)), ctx.shape(0)
+    perm, shape = known_axes(ctx.value(1)), ctx.shape(0)
     if perm is None or shape is None:
         length = ctx.shape(1)
         known = length[0] if length and isinstance(length[0], int) else ctx.rank(0)
@@ -278,18 +277,10 @@ def _transpose_v_type(ctx: InferContext) -> TensorType:
     return TensorType(ctx.dtype(0), tuple(shape[p] for p in perm))
 
 
-def _axes(value: Any) -> tuple[int, ...] | None:
-    """Numbers of axes: a plan holds for these alone."""
-    if value is None:
-        return None
-    axes = tuple(known_int(v) for v in np.asarray(value).tolist())
-    return None if None in axes else axes  # type: ignore[return-value]  # just checked
-
-
 def _expand_transpose_v(node: Node) -> Tensor:
     from graphc.ops.values import value_of
 
-    perm = _axes(value_of(node.inputs[1]))
+    perm = known_axes(value_of(node.inputs[1]))
     if perm is None:
         raise InvalidArgumentError("transpose: perm must not depend on data")
     return F.transpose(node.inputs[0], perm=perm)
