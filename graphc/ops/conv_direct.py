@@ -1,8 +1,8 @@
 """Convolutions written out as one reduction: what they mean, and what small ones run as.
 
 Lives here: direct_conv, direct_conv_input, direct_conv_filter on channels-last tensors of any
-number of spatial axes, plain or depthwise. Not here: the ops with TF's attributes (ops/conv.py), the
-choice between this and GEMM (ops/conv_lower.py). Imports ops.define, ops.conv_window.
+number of spatial axes, plain or depthwise. Not here: the ops with TF's attributes (ops/conv.py),
+the choice between this and GEMM (ops/conv_lower.py). Imports ops.define, ops.conv_window.
 
 Attributes: `ksize`, `strides` and `dilations` one number a spatial axis; `padding` "SAME", "VALID"
 or a pair of numbers a spatial axis; `depthwise`: a filter is [*taps, channels, multiplier] and
