@@ -144,7 +144,7 @@ class CheckpointReader:
                 # one call to the system reads at most 2 GiB
                 got = 0
                 while got < len(raw):
-                    count = file.readinto(memoryview(raw)[got:])  # type: ignore[attr-defined]
+                    count = file.readinto(raw[got:].data)  # type: ignore[attr-defined]
                     if not count:
                         break
                     got += count

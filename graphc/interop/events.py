@@ -90,11 +90,9 @@ def summary_iterator(path: Any) -> Iterator[Event]:
     Raises:
         NotFoundError: no such file. DataLossError: a damaged record.
     """
-    try:
-        file = Path(path).open("rb")
-    except FileNotFoundError:
-        raise NotFoundError(f"{path}; No such file or directory") from None
-    with file:
+    if not Path(path).is_file():
+        raise NotFoundError(f"{path}; No such file or directory")
+    with Path(path).open("rb") as file:
         for record in read_records(file):
             yield Event.FromString(record)
 
@@ -187,7 +185,7 @@ def as_pixels(image: Array, bad_color: Any) -> Array:
 
 def wav(samples: Array, rate: float) -> bytes:
     """A 16-bit WAV of float samples [frames, channels] in [-1, 1]."""
-    frames, channels = samples.shape
+    channels = samples.shape[1]
     data = np.clip(np.rint(samples.astype(np.float64) * 32768), -32768, 32767).astype("<i2")
     rate = int(rate)
     head = struct.pack(

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.ir.dtypes import DType
 from graphc.ir.node import Tensor
 from graphc.ops.define import F
 
@@ -73,6 +74,30 @@ def _gather_grad(
     return F.unsorted_segment_sum(flat, F.reshape(indices, -one), rows)
 
 
+def _clip(t: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    # TensorFlow's op takes scalars or equal shapes only
+    return F.maximum(F.minimum(t, high), low)
+
+
+def _trunc(x: Tensor) -> Tensor:
+    return F.select(F.less(x, F.zeros_like(x)), F.ceil(x), F.floor(x))
+
+
+def _xor(x: Tensor, y: Tensor) -> Tensor:
+    return F.logical_and(F.logical_or(x, y), F.logical_not(F.logical_and(x, y)))
+
+
+def _eye(rows: Tensor, columns: Tensor, dtype: DType) -> Tensor:
+    zero, one = np.int32(0), np.int32(1)
+    down = F.expand_dims(F.range(zero, rows, one), axis=1)
+    return F.cast(F.equal(down, F.range(zero, columns, one)), dtype=dtype)
+
+
+def _sequence_mask(lengths: Tensor, maxlen: Tensor, dtype: DType) -> Tensor:
+    steps = F.cast(F.range(np.int32(0), maxlen, np.int32(1)), dtype=lengths.dtype)
+    return F.cast(F.less(steps, F.expand_dims(lengths, axis=-1)), dtype=dtype)
+
+
 EXPANSIONS: dict[str, Callable[..., Tensor | None]] = {
     "reduce_logsumexp": _logsumexp,
     "reduce_variance": _variance,
@@ -82,4 +107,9 @@ EXPANSIONS: dict[str, Callable[..., Tensor | None]] = {
     "softmax": _softmax("softmax"),
     "log_softmax": _softmax("log_softmax"),
     "gather_grad": _gather_grad,
+    "clip_by_value": _clip,
+    "trunc": _trunc,
+    "logical_xor": _xor,
+    "eye": _eye,
+    "sequence_mask": _sequence_mask,
 }

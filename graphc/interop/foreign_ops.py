@@ -15,6 +15,7 @@ from graphc.interop import attributes
 from graphc.interop.importer import ForeignRule, Importer, Wanted, constant_of
 from graphc.interop.messages import NodeDef
 from graphc.interop.node_rules import ConstInput
+from graphc.ir.dtypes import int32
 from graphc.ir.node import Tensor
 from graphc.ops.define import F
 
@@ -90,8 +91,20 @@ def _dynamic_stitch(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
 
 def _lower_bound(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
     side = "left" if nd.op == "LowerBound" else "right"
-    attrs = {"side": side, "out_type": _attr(nd, "out_type", attributes.as_dtype("int32"))}
+    attrs = {"side": side, "out_type": _attr(nd, "out_type", int32)}
     return imp.add(F.searchsorted, inputs, attrs, nd.name).outputs[0]
+
+
+def _resize_grad(record: str) -> ForeignRule:
+    def build(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
+        if inputs[1].dtype is int32:
+            return None
+        # graphc's op takes the extents of the image, TensorFlow's the image
+        extents = F.slice(F.shape(inputs[1]), np.array([1], np.int32), np.array([2], np.int32))
+        attrs = {k: _attr(nd, k, False) for k in ("align_corners", "half_pixel_centers")}
+        return imp.add(getattr(F, record), (inputs[0], extents), attrs, nd.name).outputs[0]
+
+    return build
 
 
 def _batch_norm(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
@@ -130,7 +143,10 @@ def _sum(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
 def _concat_offset(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
     axis = _fixed(nd, inputs[0], "concat_dim")
     shapes: list[Tensor] = inputs[1:]
-    mask = np.zeros(shapes[0].dims[0] if shapes[0].dims else 0, np.int32)
+    rank = shapes[0].dims[0] if shapes[0].dims else None
+    if not isinstance(rank, int):
+        raise NotFoundError(f"node {nd.name!r} (ConcatOffset): its shapes need a known rank")
+    mask = np.zeros(rank, np.int32)
     mask[axis] = 1
     out = [F.multiply(shapes[0], np.zeros_like(mask))]
     for shape in shapes[:-1]:
@@ -178,6 +194,8 @@ FOREIGN: dict[str, ForeignRule] = {
     "FusedBatchNorm": _batch_norm,
     "FusedBatchNormV2": _batch_norm,
     "FusedBatchNormV3": _batch_norm,
+    "ResizeBilinearGrad": _resize_grad("resize_bilinear_grad"),
+    "ResizeBicubicGrad": _resize_grad("resize_bicubic_grad"),
     "Print": _print,
     "Sum": _sum,
     "BroadcastGradientArgs": _broadcast_axes,

@@ -176,7 +176,7 @@ class _Writer:
             if rank is None:
                 return self.all_axes(node, const)
             value = range(rank - 1, -1, -1) if const.attr == "perm" else range(rank)
-        array = np.array(list(value) if const.vector else value, np.int32)
+        array = np.array(list(value) if const.vector and value is not None else value, np.int32)
         return self.const(f"{self.label(node)}/{const.name}", array)
 
     def const(self, name: str, array: Any) -> str:
@@ -205,7 +205,8 @@ class _Writer:
             name=self.fresh(f"{scope}/Rank"), op="Rank", input=[self.input(node.inputs[0])]
         )
         rank.attr["T"].type = node.inputs[0].dtype.as_datatype_enum
-        one, zero = self.const(f"{scope}/one", np.int32(1)), self.const(f"{scope}/zero", np.int32(0))
+        one = self.const(f"{scope}/one", np.int32(1))
+        zero = self.const(f"{scope}/zero", np.int32(0))
         axes = self.out.node.add(
             name=self.fresh(scope), op="Range", input=[zero, rank.name, one]
         )
@@ -253,9 +254,42 @@ def _print(writer: _Writer, node: Node, made: NodeDef) -> None:
 
 
 def _search(writer: _Writer, node: Node, made: NodeDef) -> None:
+    """TensorFlow's op works on the rows of matrices: vectors become one row."""
+    left = node.attrs.get("side") == "left"
+    if node.inputs[0].rank != 1:
+        writer.plain(node, made)
+        made.op = "LowerBound" if left else "UpperBound"
+        made.attr.pop("side", None)
+        return
+    scope = made.name
+    dtype = node.inputs[0].dtype.as_datatype_enum
+    row = writer.const(f"{scope}/row", np.array([1, -1], np.int32))
+
+    def reshaped(name: str, value: str, shape: str, number: int) -> str:
+        part = writer.out.node.add(name=name, op="Reshape", input=[value, shape])
+        part.attr["T"].type, part.attr["Tshape"].type = number, int32.as_datatype_enum
+        return part.name
+
+    rows = [
+        reshaped(writer.fresh(f"{scope}/rows"), writer.input(t), row, dtype) for t in node.inputs
+    ]
+    out = node.outputs[0].dtype.as_datatype_enum
+    found = writer.out.node.add(
+        name=writer.fresh(f"{scope}/found"), op="LowerBound" if left else "UpperBound", input=rows
+    )
+    found.attr["T"].type, found.attr["out_type"].type = dtype, out
+    shape = writer.out.node.add(
+        name=writer.fresh(f"{scope}/Shape"), op="Shape", input=[writer.input(node.inputs[1])]
+    )
+    shape.attr["T"].type, shape.attr["out_type"].type = dtype, int32.as_datatype_enum
+    made.op = "Reshape"
+    made.input.extend((found.name, shape.name))
+    made.attr["T"].type, made.attr["Tshape"].type = out, int32.as_datatype_enum
+
+
+def _stitch(writer: _Writer, node: Node, made: NodeDef) -> None:
     writer.plain(node, made)
-    made.op = "LowerBound" if node.attrs.get("side") == "left" else "UpperBound"
-    made.attr.pop("side", None)
+    made.attr["N"].i = 1
 
 
 def _sum_to_shape(writer: _Writer, node: Node, made: NodeDef) -> None:
@@ -287,5 +321,6 @@ _SPECIAL: dict[str, Callable[[_Writer, Node, NodeDef], None]] = {
     "log_softmax": _softmax,
     "print_values": _print,
     "searchsorted": _search,
+    "dynamic_stitch": _stitch,
     "sum_to_shape": _sum_to_shape,
 }

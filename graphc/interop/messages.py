@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from graphc.interop.wire import ENUMS, Message
 
-_TYPES = (
-    "DT_INVALID DT_FLOAT DT_DOUBLE DT_INT32 DT_UINT8 DT_INT16 DT_INT8 DT_STRING DT_COMPLEX64 "
-    "DT_INT64 DT_BOOL DT_QINT8 DT_QUINT8 DT_QINT32 DT_BFLOAT16 DT_QINT16 DT_QUINT16 DT_UINT16 "
-    "DT_COMPLEX128 DT_HALF DT_RESOURCE DT_VARIANT DT_UINT32 DT_UINT64"
-).split()
+_TYPES = [
+    f"DT_{name}"
+    for names in (
+        "INVALID FLOAT DOUBLE INT32 UINT8 INT16 INT8 STRING COMPLEX64 INT64 BOOL QINT8 QUINT8",
+        "QINT32 BFLOAT16 QINT16 QUINT16 UINT16 COMPLEX128 HALF RESOURCE VARIANT UINT32 UINT64",
+    )
+    for name in names.split()
+]
 ENUMS["DataType"] = {
     **{name: i for i, name in enumerate(_TYPES)},
     **{f"{name}_REF": 100 + i for i, name in enumerate(_TYPES) if i},

@@ -120,7 +120,8 @@ DEFAULTS: dict[str, Any] = {
     "sorted": True, "alpha": 0.2, "axis": 0, "batch_axis": 0, "output_dtype": int64,
     "compute_uv": True, "full_matrices": False, "compute_v": True, "axes": None,
     "begin_mask": 0, "end_mask": 0, "ellipsis_mask": 0, "new_axis_mask": 0,
-    "shrink_axis_mask": 0, "use_nesterov": False,
+    "shrink_axis_mask": 0, "use_nesterov": False, "align_corners": False,
+    "half_pixel_centers": False, "explicit_paddings": (),
 }  # fmt: skip
 
 
@@ -129,21 +130,30 @@ def attr_names(record: OpDef) -> dict[str, bool]:
     """graphc's attributes of a record that files carry -> whether it needs each of them."""
     if record.name in _ATTRS:
         return dict.fromkeys(_ATTRS[record.name], True)
-    if not inspect.isfunction(record.numpy) or record.numpy.__module__.startswith("numpy"):
+    out = _parameters(record)
+    samples = [s.attrs for s in record.samples if hasattr(s, "attrs")]
+    for attrs in samples:
+        for name in attrs:
+            # what every sample gives, the op needs
+            out.setdefault(name, all(name in other for other in samples))
+    return out
+
+
+def _parameters(record: OpDef) -> dict[str, bool]:
+    """The attributes that the record's reference takes -> whether it has no default for them."""
+    function = record.numpy
+    if not inspect.isfunction(function) or function.__module__.startswith("numpy"):
         return {}
-    fixed = [a for a in record.args if not a.startswith("*")]
+    fixed = sum(not a.startswith("*") for a in record.args)
     out: dict[str, bool] = {}
     positional = 0
-    for p in inspect.signature(record.numpy).parameters.values():
+    for p in inspect.signature(function).parameters.values():
         if p.kind is p.VAR_POSITIONAL:
-            positional = len(fixed)
-        elif p.kind is not p.VAR_KEYWORD and (p.kind is p.KEYWORD_ONLY or positional >= len(fixed)):
+            positional = fixed
+        elif p.kind is not p.VAR_KEYWORD and (p.kind is p.KEYWORD_ONLY or positional >= fixed):
             out[p.name] = p.default is p.empty
         else:
             positional += 1
-    for sample in record.samples:
-        for name in getattr(sample, "attrs", None) or {}:
-            out.setdefault(name, False)
     return out
 
 

@@ -144,8 +144,7 @@ def test_replacing_a_checkpoint_leaves_one_that_is_whole(
         stopped = interrupted_write(folder, at, monkeypatch)
         if twice and stopped:
             # what the first attempt left behind is in nobody's way
-            stopped_again = interrupted_write(folder, max(at - 2, 0), monkeypatch)
-            assert stopped_again or not stopped_again
+            interrupted_write(folder, max(at - 2, 0), monkeypatch)
         reader = CheckpointReader(folder / "m")
         a, b = reader.get_tensor("a"), reader.get_tensor("b")
         assert a.shape == (1000,) and b.shape == (3,)

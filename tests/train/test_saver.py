@@ -32,7 +32,7 @@ def small(value: float = 1.0):
 
 
 def test_save_names_files_as_tf_does(tmp_path, sess) -> None:
-    v, _ = small()
+    small()
     step = tf.train.get_or_create_global_step()
     sess.run(tf.global_variables_initializer())
     saver = tf.train.Saver()
@@ -116,7 +116,7 @@ def test_var_list_as_a_dict_renames(tmp_path, sess) -> None:
 def test_messages_of_savers(tmp_path, sess) -> None:
     with pytest.raises(ValueError, match="No variables to save"):
         tf.train.Saver()
-    v, w = small()
+    small()
     with pytest.raises(TypeError, match="Variable to save is not a Variable"):
         tf.train.Saver([3])
     saver = tf.train.Saver()
@@ -127,7 +127,7 @@ def test_messages_of_savers(tmp_path, sess) -> None:
     with pytest.raises(ValueError, match="not a valid checkpoint"):
         saver.restore(sess, str(tmp_path / "none"))
     sess.run(tf.global_variables_initializer())
-    with pytest.raises(ValueError, match="Parent directory of .* doesn't exist, can't save"):
+    with pytest.raises(ValueError, match=r"Parent directory of .* doesn't exist, can't save"):
         saver.save(sess, str(tmp_path / "no" / "m"))
     with pytest.raises(TypeError, match="'sess' must be a Session"):
         saver.save(None, str(tmp_path / "m"))
