@@ -13,8 +13,13 @@ from graphc.ir.graph import GraphKeys, get_default_graph
 from graphc.ir.node import Tensor
 from graphc.ops.convert import constant_tensor, convert_to_tensor
 from graphc.ops.define import F
-from graphc.tf1.losses import broadcast_weights, check_same_shape, squeeze_to_match, squeeze_weights
-from graphc.tf1.losses import to_float as to_float
+from graphc.tf1.losses_weights import (
+    broadcast_weights,
+    check_same_shape,
+    squeeze_to_match,
+    squeeze_weights,
+)
+from graphc.tf1.losses_weights import to_float as to_float
 from graphc.tf1.variables import Variable
 
 ALL: dict[str, Any] = {"axes": None, "keepdims": False}

@@ -12,7 +12,7 @@ from graphc.ir.dtypes import float32, float64, int64
 from graphc.ir.node import Tensor
 from graphc.ops.convert import constant_tensor, convert_to_tensor
 from graphc.ops.define import F
-from graphc.tf1.losses import check_same_shape, squeeze_weights
+from graphc.tf1.losses_weights import check_same_shape, squeeze_weights
 from graphc.tf1.metrics_base import (
     Metric,
     as_bool,

@@ -13,7 +13,7 @@ from graphc.ir.graph import get_default_graph
 from graphc.ir.node import Tensor
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.define import F
-from graphc.tf1.losses import check_same_shape, squeeze_weights
+from graphc.tf1.losses_weights import check_same_shape, squeeze_weights
 from graphc.tf1.metrics_base import (
     Metric,
     collect,
