@@ -6,7 +6,7 @@ Imports nothing of graphc.
 
 from __future__ import annotations
 
-__all__ = ["MODULES", "sources_of"]
+__all__ = ["MODULES", "RENAMED", "sources_of"]
 
 _ROOT = "graphc"
 
@@ -49,12 +49,20 @@ MODULES: dict[str, tuple[str, ...]] = {
     **_many(
         "python.ops",
         "array_ops check_ops clip_ops confusion_matrix control_flow_ops functional_ops gradients "
-        "gradients_impl init_ops logging_ops parsing_ops random_ops "
+        "gradients_impl logging_ops parsing_ops random_ops "
         "script_ops sparse_ops standard_ops state_ops template "
         "tensor_array_ops variables variable_scope histogram_ops numerics io_ops data_flow_ops",
         _ROOT,
     ),
     **_many("python.ops", "math_ops special_math_ops", _ROOT, "graphc.math"),
+    **_many(
+        "python.ops",
+        "init_ops init_ops_v2",
+        "graphc.tf1.initializers",
+        "graphc.initializers",
+        _ROOT,
+    ),
+    **_many("python.ops", "resource_variable_ops", _ROOT),
     **_many("python.ops", "linalg_ops", _ROOT, "graphc.linalg"),
     **_many("python.ops", "string_ops", "graphc.strings", _ROOT),
     **_many(
@@ -95,11 +103,15 @@ MODULES: dict[str, tuple[str, ...]] = {
         "python.training",
         "adadelta adagrad adagrad_da adam basic_session_run_hooks checkpoint_management "
         "checkpoint_utils coordinator ftrl gradient_descent input learning_rate_decay "
-        "momentum monitored_session moving_averages optimizer proximal_adagrad "
+        "momentum monitored_session optimizer proximal_adagrad "
         "proximal_gradient_descent queue_runner queue_runner_impl rmsprop saver "
         "session_manager session_run_hook slot_creator supervisor training training_util",
         "graphc.train",
     ),
+    **_many("python.training", "moving_averages", "graphc.tf1.moving_averages", "graphc.train"),
+    **_many("python", "pywrap_tensorflow", "graphc.train"),
+    "python.tools": (),
+    **_many("python.tools", "inspect_checkpoint", "graphc.tf1.inspect_checkpoint"),
     **_many(
         "python.layers",
         "base convolutional core layers normalization pooling",
@@ -133,12 +145,19 @@ MODULES: dict[str, tuple[str, ...]] = {
     ),
     **_many("core.example", "example_pb2 feature_pb2", "graphc.train"),
     **_many("core.util", "event_pb2", _ROOT, "graphc.summary", "graphc.interop.messages"),
-    **_many(
-        "contrib.learn.python.learn.datasets", "mnist", "graphc.examples.tutorials.mnist.input_data"
-    ),
-    **_many("contrib.learn.datasets", "mnist", "graphc.examples.tutorials.mnist.input_data"),
-    "contrib.learn.datasets": ("graphc.contrib.learn.datasets",),
+    "contrib.learn.python": ("graphc.contrib.learn",),
+    "contrib.learn.python.learn": ("graphc.contrib.learn",),
+    "contrib.learn.python.learn.preprocessing": ("graphc.contrib.learn.preprocessing",),
+    "contrib.learn.python.learn.preprocessing.text": ("graphc.contrib.learn.preprocessing",),
     "contrib.learn.python.learn.datasets": ("graphc.contrib.learn.datasets",),
+    **_many("contrib.learn.python.learn.datasets", "base", "graphc.contrib.learn.datasets.base"),
+    **_many("contrib.learn.python.learn.datasets", "mnist", "graphc.contrib.learn.datasets.mnist"),
+}
+# attributes that have another name here
+RENAMED = {
+    "python.ops.resource_variable_ops.ResourceVariable": "Variable",
+    "python.ops.variables.RefVariable": "Variable",
+    "python.framework.test_util.TensorFlowTestCase": "TestCase",
 }
 # a path and all below it -> the namespace whose parts follow
 _TREES = {

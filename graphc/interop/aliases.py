@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from graphc._unsupported import reason_of
-from graphc.interop.alias_table import MODULES, sources_of
+from graphc.interop.alias_table import MODULES, RENAMED, sources_of
 
 __all__ = ["install_as_tensorflow"]
 
@@ -70,10 +70,13 @@ class _Alias(ModuleType):
         # TensorFlow's own path wins over a name of graphc ("python", "compat.v1")
         if below in _ABOVE or (below in MODULES and _known(below)):
             return importlib.import_module(f"{_NAME}.{below}")
+        here = RENAMED.get(below, name)
         for source in self.__dict__["_graphc_sources"]:
             namespace = _namespace(source)
-            if namespace is not None and hasattr(namespace, name):
-                return getattr(namespace, name)
+            if namespace is not None and hasattr(namespace, here):
+                found = getattr(namespace, here)
+                # `import *` takes what a module publishes, and no version of graphc's
+                return found if name != "__all__" else [n for n in found if n[:2] != "__"]
         raise AttributeError(_reason(below), name=name, obj=self)
 
     def __dir__(self) -> list[str]:

@@ -1,0 +1,9 @@
+"""tf.contrib.learn: data sets and preprocessing of texts; its estimators are in tf.estimator."""
+
+from __future__ import annotations
+
+from graphc._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__, {"graphc.contrib.learn._paths": "python"}, "datasets preprocessing"
+)
