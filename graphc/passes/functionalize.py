@@ -245,11 +245,11 @@ class Functionalizer:
     def _start(self, variable: Node) -> Tensor:
         type_ = variable.outputs[0].type
         shape = type_.shape
-        if shape is None or None in shape:
-            actual = self.variable_shapes.get(variable)
-            if actual is None:
-                actual = (0,) * len(shape or ())
+        actual = self.variable_shapes.get(variable)
+        if actual is not None:
             shape = tuple(actual)
+        elif shape is None or None in shape:
+            shape = (0,) * len(shape or ())  # uninitialised: the run says so
         self.builder.at(variable.origins, variable.name)
         node = self.builder.add(
             read, (), {"variable": variable}, (TensorType(type_.dtype, shape),)

@@ -24,7 +24,7 @@ from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program, UnresolvedShape
 from graphc.passes.functionalize import FeedValue, Functionalizer, needed_nodes, shape_feeds
-from graphc.runtime.state import RandomStreams, RunContext, VariableStore
+from graphc.runtime.state import Moved, RandomStreams, RunContext, VariableStore
 from graphc.runtime.stats import STATS
 
 Array = np.ndarray[Any, Any]
@@ -46,6 +46,23 @@ class StageSpec:
     final: bool = True
 
 
+@dataclass(frozen=True)
+class State:
+    """What a plan takes from a session's variables.
+
+    Attributes:
+        shapes: of variables of which the graph does not tell it. present: variables that hold a
+            value, as far as initialized_value asks. key: both, without the session's objects.
+    """
+
+    shapes: Mapping[Node, tuple[int, ...]]
+    present: frozenset[Node]
+    key: Key
+
+
+NO_STATE = State({}, frozenset(), ())
+
+
 class Variant:
     """A plan with the conditions under which it holds: its symbols' pattern and guards."""
 
@@ -54,12 +71,12 @@ class Variant:
         program: Program,
         plan: Any,
         dims: tuple[tuple[Any, ...], ...],
-        present: tuple[bool, ...] = (),
+        state: Key = (),
     ) -> None:
         self.program = program
         self.plan = plan
         self.dims = dims
-        self.present = present
+        self.state = state
 
     def match(
         self, shapes: Sequence[tuple[int, ...]], values: Mapping[str, int]
@@ -90,11 +107,7 @@ class Stage:
         self.nodes = needed_nodes(spec.fetches, spec.targets, fed)
         shaped = set(shape_feeds(self.nodes, fed))
         self.valued = tuple(k for k, t in enumerate(spec.feeds) if t in shaped)
-        self.partial = tuple(
-            n
-            for n in self.nodes
-            if n.op.name == "variable" and (n.attrs["shape"] is None or None in n.attrs["shape"])
-        )
+        self.variables = tuple(n for n in self.nodes if n.op.name == "variable")
         # variables of which initialized_value asks: whether they hold a value belongs to a plan
         self.guarded = tuple(
             n.inputs[0].node for n in self.nodes if n.op.name == "initialized_value"
@@ -112,40 +125,41 @@ class Stage:
         key: Key = tuple([a.shape for a in arrays])
         if self.valued:
             key += tuple(arrays[k].tobytes() for k in self.valued)
-        if self.partial:
-            key += tuple(getattr(store.arrays.get(n), "shape", None) for n in self.partial)
-        if self.guarded:
-            key += self._present(store)
+        state = self._state(store) if store.odd or self.guarded else NO_STATE
+        key += state.key
         found = self.bindings.get(key)
         if found is not None:
             return found
         with self.lock:
-            found = self._find_or_build(key, arrays, store)
+            found = self._find_or_build(arrays, state)
             self.bindings[key] = found
             while len(self.bindings) > MAX_BINDINGS:
                 self.bindings.popitem(last=False)
         return found
 
-    def _present(self, store: VariableStore) -> tuple[bool, ...]:
-        return tuple(v in store.arrays for v in self.guarded)
+    def _state(self, store: VariableStore) -> State:
+        with store.lock:
+            shapes = {v: store.arrays[v].shape for v in self.variables if v in store.odd}
+            present = frozenset(v for v in self.guarded if v in store.arrays)
+        key = (*((v.id, s) for v, s in shapes.items()), *sorted(v.id for v in present))
+        return State(shapes, present, key)
 
     def _find_or_build(
-        self, key: Key, arrays: Sequence[Array], store: VariableStore
+        self, arrays: Sequence[Array], state: State
     ) -> tuple[Variant, dict[str, int]]:
         shapes = [a.shape for a in arrays]
-        if not self.partial:
-            for variant in self.variants:
-                if variant.present != self._present(store):
-                    continue
-                symbols = variant.match(shapes, self._values(arrays))
-                if symbols is not None:
-                    return variant, symbols
-        program = self.program(arrays, store)
+        for variant in self.variants:
+            if variant.state != state.key:
+                continue
+            symbols = variant.match(shapes, self._values(arrays))
+            if symbols is not None:
+                return variant, symbols
+        program = self._program(arrays, state)
         reason = self._reason(program)
         plan = make_plan(program, self.config)
         STATS.plan_built(reason, [t.name for t in self.spec.fetches], shapes)
         dims = tuple(t.dims or () for t in program.feeds)
-        variant = Variant(program, plan, dims, self._present(store))
+        variant = Variant(program, plan, dims, state.key)
         self.variants.append(variant)
         return variant, dict(program.env.hints)
 
@@ -165,13 +179,14 @@ class Stage:
 
     def program(self, arrays: Sequence[Array], store: VariableStore) -> Program:
         """The functional program for these extents, before any pass."""
+        return self._program(arrays, self._state(store))
+
+    def _program(self, arrays: Sequence[Array], state: State) -> Program:
         feeds = [
             FeedValue(t, a.shape, a if k in self.valued else None)
             for k, (t, a) in enumerate(zip(self.spec.feeds, arrays, strict=True))
         ]
-        actual = {n: store.arrays[n].shape for n in self.partial if n in store.arrays}
-        present = frozenset(v for v in self.guarded if v in store.arrays)
-        worker = Functionalizer(feeds, actual, self.spec.dynamic, present)
+        worker = Functionalizer(feeds, state.shapes, self.spec.dynamic, state.present)
         program = worker.run(self.nodes, self.spec.fetches, dict.fromkeys(self.spec.feeds))
         if not self.spec.final:
             # values of an early stage are used again later; only the last stage writes
@@ -241,7 +256,10 @@ class Runner:
             except UnresolvedShape as err:
                 self._split(0, err.node)
                 return self.run_any(arrays)
-            out = variant.plan.run(ctx, arrays, symbols)
+            try:
+                out = variant.plan.run(ctx, arrays, symbols)
+            except Moved:
+                return self.run_any(arrays)
             free = variant.plan.simple_instances(ex.variables, symbols)
             # the frame compares extents only: the values that decide shapes are compared here
             values = tuple((k, arrays[k].tobytes()) for k in self.stages[0].valued)
@@ -257,7 +275,10 @@ class Runner:
             except UnresolvedShape as err:
                 self._split(at, err.node)
                 continue
-            out = variant.plan.run(ctx, given, symbols)
+            try:
+                out = variant.plan.run(ctx, given, symbols)
+            except Moved:
+                continue
             if stage.spec.final:
                 return out
             known.update(zip(stage.spec.fetches, out, strict=True))

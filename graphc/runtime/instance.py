@@ -25,7 +25,7 @@ from graphc.runtime.backends.reference import evaluate_once
 from graphc.runtime.frame import FeedSpec, Frame
 from graphc.runtime.hostmem import arena
 from graphc.runtime.pool import Pool
-from graphc.runtime.state import RunContext, VariableStore
+from graphc.runtime.state import Moved, RunContext, VariableStore
 from graphc.runtime.stats import STATS
 from graphc.runtime.steps import Step, Storage
 
@@ -143,9 +143,15 @@ class Instance:
             array = None if storage.is_read else fresh.get(storage.key)
             if array is None:
                 array = store.view(storage.variable)
+            if storage.is_read and array.shape != self._shape_of(storage):
+                raise Moved
             self.held.append(array)
             self.args[slots] = array.ctypes.data
         return fresh
+
+    def _shape_of(self, storage: Storage) -> tuple[int, ...]:
+        assert storage.tensor is not None
+        return evaluate_shape(storage.tensor.known_dims, self.binding.symbols)
 
     # ------------------------------------------------------------ a run
     def run_again(self, arrays: Sequence[Array], store: VariableStore) -> list[Array] | None:

@@ -25,13 +25,15 @@ class VariableStore:
     """The values of one session's variables. Memory stays where it is while shapes stay.
 
     `epoch` changes whenever a variable gets new memory or is initialised for the first time, so
-    that plans know when their pointers are stale.
+    that plans know when their pointers are stale. `odd` are the variables whose values have shapes
+    that a plan cannot know from the graph: partly unknown there, or another one.
     """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.arrays: dict[Node, Array] = {}
         self.epoch = 0
+        self.odd: set[Node] = set()
         # instances of bindings that this session has used (runtime/binding.py)
         self.instances: dict[Any, list[Any]] = {}
         # what ops keep from run to run that is no variable: iterators, by what names them
@@ -61,8 +63,7 @@ class VariableStore:
             if array is None or array.shape != value.shape:
                 array = self.allocate(value.shape, value.dtype)
                 array[...] = value
-                self.arrays[variable] = array
-                self.epoch += 1
+                self.adopt(variable, array)
             else:
                 array[...] = value
 
@@ -70,6 +71,10 @@ class VariableStore:
         """Makes memory from `allocate` that already holds the value the variable's own."""
         with self.lock:
             self.arrays[variable] = array
+            if variable.outputs[0].dims == array.shape:
+                self.odd.discard(variable)
+            else:
+                self.odd.add(variable)
             self.epoch += 1
 
     @staticmethod
@@ -86,6 +91,7 @@ class VariableStore:
     def clear(self) -> None:
         with self.lock:
             self.arrays.clear()
+            self.odd.clear()
             self.instances.clear()
             self.resources.clear()
             self.epoch += 1
@@ -93,6 +99,10 @@ class VariableStore:
     @property
     def nbytes(self) -> int:
         return sum(a.nbytes for a in list(self.arrays.values()))
+
+
+class Moved(Exception):
+    """A variable has got another shape since the plan was chosen: choose again."""
 
 
 def uninitialized(variable: Node) -> FailedPreconditionError:
