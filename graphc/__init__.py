@@ -131,7 +131,7 @@ __getattr__, __dir__, _public = attach(
     _TABLE,
     """
         app bitwise compat config contrib data errors examples flags gfile graph_util image
-        initializers layers linalg logging losses math metrics nest nn random
+        initializers io layers linalg logging losses math metrics nest nn random
         resource_loader summary sysconfig test train""",
 )
 __all__ = [*_public, "GIT_VERSION", "VERSION", "__version__", "newaxis"]

@@ -149,6 +149,8 @@ def test_file_scheme_and_bytes_are_paths(tree):
 
 def test_later_names(tree):
     here = str(tree)
+    assert tf.io.gfile is gfile_v2
+    assert tf.io.gfile.exists(here)
     gfile_v2.makedirs(here + "/m/n")
     gfile_v2.mkdir(here + "/m/o")
     assert gfile_v2.listdir(here + "/m") == ["n", "o"]

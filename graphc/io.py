@@ -1,0 +1,9 @@
+"""tf.io: files, and graphs as files. Names are imported when they are first used."""
+
+from __future__ import annotations
+
+from graphc._lazy import attach
+from graphc.tf1 import gfile_v2 as gfile
+
+__getattr__, __dir__, _public = attach(__name__, {"graphc.tf1.graph_io": "write_graph"})
+__all__ = [*_public, "gfile"]
