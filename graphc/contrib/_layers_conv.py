@@ -42,6 +42,14 @@ def _channels(data_format: str | None) -> str:
     return "channels_last" if is_last(data_format, *_FORMATS) else "channels_first"
 
 
+def _collected(layer: Conv, inputs: Any, collections: Any) -> Any:
+    """The outputs; the variables go to the user's collections."""
+    outputs = layer(inputs)
+    collect_variable(layer.kernel, collections, "weights")
+    collect_variable(layer.bias, collections, "biases")
+    return outputs
+
+
 def _convolution(name_: str, layers: Mapping[int, Callable[..., Conv]], default: str) -> Fn:
     """A layer function; `layers` by the rank of the inputs."""
 
@@ -80,10 +88,8 @@ def _convolution(name_: str, layers: Mapping[int, Callable[..., Conv]], default:
                 kernel_regularizer=weights_regularizer, bias_regularizer=biases_regularizer,
                 trainable=trainable, name=sc.name, _scope=sc, _reuse=reuse,
             )  # fmt: skip
-            outputs = layer(x)
-            collect_variable(layer.kernel, variables_collections, "weights")
-            collect_variable(layer.bias, variables_collections, "biases")
             normalizer = (normalizer_fn, normalizer_params)
+            outputs = _collected(layer, x, variables_collections)
             return finished(outputs, sc, normalizer, activation_fn, outputs_collections)
 
     conv.__name__ = conv.__qualname__ = name_
@@ -140,10 +146,8 @@ def _transposed(name_: str, kind: Callable[..., Conv], default: str) -> Fn:
                 kernel_regularizer=weights_regularizer, bias_regularizer=biases_regularizer,
                 trainable=trainable, name=sc.name, _scope=sc, _reuse=reuse,
             )  # fmt: skip
-            outputs = layer(inputs)
-            collect_variable(layer.kernel, variables_collections, "weights")
-            collect_variable(layer.bias, variables_collections, "biases")
             normalizer = (normalizer_fn, normalizer_params)
+            outputs = _collected(layer, inputs, variables_collections)
             return finished(outputs, sc, normalizer, activation_fn, outputs_collections)
 
     conv.__name__ = conv.__qualname__ = name_
@@ -205,11 +209,7 @@ def separable_convolution2d(
             geometry = (kernel_size, depth_multiplier, stride, padding, data_format, rate)
             outputs = _depthwise(x, geometry, first, weights_regularizer, trainable)
             if use_bias:
-                channels = outputs.shape.as_list()[-1 if is_last(data_format, *_FORMATS) else 1]
-                added = model_variable(
-                    "biases", [channels], x.dtype, biases, biases_regularizer, trainable
-                )
-                outputs = api_nn.bias_add(outputs, added, data_format)
+                outputs = _biased(outputs, data_format, biases, biases_regularizer, trainable)
         else:
             layer = SeparableConv2D(
                 num_outputs, kernel_size, stride, padding, _channels(data_format), rate,
@@ -225,6 +225,14 @@ def separable_convolution2d(
             collect_variable(layer.bias, variables_collections, "biases")
         normalizer = (normalizer_fn, normalizer_params)
         return finished(outputs, sc, normalizer, activation_fn, outputs_collections)
+
+
+def _biased(
+    x: Any, data_format: str | None, initializer: Any, regularizer: Any, trainable: bool
+) -> Any:
+    channels = x.shape.as_list()[-1 if is_last(data_format, *_FORMATS) else 1]
+    biases = model_variable("biases", [channels], x.dtype, initializer, regularizer, trainable)
+    return api_nn.bias_add(x, biases, data_format)
 
 
 def _depthwise(

@@ -35,6 +35,21 @@ class _BatchNorm(BatchNormalization):
         )
 
 
+def _refuse(**options: bool) -> None:
+    for option, given in options.items():
+        if given:
+            raise ValueError(f"batch_norm: {option} is not supported by graphc.")
+
+
+def _normalized(layer: _BatchNorm, inputs: Any, training: Any) -> Any:
+    """The outputs; where no collection takes the updates, they come before the outputs."""
+    outputs = layer(inputs, training=training)
+    if layer.updates_collections is not None or not layer.updates:
+        return outputs
+    with get_default_graph().control_dependencies(layer.updates):
+        return F.identity(outputs)
+
+
 @add_arg_scope
 def batch_norm(
     inputs: Any,
@@ -75,12 +90,9 @@ def batch_norm(
         ValueError: unknown data_format; batch_weights, zero_debias_moving_mean, renorm or
         adjustment, which graphc does not support.
     """
-    for option, value in (
-        ("batch_weights", batch_weights is not None),
-        ("zero_debias_moving_mean", zero_debias_moving_mean),
-    ):
-        if value:
-            raise ValueError(f"batch_norm: {option} is not supported by graphc.")
+    _refuse(
+        batch_weights=batch_weights is not None, zero_debias_moving_mean=zero_debias_moving_mean
+    )
     last = is_last(data_format, "NHWC", "NCHW")
     initial, regularizers = param_initializers or {}, param_regularizers or {}
     with variable_scope(
@@ -94,12 +106,9 @@ def batch_norm(
             adjustment=adjustment, name=sc.name, _scope=sc, _reuse=reuse,
         )  # fmt: skip
         layer.updates_collections = updates_collections
-        outputs = layer(inputs, training=is_training)
+        outputs = _normalized(layer, inputs, is_training)
         for kind in ("beta", "gamma", "moving_mean", "moving_variance"):
             collect_variable(getattr(layer, kind), variables_collections, kind)
-        if updates_collections is None and layer.updates:
-            with get_default_graph().control_dependencies(layer.updates):
-                outputs = F.identity(outputs)
         return finished(outputs, sc, (None, None), activation_fn, outputs_collections)
 
 

@@ -54,6 +54,13 @@ def _after(ops: Sequence[Any], value: Any) -> Tensor:
         return F.identity(value)
 
 
+def _after_updates(update_ops: Sequence[Any] | None, value: Tensor) -> Tensor:
+    """The value after the update ops, by default those of UPDATE_OPS."""
+    if update_ops is None:
+        update_ops = get_default_graph().get_collection(GraphKeys.UPDATE_OPS)
+    return _after(list(dict.fromkeys(update_ops)), value) if update_ops else value
+
+
 def optimize_loss(
     loss: Any,
     global_step: Any,
@@ -92,10 +99,7 @@ def optimize_loss(
             global_step = get_global_step()
         else:
             assert_global_step(global_step)
-        if update_ops is None:
-            update_ops = get_default_graph().get_collection(GraphKeys.UPDATE_OPS)
-        if update_ops:
-            value = _after(list(update_ops), value)
+        value = _after_updates(update_ops, value)
         rate = _rate(learning_rate, learning_rate_decay_fn, global_step)
         opt = _optimizer(optimizer, rate)
         over = trainable_variables() if variables is None else variables
@@ -262,11 +266,7 @@ def create_train_op(
     from graphc.tf1.api_state import get_or_create_global_step
 
     step = get_or_create_global_step() if global_step is _GLOBAL else global_step
-    if update_ops is None:
-        update_ops = get_default_graph().get_collection(GraphKeys.UPDATE_OPS)
-    value = convert_to_tensor(total_loss)
-    if update_ops:
-        value = _after(list(dict.fromkeys(update_ops)), value)
+    value = _after_updates(update_ops, convert_to_tensor(total_loss))
     over = trainable_variables() if variables_to_train is None else variables_to_train
     gradients = optimizer.compute_gradients(
         value, over, gate_gradients=gate_gradients, aggregation_method=aggregation_method,

@@ -32,3 +32,6 @@ layers_python = Path(
     "graphc.contrib.layers", frozenset({"initializers", "layers", "ops", "regularizers"})
 )
 slim_python = Path("graphc.contrib.slim", frozenset({"slim"}))
+framework_nest = Path("graphc.tf1.nest", frozenset())
+slim_initializers = Path("graphc.contrib._initializers", frozenset())
+training_python = Path("graphc.contrib.training", frozenset({"training", "hparam"}))

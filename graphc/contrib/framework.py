@@ -20,8 +20,10 @@ _find, __dir__, __all__ = attach(
             get_variables_to_restore local_variable model_variable variable""",
         "graphc.tf1.api_state": """
             assert_global_step create_global_step get_global_step get_or_create_global_step""",
+        "graphc.contrib._slim": "assign_from_checkpoint_fn",
         "graphc.tf1.framework": "is_tensor",
-        "graphc.contrib._paths": "python=framework_python",
+        "graphc.train": "list_variables load_checkpoint load_variable",
+        "graphc.contrib._paths": "nest=framework_nest python=framework_python",
     },
 )
 _missing = missing("tf.contrib.framework")

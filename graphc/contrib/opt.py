@@ -14,6 +14,7 @@ _find, __dir__, __all__ = attach(
             AdaMaxOptimizer AdamWOptimizer AddSignOptimizer DecoupledWeightDecayExtension
             LazyAdamOptimizer MomentumWOptimizer NadamOptimizer PowerSignOptimizer
             extend_with_decoupled_weight_decay""",
+        "graphc.contrib._scipy_optimizer": "ExternalOptimizerInterface ScipyOptimizerInterface",
     },
 )
 _missing = missing("tf.contrib.opt")

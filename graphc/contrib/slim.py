@@ -30,7 +30,7 @@ _find, __dir__, __all__ = attach(
             model_variable variable""",
         "graphc.contrib._slim": """
             assign_from_checkpoint_fn learning losses metrics model_analyzer utils""",
-        "graphc.contrib._paths": "python=slim_python",
+        "graphc.contrib._paths": "initializers=slim_initializers python=slim_python",
     },
 )
 _missing = missing("tf.contrib.slim")

@@ -13,6 +13,7 @@ _find, __dir__, __all__ = attach(
         "graphc.contrib._hparams": "HParams parse_values",
         "graphc.contrib._optimize": """
             clip_gradient_norms create_train_op multiply_gradients""",
+        "graphc.contrib._paths": "python=training_python",
     },
 )
 _missing = missing("tf.contrib.training")

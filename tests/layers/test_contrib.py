@@ -228,6 +228,30 @@ def test_create_train_op_runs_updates(sess) -> None:
     assert sess.run(tf.train.get_global_step()) == 2
 
 
+def test_scipy_optimizer(sess) -> None:
+    w = tf.get_variable("w", [2], initializer=tf.constant_initializer(7.0))
+    b = tf.get_variable("b", [], initializer=tf.zeros_initializer())
+    shift = tf.placeholder(tf.float32, [])
+    loss = tf.reduce_sum(tf.square(w - [1.0, 2.0])) + tf.square(b - shift)
+    seen: list[float] = []
+    kinds = {
+        "free": {}, "bounded": {"var_to_bounds": {w: (1.5, 5.0)}},
+        "tied": {"equalities": [w[0] - w[1]], "inequalities": [b - 4.0]},
+    }  # fmt: skip
+    wanted = {"free": [1, 2, 3], "bounded": [1.5, 2, 3], "tied": [1.5, 1.5, 4]}
+    for kind, options in kinds.items():
+        sess.run(tf.global_variables_initializer())
+        optimizer = tf.contrib.opt.ScipyOptimizerInterface(
+            loss, options={"maxiter": 50}, **options
+        )
+        optimizer.minimize(sess, {shift: 3.0}, fetches=[loss], loss_callback=seen.append)
+        got = np.append(sess.run(w), sess.run(b))
+        np.testing.assert_allclose(got, wanted[kind], atol=1e-3)
+    assert seen[0] == pytest.approx(36 + 25 + 9)
+    with pytest.raises(ValueError, match="No variables to optimize"):
+        tf.contrib.opt.ScipyOptimizerInterface(loss, var_list=[])
+
+
 # ------------------------------------------------------------------ variables
 def test_variables_by_name(sess) -> None:
     with tf.variable_scope("net"):
@@ -249,7 +273,31 @@ def test_variables_by_name(sess) -> None:
     assert slim.model_analyzer.analyze_vars(slim.get_variables("net/a")) == (15, 60)
 
 
+def test_restoring_what_a_checkpoint_holds(sess, tmp_path) -> None:
+    x = tf.constant(X)
+    slim.fully_connected(x, 3, scope="a")
+    sess.run(tf.global_variables_initializer())
+    path = tf.train.Saver().save(sess, str(tmp_path / "model"))
+    listed = tf.contrib.framework.list_variables(path)
+    assert [n for n, _ in listed] == ["a/biases", "a/weights"]
+    slim.fully_connected(x, 3, scope="b")
+    before = sess.run(slim.get_unique_variable("a/weights"))
+    sess.run(tf.global_variables_initializer())
+    restore = slim.assign_from_checkpoint_fn(
+        path, slim.get_variables_to_restore(), ignore_missing_vars=True
+    )
+    restore(sess)
+    np.testing.assert_array_equal(sess.run(slim.get_unique_variable("a/weights")), before)
+    with pytest.raises(ValueError, match="var_list cannot be empty"):
+        slim.assign_from_checkpoint_fn(path, [])
+
+
 # ------------------------------------------------------------------ losses, metrics, hparams
+def test_nest() -> None:
+    nest = tf.contrib.framework.nest
+    assert nest.flatten([1, (2, {"a": 3})]) == [1, 2, 3]
+
+
 def test_older_losses_take_predictions_first(sess) -> None:
     p, y = tf.constant(X), tf.constant(X * 0.5)
     old = tf.contrib.losses
