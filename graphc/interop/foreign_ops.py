@@ -16,7 +16,7 @@ from graphc.interop.importer import ForeignRule, Importer, Wanted, constant_of
 from graphc.interop.messages import NodeDef
 from graphc.interop.node_rules import ConstInput
 from graphc.ir.dtypes import int32
-from graphc.ir.node import Tensor
+from graphc.ir.node import Node, Tensor
 from graphc.ops.define import F
 
 
@@ -170,6 +170,34 @@ def _unary_grad(rule: Any) -> ForeignRule:
     return build
 
 
+def _gradients(node: Node, g: Tensor) -> tuple[Any, ...]:
+    """What the record's own gradient rule gives for each input."""
+    assert node.op.grad is not None
+    found: tuple[Any, ...] = node.op.grad(node, g)
+    return found
+
+
+def _max_pool_grad(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
+    image, pooled, g = inputs
+    node = pooled.node
+    if node.op.name != "max_pool" or node.inputs[0] is not image:
+        attrs = {k: _attr(nd, k, None) for k in ("ksize", "strides", "padding")}
+        node = F.max_pool.node(image, data_format=_attr(nd, "data_format", "NHWC"), **attrs)
+    return _gradients(node, g)[0]
+
+
+def _batch_norm_grad(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
+    g, x, scale, mean, variance = inputs[:5]
+    node = F.fused_batch_norm.node(
+        x, scale, F.zeros_like(scale), mean, variance,
+        epsilon=_attr(nd, "epsilon", 1e-4),
+        data_format=_attr(nd, "data_format", "NHWC"),
+        is_training=_attr(nd, "is_training", True),
+    )  # fmt: skip
+    to_x, to_scale, to_offset = _gradients(node, g)[:3]
+    return to_x, to_scale, to_offset, F.zeros_like(mean), F.zeros_like(variance)
+
+
 def _leaky_relu_grad(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
     g, x = inputs
     return F.select(x > 0, g, g * _attr(nd, "alpha", 0.2))
@@ -201,6 +229,10 @@ FOREIGN: dict[str, ForeignRule] = {
     "BroadcastGradientArgs": _broadcast_axes,
     "ConcatOffset": _concat_offset,
     "BiasAddGrad": _bias_add_grad,
+    "MaxPoolGrad": _max_pool_grad,
+    "FusedBatchNormGrad": _batch_norm_grad,
+    "FusedBatchNormGradV2": _batch_norm_grad,
+    "FusedBatchNormGradV3": _batch_norm_grad,
     "LeakyReluGrad": _leaky_relu_grad,
     "TanhGrad": _unary_grad(lambda y, g: g * (1.0 - y * y)),
     "SigmoidGrad": _unary_grad(lambda y, g: g * y * (1.0 - y)),

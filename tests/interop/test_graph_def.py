@@ -89,6 +89,18 @@ def test_a_frozen_graph_of_tensorflow_gives_its_outputs() -> None:
     assert got[1].tolist() == z["top"].tolist()
 
 
+@pytest.mark.parametrize(("model", "output"), [("cnn", "probs"), ("lstm", "y")])
+@pytest.mark.parametrize("backend", ["reference", "cpu"])
+def test_frozen_networks_of_tensorflow(model: str, output: str, backend: str) -> None:
+    config.configure(backend=backend)
+    z = np.load(FIXTURES / f"{model}.npz")
+    graph_def = tf.GraphDef.FromString((FIXTURES / f"{model}.pb").read_bytes())
+    out = tf.import_graph_def(graph_def, return_elements=[output + ":0"], name="")[0]
+    with tf.Session() as sess:
+        got = sess.run(out, {"x:0": z["data"]})
+    assert np.allclose(got, z[output], rtol=1e-5, atol=1e-6)
+
+
 def test_input_map_cuts_and_return_elements_finds() -> None:
     x = tf.placeholder(tf.float32, [2], name="x")
     tf.multiply(tf.identity(x, name="mid"), 3.0, name="y")

@@ -216,6 +216,19 @@ def test_a_meta_graph_of_tensorflow_restores_runs_and_trains() -> None:
             assert np.allclose(sess.run("loss:0", feed), want, rtol=1e-5)
 
 
+def test_a_convolutional_network_of_tensorflow_goes_on_training() -> None:
+    z = np.load(FIXTURES / "cnn.npz")
+    feed = {"x:0": z["data"], "y:0": z["labels"]}
+    with tf.Graph().as_default(), tf.Session() as sess:
+        saver = tf.train.import_meta_graph(str(FIXTURES / "cnn.meta"))
+        saver.restore(sess, str(FIXTURES / "cnn"))
+        train, loss = tf.get_collection("train_step")[0], tf.get_collection("loss")[0]
+        for want in z["after"]:
+            sess.run(train, feed)
+            assert np.allclose(sess.run(loss, feed), want, rtol=1e-5)
+        assert sess.run(tf.train.get_global_step()) == 5
+
+
 SAVING = """
 import sys, numpy as np, graphc as tf
 x = tf.Variable(np.zeros(20000, np.float32), name="x")
