@@ -84,7 +84,9 @@ def test_the_version_is_one_that_scripts_expect():
 ABSENT = [
     ("import tensorflow.contrib.tpu", "tf.contrib.tpu is not supported by graphc: there is no TPU"),
     ("from tensorflow.contrib import tpu", "tf.contrib.tpu is not supported by graphc: there is"),
-    ("from tensorflow.python import debug", "tf.python.debug is not supported by graphc"),
+    ("from tensorflow.python import debug", "tf.python.debug is not supported by graphc: look"),
+    ("from tensorflow.python.eager import context", "tf.python.eager is not supported by graphc"),
+    ("from tensorflow.python.tools import freeze_graph", "use tf.graph_util.convert_variables"),
     ("from tensorflow.python.ops import gen_nope_ops", "tf.python.ops.gen_nope_ops is not supp"),
     ("from tensorflow.python.framework.ops import nope", "tf.python.framework.ops.nope is not"),
     ("import tensorflow.nope.nope", "tf.nope is not supported by graphc"),
@@ -155,6 +157,46 @@ def test_flags_and_app_of_a_script():
 @pytest.mark.parametrize("path", [p for p in alias_table.MODULES if p])
 def test_sources_are_names_of_graphc(path):
     assert all(s.split(".")[0] == "graphc" for s in alias_table.MODULES[path])
+
+
+def test_inner_names_of_common_import_lines():
+    run("""
+        import graphc
+        graphc.install_as_tensorflow()
+        from tensorflow.contrib.learn.python.learn.datasets.mnist import read_data_sets
+        from tensorflow.contrib.learn.python.learn.preprocessing import text
+        from tensorflow.contrib.tensorboard.plugins import projector
+        from tensorflow.python.training.moving_averages import assign_moving_average
+        from tensorflow.python.ops.resource_variable_ops import ResourceVariable
+        from tensorflow.python.framework.test_util import TensorFlowTestCase
+        from tensorflow.python.pywrap_tensorflow import NewCheckpointReader
+        from tensorflow.python.tools.inspect_checkpoint import print_tensors_in_checkpoint_file
+        from tensorflow.python.ops.init_ops import Initializer, Constant, zeros_initializer
+        from tensorflow.python.framework.errors_impl import NotFoundError
+        from tensorflow.python.util import nest, compat
+        from tensorflow.train import AdamOptimizer
+        from tensorflow.nn import relu
+        from tensorflow.io import gfile
+        assert ResourceVariable is graphc.Variable and relu is graphc.nn.relu
+        assert TensorFlowTestCase is graphc.test.TestCase
+        assert NotFoundError is graphc.errors.NotFoundError
+        assert nest.flatten([1, [2]]) == [1, 2] and compat.as_bytes("a") == b"a"
+        assert Constant(3.0).get_config()["value"] == 3.0
+        assert text.VocabularyProcessor is graphc.contrib.learn.preprocessing.VocabularyProcessor
+    """)
+
+
+def test_stars_import_what_modules_publish():
+    out = run("""
+        import graphc
+        graphc.install_as_tensorflow()
+        __version__ = "mine"
+        from tensorflow import *
+        from tensorflow.python.framework.ops import *
+        assert Session is graphc.Session and float32 is graphc.float32
+        print(__version__)
+    """)
+    assert out == "mine\n"
 
 
 def test_rules_of_paths():
