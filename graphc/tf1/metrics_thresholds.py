@@ -49,8 +49,11 @@ def counts_at(
     """For each kind a vector of counts by threshold: as they stand, and updated.
 
     A prediction above a threshold is positive.
+
+    Raises (when run):
+        InvalidArgumentError: a prediction outside [0, 1].
     """
-    p = to_float(predictions)
+    p = _probabilities(predictions)
     y = as_bool(labels)
     check_same_shape(p, y)
     factors = None if weights is None else flat(spread(weights, p))
@@ -72,6 +75,19 @@ def counts_at(
         values[kind] = convert_to_tensor(number)
         updates[kind] = number.assign_add(F.reduce_sum(amounts, axes=(1,), keepdims=False))
     return values, updates
+
+
+def _probabilities(predictions: Any) -> Tensor:
+    """The predictions as float32; a run fails where one is outside [0, 1]."""
+    from graphc.tf1.api_checks import assert_greater_equal, assert_less_equal
+
+    p = to_float(predictions)
+    text = "predictions must be in [0, 1]"
+    checks = [
+        assert_greater_equal(p, 0.0, message=text), assert_less_equal(p, 1.0, message=text),
+    ]  # fmt: skip
+    with p.graph.control_dependencies(checks):
+        return F.identity(p, name="probabilities")
 
 
 def even_thresholds(number: int) -> list[float]:

@@ -95,6 +95,15 @@ def test_metrics_refuse() -> None:
         tf.metrics.average_precision_at_k(tf.zeros([2, 1], tf.int64), a, 0)
 
 
+def test_thresholds_take_probabilities(sess) -> None:
+    p = tf.placeholder(tf.float32, [None])
+    _, update = tf.metrics.auc(tf.constant([True, False]), p)
+    sess.run(tf.local_variables_initializer())
+    assert sess.run(update, {p: [1.0, 0.0]}) == pytest.approx(1.0, abs=1e-5)
+    with pytest.raises(tf.errors.InvalidArgumentError, match=r"predictions must be in \[0, 1\]"):
+        sess.run(update, {p: [1.5, 0.0]})
+
+
 def test_a_classifier_in_the_usual_style(sess) -> None:
     rng = np.random.RandomState(0)
     a = rng.randn(90, 6).astype(np.float32)
