@@ -200,3 +200,30 @@ def test_runs_answer_or_fail_as_the_reference(name: str) -> None:
                 assert both, f"{shapes}: {found} instead of {want}"
                 continue
             np.testing.assert_allclose(found, want, 1e-5, 1e-6, err_msg=str(shapes))
+
+
+# ------------------------------------------------------------------ variables
+def test_a_variable_may_take_another_shape() -> None:
+    with tf.Graph().as_default(), tf.Session() as sess:
+        variable = tf.Variable([1.0, 2.0, 3.0])
+        value = tf.placeholder(tf.float32, [None])
+        reset = tf.assign(variable, value, validate_shape=False)
+        total = tf.reduce_sum(variable) * 2.0
+        sess.run(variable.initializer)
+        assert sess.run(total) == 12.0
+        for size in (1, 7, 3, 0, 40_000, 2):
+            np.testing.assert_array_equal(sess.run(reset, {value: np.ones(size)}), np.ones(size))
+            np.testing.assert_array_equal(sess.run(variable), np.ones(size))
+            assert sess.run(total) == 2.0 * size
+        sess.run(variable.initializer)
+        assert sess.run(total) == 12.0
+
+
+def test_values_that_are_loaded_fit() -> None:
+    with tf.Graph().as_default(), tf.Session() as sess:
+        variable = tf.Variable([1.0, 2.0, 3.0])
+        sess.run(variable.initializer)
+        variable.load([4.0, 5.0, 6.0], sess)
+        with pytest.raises(ValueError, match=r"shape \(2,\)|\[2\]"):
+            variable.load([4.0, 5.0], sess)
+        np.testing.assert_array_equal(sess.run(variable), [4.0, 5.0, 6.0])
