@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from graphc.config import Config
 from graphc.fusion.footprint import Access, Dims, Footprint, footprint_of, strip
+from graphc.fusion.reach import Reach
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program, consumers_of
 from graphc.ir.shape import evaluate
@@ -103,16 +104,20 @@ class Partitioner:
         self.group_of: dict[Node, Group] = {}
         self.refusals: list[Refusal] = []
         self.saved = 0
+        self.reach = Reach()
 
     def run(self) -> Partition:
-        for node in self.program.nodes:
+        for position, node in enumerate(self.program.nodes):
+            sources = {self._unit(t.node) for t in node.inputs}
             if not is_fusable(node):
+                self.reach.add(node, position, sources)
                 continue
             seen = self.footprints[node] = footprint_of(node)
             self.group_of[node] = Group(
                 [node], seen.domain, seen.row, seen.regular, seen.reduces, seen.cost,
                 reductions=int(seen.reduces),
             )  # fmt: skip
+            self.reach.add(self.group_of[node], position, sources)
             if self.config.fuse:
                 self._absorb(node)
         groups = list(dict.fromkeys(self.group_of.values()))
@@ -269,30 +274,13 @@ class Partitioner:
         return len(touched)
 
     def _cyclic(self, p: Group, c: Group) -> bool:
-        """Whether some path leads from p through another group into c."""
-        limit = max(n.id for n in c.nodes)
-        seen: set[Node] = set()
-        stack = [
-            r
-            for n in p.nodes
-            for t in n.outputs
-            for r in self.readers.get(t, ())
-            if self.group_of.get(r) not in (p, c)
-        ]
-        while stack:
-            node = stack.pop()
-            if node in seen or node.id > limit:
-                continue
-            seen.add(node)
-            group = self.group_of.get(node)
-            members = group.nodes if group is not None else [node]
-            for member in members:
-                for tensor in member.outputs:
-                    for reader in self.readers.get(tensor, ()):
-                        if self.group_of.get(reader) is c:
-                            return True
-                        stack.append(reader)
-        return False
+        """Whether some path leads from p through another unit into c."""
+        sources = {self._unit(t.node) for n in c.nodes for t in n.inputs} - {p, c}
+        return self.reach.between(p, sources)
+
+    def _unit(self, node: Node) -> Group | Node:
+        """The node's group, or the node itself where it is no kernel's."""
+        return self.group_of.get(node, node)
 
     # ------------------------------------------------------------ merging
     def _merge(self, p: Group, c: Group) -> None:
@@ -320,6 +308,7 @@ class Partitioner:
         )
         if c.reduces and c.regular and p.regular:
             merged.domain, merged.row = c.domain, c.row
+        self.reach.merge(p, c, merged)
         for node in merged.nodes:
             self.group_of[node] = merged
 
