@@ -43,6 +43,34 @@ def _stop(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
     )
 
 
+_SWITCHED = "one side of a switch"
+
+
+def _switch(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
+    """A switch on whether a variable is initialised; others are control flow."""
+    value, predicate = inputs if len(inputs) == 2 else (None, None)
+    asked = predicate.node if isinstance(predicate, Tensor) else None
+    while asked is not None and asked.op.name == "identity":
+        asked = asked.inputs[0].node
+    if asked is None or asked.op.name != "is_variable_initialized":
+        return _stop(imp, nd, inputs)
+    return [Wanted(_SWITCHED, (value, asked.inputs[0], on)) for on in (False, True)]
+
+
+def _identity(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
+    return [inputs[0]] if isinstance(inputs[0], Wanted) else None
+
+
+def _merge(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
+    """Variable.initialized_value(): the variable if it is initialised, else its initial value."""
+    sides = {
+        i.values[2]: i.values for i in inputs if isinstance(i, Wanted) and i.kind == _SWITCHED
+    }
+    if len(sides) != 2 or sides[True][0] is not sides[True][1]:
+        return _stop(imp, nd, inputs)
+    return imp.add(F.initialized_value, (sides[True][0], sides[False][0]), {}, nd.name).outputs[0]
+
+
 # ------------------------------------------------------------------ old and twin forms
 def _matmul(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
     batch = nd.op.startswith("Batch")
@@ -205,8 +233,11 @@ def _leaky_relu_grad(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
 
 FOREIGN: dict[str, ForeignRule] = {
     "Const": _const,
-    **dict.fromkeys(("Switch", "RefSwitch", "Merge", "RefMerge", "Enter", "RefEnter", "Exit",
-                     "NextIteration", "LoopCond"), _stop),
+    **dict.fromkeys(("RefMerge", "Enter", "RefEnter", "Exit", "NextIteration", "LoopCond"), _stop),
+    "Switch": _switch,
+    "RefSwitch": _switch,
+    "Merge": _merge,
+    "Identity": _identity,
     "MatMul": _matmul,
     "BatchMatMul": _matmul,
     "BatchMatMulV2": _matmul,

@@ -314,6 +314,27 @@ def _sum_to_shape(writer: _Writer, node: Node, made: NodeDef) -> None:
     made.attr["T"].type, made.attr["Tshape"].type = number, kind
 
 
+def _initialized(writer: _Writer, node: Node, made: NodeDef) -> None:
+    """As TensorFlow's cond on whether the variable is initialised."""
+    scope = made.name
+    variable, initial = (writer.input(t) for t in node.inputs)
+    number = node.inputs[0].dtype.as_datatype_enum
+
+    def add(name: str, op: str, *inputs: str, key: str = "T") -> str:
+        part = writer.out.node.add(name=writer.fresh(f"{scope}/{name}"), op=op, input=inputs)
+        part.attr[key].type = number
+        return part.name
+
+    asked = add("IsVariableInitialized", "IsVariableInitialized", variable, key="dtype")
+    kept = add("read/Switch", "RefSwitch", variable, asked)
+    read = add("read", "Identity", f"{kept}:1")
+    other = add("Switch", "Switch", initial, asked)
+    made.op = "Merge"
+    made.input.extend((other, read))
+    made.attr["T"].type = number
+    made.attr["N"].i = 2
+
+
 _SPECIAL: dict[str, Callable[[_Writer, Node, NodeDef], None]] = {
     "const": _const,
     "matmul": _matmul,
@@ -323,4 +344,5 @@ _SPECIAL: dict[str, Callable[[_Writer, Node, NodeDef], None]] = {
     "searchsorted": _search,
     "dynamic_stitch": _stitch,
     "sum_to_shape": _sum_to_shape,
+    "initialized_value": _initialized,
 }

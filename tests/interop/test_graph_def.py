@@ -156,6 +156,20 @@ def test_nodes_need_not_be_in_order_and_control_inputs_are_kept() -> None:
         assert [c.name for c in after.control_inputs] == ["up"]
 
 
+def test_initial_values_that_depend_on_variables_survive() -> None:
+    v = tf.Variable([1.0, 2.0], name="v")
+    tf.Variable(v.initialized_value() * 2, name="w")
+    graph_def = tf.get_default_graph().as_graph_def()
+    assert "Merge" in [n.op for n in graph_def.node]
+    with tf.Graph().as_default(), tf.Session() as sess:
+        tf.import_graph_def(graph_def, name="")
+        sess.run(["v/Assign", "w/Assign"])
+        assert sess.run("w:0").tolist() == [2, 4]
+        sess.run("v/Assign", {"v/initial_value:0": [5.0, 5.0]})
+        sess.run("w/Assign")
+        assert sess.run("w:0").tolist() == [10, 10]
+
+
 def test_what_a_file_cannot_hold_is_named_when_it_is_read() -> None:
     x = tf.placeholder(tf.float32, [2], name="x")
     tf.py_func(lambda a: a, [x], tf.float32, name="mine")
