@@ -201,6 +201,8 @@ class Functionalizer:
             return
         if op == "no_op":
             return
+        if node.op.data_dependent and node.outputs and all(t in fed for t in node.outputs):
+            return  # only ordered before something: an earlier stage has run it
         if op == "is_variable_initialized":
             self._is_initialized(node, mask)
             return

@@ -261,3 +261,13 @@ def test_threads_share_an_iterator() -> None:
         for t in threads:
             t.join()
     assert sorted(found) == list(range(200))
+
+
+def test_an_op_ordered_after_get_next_takes_an_element() -> None:
+    iterator = Dataset.range(4).batch(2).make_one_shot_iterator()
+    element = iterator.get_next()
+    with tf.control_dependencies([element]):
+        later = tf.constant(1) + 1
+    with tf.Session() as sess:
+        assert sess.run(later) == 2
+        assert sess.run(element).tolist() == [2, 3]
