@@ -1,4 +1,4 @@
-"""tf.data.experimental: transformations for Dataset.apply, CSV files, and AUTOTUNE.
+"""tf.data.experimental: transformations for Dataset.apply, and AUTOTUNE.
 
 Lives here: functions of datasets over the methods of Dataset. tf.contrib.data has the same names.
 """
