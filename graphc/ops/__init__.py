@@ -11,7 +11,8 @@ MODULES = (
     "source", "state", "math", "math_special", "gamma", "complex", "logic", "reduce", "gradient",
     "shape", "slicing", "joining", "tiling", "creation", "diagonal", "index", "ranking",
     "scatter", "segment", "scatter_state", "sets", "matmul", "linalg", "decomposition", "nn",
-    "normalize", "losses", "random", "training", "conv_patches", "conv_direct", "conv", "pool", "pool_lrn", "spatial", "resize",
+    "normalize", "losses", "random", "training", "conv_patches", "conv_direct", "conv", "pool",
+    "pool_lrn", "spatial", "resize",
     "effects", "iterators",
 )  # fmt: skip
 

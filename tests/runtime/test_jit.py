@@ -107,7 +107,7 @@ define void @k() {
   ret void
 }"""
     code = jit.compile_ir(text, ["k"])
-    with pytest.raises(jit.KernelCompileError, match="'k'.*link"):
+    with pytest.raises(jit.KernelCompileError, match=r"'k'.*link"):
         jit.load_object(code, ["k"])
 
 
