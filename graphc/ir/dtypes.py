@@ -181,6 +181,7 @@ ALL = (
 FLOAT = (float16, bfloat16, float32, float64)
 INT = (int8, int16, int32, int64, uint8, uint16, uint32, uint64)
 NUMERIC = FLOAT + INT
+COMPLEX = (complex64, complex128)
 REAL_OR_BOOL = (*NUMERIC, bool_)
 
 _TF_ENUM = {

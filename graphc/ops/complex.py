@@ -1,6 +1,7 @@
 """Complex numbers: made of parts and taken apart. Host steps; no kernel computes on them.
 
-Lives here: complex, real, imag, conj. Imports ops.define.
+Lives here: complex, real, imag, conj, complex_abs. Not here: arithmetic, whose records take complex
+dtypes too. Imports ops.define.
 """
 
 from __future__ import annotations
@@ -9,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.dtypes import DType, complex64, complex128, float32, float64
+from graphc.ir.dtypes import COMPLEX, DType, complex64, complex128, float32, float64
 from graphc.ir.node import Node, Tensor, TensorType
 from graphc.ir.shape import broadcast_shapes
 from graphc.ops.define import F, InferContext, host
 from graphc.ops.samples import fixed, sample
 
-COMPLEX = (complex64, complex128)
 _Z = fixed([1 + 2j, -0.5j], complex64)
 
 
@@ -60,4 +60,17 @@ conj = host(
     "conj", tf="Conj", args=("input",), dtypes={"T": COMPLEX},
     infer=lambda ctx: ctx.inputs[0].type, numpy=np.conj, grad=_conj_grad,
     samples=(sample(_Z, grad=False),),
+)  # fmt: skip
+
+
+def _abs_grad(node: Node, g: Tensor) -> tuple[Any, ...]:
+    """The direction of x, scaled; zero at zero, as TF's Sign of complex numbers."""
+    x, size = node.inputs[0], node.outputs[0]
+    share = F.div_no_nan(g, size)
+    return (F.multiply(F.complex(share, F.zeros_like(share)), x),)
+
+
+complex_abs = host(
+    "complex_abs", tf="ComplexAbs", args=("x",), dtypes={"T": COMPLEX}, infer=_part_type,
+    numpy=np.abs, grad=_abs_grad, samples=(sample(_Z, grad=False),),
 )  # fmt: skip

@@ -243,8 +243,13 @@ def elementwise(
     def gradient(node: Node, g: Tensor) -> tuple[Any, ...]:
         assert grad is not None
         attrs = node.attrs if with_attrs else {}
-        got = grad(g, *node.inputs, node.outputs[0], **attrs)
-        return got if isinstance(got, tuple) else (got,)
+        if not g.dtype.is_complex:
+            got = grad(g, *node.inputs, node.outputs[0], **attrs)
+            return got if isinstance(got, tuple) else (got,)
+        # rules are said for real numbers: of holomorphic functions TF takes g conj(f')
+        got = grad(F.conj(g), *node.inputs, node.outputs[0], **attrs)
+        parts = got if isinstance(got, tuple) else (got,)
+        return tuple(F.conj(p) if _is_complex(p) else p for p in parts)
 
     return OpDef(
         name=name,
@@ -260,6 +265,10 @@ def elementwise(
         scalar=scalar,
         **rest,
     )
+
+
+def _is_complex(gradient: Any) -> bool:
+    return isinstance(gradient, Tensor) and gradient.dtype.is_complex
 
 
 def reduced_shape(shape: Shape, axes: tuple[int, ...] | None, keepdims: bool) -> Shape:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.dtypes import ALL, NUMERIC, int32, int64
+from graphc.ir.dtypes import ALL, COMPLEX, NUMERIC, int32, int64
 from graphc.ir.node import Node, Tensor, TensorType
 from graphc.ir.shape import Shape, dims_equal
 from graphc.kernel.expr import Expr
@@ -107,8 +107,8 @@ def _sum_to_shape_grad(node: Node, g: Tensor) -> tuple[Any, ...]:
 sum_to_shape = composite(
     "sum_to_shape", tf="_SumToShape", infer=_sum_to_shape_type, expand=_sum_to_shape_expand,
     numpy=_sum_to_shape_numpy, grad=_sum_to_shape_grad, args=("x", "shape"),
-    groups=("T", "Tshape"), dtypes={"T": NUMERIC, "Tshape": (int32, int64)}, shape_inputs=(1,),
-    default_name="SumToShape",
+    groups=("T", "Tshape"), dtypes={"T": (*NUMERIC, *COMPLEX), "Tshape": (int32, int64)},
+    shape_inputs=(1,), default_name="SumToShape",
     samples=(
         sample(arg((3, 4)), fixed([1, 4], int32, const=True)),
         sample(arg((5, 3, 4)), fixed([3, 1], int32, const=True)),

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.dtypes import ALL, FLOAT, INT, NUMERIC, REAL_OR_BOOL, DType, bool_, string
+from graphc.ir.dtypes import ALL, COMPLEX, FLOAT, INT, NUMERIC, REAL_OR_BOOL, DType, bool_, string
 from graphc.ir.node import Node, Tensor, TensorType
 from graphc.ir.shape import broadcast_shapes, dims_equal
 from graphc.kernel import prims as k
@@ -46,7 +46,7 @@ def _ordered(fn: Any) -> Any:
     return call
 
 
-_EQUALITY = (*REAL_OR_BOOL, string)
+_EQUALITY = (*REAL_OR_BOOL, *COMPLEX, string)
 equal = _comparison("equal", "Equal", _ordered(operator.eq), "eq", _EQUALITY)
 not_equal = _comparison("not_equal", "NotEqual", _ordered(operator.ne), "ne", _EQUALITY)
 less = _comparison("less", "Less", np.less, "lt")

@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import InvalidArgumentError
-from graphc.ir.dtypes import FLOAT, INT, NUMERIC, REAL_OR_BOOL, float32, float64, int32, int64
+from graphc.ir.dtypes import (
+    COMPLEX,
+    FLOAT,
+    NUMERIC,
+    REAL_OR_BOOL,
+    float32,
+    float64,
+    int32,
+    int64,
+)
 from graphc.ir.node import Node, Tensor, TensorType
 from graphc.ir.shape import Shape, dim_max, dim_min
 from graphc.kernel import prims as k
@@ -35,7 +44,7 @@ def _none(g: Tensor, *values: Tensor) -> Any:
 
 # ------------------------------------------------------------------ sums and products
 add = elementwise(
-    "add", tf="Add", dtypes=NUMERIC,
+    "add", tf="Add", dtypes=(*NUMERIC, *COMPLEX),
     numpy=on_dims(np.add, operator.add),
     scalar=lambda x, y: x + y,
     grad=lambda g, x, y, out: (g, g),
@@ -43,7 +52,7 @@ add = elementwise(
 )  # fmt: skip
 
 subtract = elementwise(
-    "subtract", tf="Sub", dtypes=NUMERIC,
+    "subtract", tf="Sub", dtypes=(*NUMERIC, *COMPLEX),
     numpy=on_dims(np.subtract, operator.sub),
     scalar=lambda x, y: x - y,
     grad=lambda g, x, y, out: (g, -g),
@@ -51,7 +60,7 @@ subtract = elementwise(
 )  # fmt: skip
 
 multiply = elementwise(
-    "multiply", tf="Mul", dtypes=NUMERIC,
+    "multiply", tf="Mul", dtypes=(*NUMERIC, *COMPLEX),
     numpy=on_dims(np.multiply, operator.mul),
     scalar=lambda x, y: x * y,
     grad=lambda g, x, y, out: (g * y, g * x),
@@ -67,7 +76,7 @@ squared_difference = elementwise(
 )  # fmt: skip
 
 negative = elementwise(
-    "negative", tf="Neg", dtypes=NUMERIC,
+    "negative", tf="Neg", dtypes=(*NUMERIC, *COMPLEX),
     numpy=on_dims(np.negative, operator.neg, 1),
     scalar=lambda x: -x,
     grad=lambda g, x, out: -g,
@@ -75,7 +84,7 @@ negative = elementwise(
 )  # fmt: skip
 
 square = elementwise(
-    "square", tf="Square", dtypes=NUMERIC,
+    "square", tf="Square", dtypes=(*NUMERIC, *COMPLEX),
     numpy=np.square,
     scalar=lambda x: x * x,
     grad=lambda g, x, out: g * (2 * x),
@@ -154,7 +163,7 @@ def _scalar_truncatemod(x: Expr, y: Expr) -> Expr:
 
 
 divide = elementwise(
-    "divide", tf="RealDiv", dtypes=FLOAT,
+    "divide", tf="RealDiv", dtypes=(*FLOAT, *COMPLEX),
     numpy=np.divide,
     scalar=lambda x, y: x / y,
     grad=lambda g, x, y, out: (g / y, -g * x / y / y),
@@ -202,7 +211,7 @@ mod = elementwise(
 )  # fmt: skip
 
 reciprocal = elementwise(
-    "reciprocal", tf="Reciprocal", dtypes=FLOAT,
+    "reciprocal", tf="Reciprocal", dtypes=(*FLOAT, *COMPLEX),
     numpy=wide(lambda x: 1 / x),
     scalar=lambda x: k.recip(x),
     grad=lambda g, x, out: -g * out * out,
@@ -243,15 +252,15 @@ def _scalar_pow(x: Expr, y: Expr) -> Expr:
 
 
 def _pow_grad(g: Tensor, x: Tensor, y: Tensor, out: Tensor) -> Any:
-    """TF's: log x counts as 0 where x <= 0."""
-    positive = F.greater(x, 0)
+    """TF's: log x counts as 0 where x <= 0 (complex: where x is 0)."""
+    positive = F.not_equal(x, F.zeros_like(x)) if x.dtype.is_complex else F.greater(x, 0)
     safe = F.select_v2(positive, x, F.ones_like(x))
     log_x = F.select_v2(positive, F.log(safe), F.zeros_like(x))
     return g * y * F.pow(x, y - 1), g * out * log_x
 
 
 pow_ = elementwise(
-    "pow", tf="Pow", dtypes=(*FLOAT, *INT),
+    "pow", tf="Pow", dtypes=(*NUMERIC, *COMPLEX),
     numpy=_pow,
     scalar=_scalar_pow,
     grad=_pow_grad,
@@ -259,7 +268,7 @@ pow_ = elementwise(
 )  # fmt: skip
 
 sqrt = elementwise(
-    "sqrt", tf="Sqrt", dtypes=FLOAT,
+    "sqrt", tf="Sqrt", dtypes=(*FLOAT, *COMPLEX),
     numpy=np.sqrt,
     scalar=lambda x: k.sqrt(x),
     grad=lambda g, x, out: g * 0.5 / out,
@@ -267,7 +276,7 @@ sqrt = elementwise(
 )  # fmt: skip
 
 rsqrt = elementwise(
-    "rsqrt", tf="Rsqrt", dtypes=FLOAT,
+    "rsqrt", tf="Rsqrt", dtypes=(*FLOAT, *COMPLEX),
     numpy=wide(lambda x: 1 / np.sqrt(x)),
     scalar=lambda x: k.rsqrt(x),
     grad=lambda g, x, out: g * -0.5 * (out * out * out),
@@ -334,17 +343,20 @@ trunc = _rounding("trunc", "Trunc", np.trunc, k.trunc)
 
 # ------------------------------------------------------------------ types
 def _cast(x: Any, dtype: Any) -> Any:
-    return x if x.dtype == object else x.astype(dtype.np)
+    if x.dtype == object:
+        return x
+    # of complex numbers the real part, without NumPy's warning
+    return (x.real if x.dtype.kind == "c" and dtype.kind != "c" else x).astype(dtype.np)
 
 
 def _cast_grad(g: Tensor, x: Tensor, out: Tensor, dtype: Any) -> Any:
-    if not (x.dtype.is_floating and dtype.is_floating):
+    if not all(d.is_floating or d.is_complex for d in (x.dtype, dtype)):
         return None
     return F.cast(g, dtype=x.dtype)
 
 
 cast = elementwise(
-    "cast", tf="Cast", dtypes=REAL_OR_BOOL, with_attrs=True, args=("x",),
+    "cast", tf="Cast", dtypes=(*REAL_OR_BOOL, *COMPLEX), with_attrs=True, args=("x",),
     out=lambda ctx: ctx.attrs["dtype"],
     numpy=_cast,
     scalar=lambda x, dtype: k.cast(x, dtype),
@@ -418,7 +430,8 @@ def _add_n_grad(node: Node, g: Tensor) -> tuple[Tensor, ...]:
 
 
 add_n = OpDef(
-    name="add_n", tf="AddN", family="elementwise", args=("*inputs",), dtypes={"T": NUMERIC},
+    name="add_n", tf="AddN", family="elementwise", args=("*inputs",),
+    dtypes={"T": (*NUMERIC, *COMPLEX)},
     infer=_merged, numpy=wide(_add_n), kernel=_add_n_kernel, grad=_add_n_grad,
     samples=(sample(arg((2, 3))), sample(arg((2, 3)), arg((2, 3)), arg((2, 3)))),
 )  # fmt: skip

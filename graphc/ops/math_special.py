@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.dtypes import FLOAT
+from graphc.ir.dtypes import COMPLEX, FLOAT, DType
 from graphc.ir.node import Tensor
 from graphc.kernel import prims as k
 from graphc.kernel.expr import Expr
@@ -23,14 +23,16 @@ from graphc.ops.samples import Domain, uniform
 
 SMALL = uniform(-0.9, 0.9)
 POSITIVE = uniform(0.2, 5.0)
+ANY_FLOAT = (*FLOAT, *COMPLEX)
 
 
 def _unary(
-    name: str, tf: str, prim: str, grad: Callable[..., Any], smooth: Domain = PLAIN
-) -> OpDef:
+    name: str, tf: str, prim: str, grad: Callable[..., Any], smooth: Domain = PLAIN,
+    dtypes: tuple[DType, ...] = FLOAT,
+) -> OpDef:  # fmt: skip
     """An op that is one primitive. grad: (g, x, y) -> gradient."""
     return elementwise(
-        name, tf=tf, dtypes=FLOAT, args=("x",),
+        name, tf=tf, dtypes=dtypes, args=("x",),
         numpy=wide(k.TABLE[prim].numpy),
         scalar=lambda x: k.prim(prim, x),
         grad=grad,
@@ -39,14 +41,14 @@ def _unary(
 
 
 # ------------------------------------------------------------------ exponentials and logarithms
-exp = _unary("exp", "Exp", "exp", lambda g, x, y: g * y)
+exp = _unary("exp", "Exp", "exp", lambda g, x, y: g * y, dtypes=ANY_FLOAT)
 expm1 = _unary("expm1", "Expm1", "expm1", lambda g, x, y: g * F.exp(x))
-log = _unary("log", "Log", "log", lambda g, x, y: g / x, POSITIVE)
+log = _unary("log", "Log", "log", lambda g, x, y: g / x, POSITIVE, ANY_FLOAT)
 log1p = _unary("log1p", "Log1p", "log1p", lambda g, x, y: g / (1 + x), uniform(-0.8, 4.0))
 
 # ------------------------------------------------------------------ circular functions
-sin = _unary("sin", "Sin", "sin", lambda g, x, y: g * F.cos(x))
-cos = _unary("cos", "Cos", "cos", lambda g, x, y: -g * F.sin(x))
+sin = _unary("sin", "Sin", "sin", lambda g, x, y: g * F.cos(x), dtypes=ANY_FLOAT)
+cos = _unary("cos", "Cos", "cos", lambda g, x, y: -g * F.sin(x), dtypes=ANY_FLOAT)
 tan = _unary("tan", "Tan", "tan", lambda g, x, y: g * (1 + F.square(y)), uniform(-1.2, 1.2))
 asin = _unary("asin", "Asin", "asin", lambda g, x, y: g * F.rsqrt(1 - F.square(x)), SMALL)
 acos = _unary("acos", "Acos", "acos", lambda g, x, y: -g * F.rsqrt(1 - F.square(x)), SMALL)
@@ -67,7 +69,9 @@ atan2 = elementwise(
 # ------------------------------------------------------------------ hyperbolic functions
 sinh = _unary("sinh", "Sinh", "sinh", lambda g, x, y: g * F.cosh(x))
 cosh = _unary("cosh", "Cosh", "cosh", lambda g, x, y: g * F.sinh(x))
-tanh = _unary("tanh", "Tanh", "tanh", lambda g, x, y: g * (1 - F.square(y)))
+tanh = _unary(
+    "tanh", "Tanh", "tanh", lambda g, x, y: g * (1 - F.square(y)), dtypes=ANY_FLOAT
+)
 asinh = _unary("asinh", "Asinh", "asinh", lambda g, x, y: g / F.cosh(y))
 acosh = _unary("acosh", "Acosh", "acosh", lambda g, x, y: g / F.sinh(y), uniform(1.2, 4.0))
 atanh = _unary("atanh", "Atanh", "atanh", lambda g, x, y: g / (1 - F.square(x)), SMALL)

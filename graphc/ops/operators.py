@@ -153,6 +153,14 @@ def _unary(record: str, as_tensor: Callable[[Any], Tensor]) -> Callable[..., Any
     return operator
 
 
+def _abs(as_tensor: Callable[[Any], Tensor]) -> Callable[..., Any]:
+    def operator(self: Any) -> Any:
+        x = as_tensor(self)
+        return _op("complex_abs" if x.dtype.is_complex else "abs")(x)
+
+    return operator
+
+
 def _invert(as_tensor: Callable[[Any], Tensor]) -> Callable[..., Any]:
     def operator(self: Any) -> Any:
         x = as_tensor(self)
@@ -177,9 +185,9 @@ def install(cls: type, as_tensor: Callable[[Any], Tensor]) -> None:
         setattr(cls, f"__r{method}__", _backward(method, as_tensor))
     for method, record in _COMPARE.items():
         setattr(cls, f"__{method}__", _comparison(record, as_tensor))
-    for method, record in (("neg", "negative"), ("abs", "abs")):
-        setattr(cls, f"__{method}__", _unary(record, as_tensor))
-    setattr(cls, "__invert__", _invert(as_tensor))  # noqa: B010 - mypy knows no such attribute
+    setattr(cls, "__neg__", _unary("negative", as_tensor))  # noqa: B010 - mypy knows no such attribute
+    setattr(cls, "__abs__", _abs(as_tensor))  # noqa: B010
+    setattr(cls, "__invert__", _invert(as_tensor))  # noqa: B010
     setattr(cls, "__getitem__", _getitem(as_tensor))  # noqa: B010
 
 

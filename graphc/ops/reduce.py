@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import InvalidArgumentError
-from graphc.ir.dtypes import FLOAT, NUMERIC, DType, bool_, int32, int64
+from graphc.ir.dtypes import COMPLEX, FLOAT, NUMERIC, DType, bool_, int32, int64
 from graphc.ir.node import Node, Tensor, TensorType
 from graphc.ir.shape import Dim, dim_max, dim_min
 from graphc.kernel import prims as k
@@ -107,18 +107,22 @@ def _accumulating(ufunc: Callable[..., Any]) -> Callable[..., Any]:
     """A NumPy reduction in a wider float type, in the array's own type for integers."""
 
     def call(x: Any, axes: Axes, keepdims: bool) -> Any:
-        wider = None if x.dtype == object or x.dtype.kind in "iub" else np.float64
+        wider = None if x.dtype == object or x.dtype.kind in "iub" else _widest(x)
         dtype = x.dtype if x.dtype.kind in "iu" else wider
         return ufunc(x, axis=axes, keepdims=keepdims, dtype=dtype)
 
     return call
 
 
+def _widest(x: Any) -> Any:
+    return np.complex128 if x.dtype.kind == "c" else np.float64
+
+
 def _mean(x: Any, axes: Axes, keepdims: bool) -> Any:
     """Integers: the sum divided towards zero, as TF does it (no elements: 0)."""
     if x.dtype.kind not in "iu":
         with np.errstate(all="ignore"):
-            total = np.sum(x, axis=axes, keepdims=keepdims, dtype=np.float64)
+            total = np.sum(x, axis=axes, keepdims=keepdims, dtype=_widest(x))
             return np.divide(total, _count(x, axes))
     total = np.sum(x, axis=axes, keepdims=keepdims, dtype=np.int64)
     return k.TABLE["truncdiv"].numpy(total, np.int64(_count(x, axes)))
@@ -144,14 +148,15 @@ def _mean_grad(g: Tensor, x: Tensor, y: Tensor, axes: Axes, keepdims: bool) -> T
 
 
 reduce_sum = reduction(
-    "reduce_sum", tf="Sum", monoid="add", dtypes=NUMERIC,
+    "reduce_sum", tf="Sum", monoid="add", dtypes=(*NUMERIC, *COMPLEX),
     numpy=_accumulating(np.sum),
     grad=lambda g, x, y, axes, keepdims: spread(g, x, axes, keepdims),
     samples=_samples(),
 )  # fmt: skip
 
 reduce_mean = reduction(
-    "reduce_mean", tf="Mean", monoid="add", dtypes=NUMERIC, acc=_wide_int, finish=_divide_count,
+    "reduce_mean", tf="Mean", monoid="add", dtypes=(*NUMERIC, *COMPLEX), acc=_wide_int,
+    finish=_divide_count,
     numpy=_mean, grad=_mean_grad, samples=_samples(),
 )  # fmt: skip
 

@@ -15,7 +15,17 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import InvalidArgumentError
-from graphc.ir.dtypes import ALL, FLOAT, NUMERIC, bool_, float32, float64, int32, int64
+from graphc.ir.dtypes import (
+    ALL,
+    COMPLEX,
+    FLOAT,
+    NUMERIC,
+    bool_,
+    float32,
+    float64,
+    int32,
+    int64,
+)
 from graphc.ir.node import Node, Tensor, TensorType
 from graphc.ir.shape import Shape, bracket_text, dims_equal
 from graphc.ops.define import F, InferContext, OpDef, composite, host
@@ -99,7 +109,7 @@ scatter_nd = host(
     "scatter_nd", tf="ScatterNd", infer=_scatter_nd_type, numpy=_scatter_nd,
     grad=lambda node, g: (None, F.gather_nd(g, node.inputs[0]), None),
     args=("indices", "updates", "shape"), groups=("Tindices", "T", "Tindices"),
-    dtypes={"T": (*NUMERIC, bool_), "Tindices": INDEX}, shape_inputs=(2,),
+    dtypes={"T": (*NUMERIC, *COMPLEX, bool_), "Tindices": INDEX}, shape_inputs=(2,),
     samples=(
         sample(fixed([[4], [1], [4]], int32), arg((3, 2)), fixed([5, 2], int32, const=True)),
         sample(fixed([[0, 1], [1, 1], [0, 1]], int64), arg((3,)), fixed([2, 3], int64, const=True)),
@@ -160,8 +170,9 @@ def _update_grad(node: Node, g: Tensor) -> tuple[Any, ...]:
 
 
 def _tensor_scatter(
-    name: str, tf: str, write: Callable[[Any, Any, Any], None], grad: Any, dtypes: Any = NUMERIC
-) -> OpDef:
+    name: str, tf: str, write: Callable[[Any, Any, Any], None], grad: Any,
+    dtypes: Any = (*NUMERIC, *COMPLEX),
+) -> OpDef:  # fmt: skip
     return host(
         name, tf=tf, infer=_tensor_scatter_type, numpy=_writer(write), grad=grad,
         nograd="" if grad else "it serves updates of variables",
@@ -188,10 +199,10 @@ tensor_scatter_update = _tensor_scatter(
     "tensor_scatter_update", "TensorScatterUpdate", _put_at, _update_grad, ALL
 )
 tensor_scatter_max = _tensor_scatter(
-    "tensor_scatter_max", "TensorScatterMax", np.maximum.at, _extreme_grad
+    "tensor_scatter_max", "TensorScatterMax", np.maximum.at, _extreme_grad, NUMERIC
 )
 tensor_scatter_min = _tensor_scatter(
-    "tensor_scatter_min", "TensorScatterMin", np.minimum.at, _extreme_grad
+    "tensor_scatter_min", "TensorScatterMin", np.minimum.at, _extreme_grad, NUMERIC
 )
 tensor_scatter_mul = _tensor_scatter(
     "tensor_scatter_mul", "TensorScatterMul", np.multiply.at, None
@@ -261,7 +272,7 @@ gather_grad = composite(
     numpy=_gather_grad_np,
     grad=lambda node, g: (F.gather(g, node.inputs[1], **node.attrs), None, None),
     args=("gradient", "indices", "shape"), groups=("T", "Tindices", int32),
-    dtypes={"T": NUMERIC, "Tindices": INDEX}, shape_inputs=(2,),
+    dtypes={"T": (*NUMERIC, *COMPLEX), "Tindices": INDEX}, shape_inputs=(2,),
     samples=(
         sample(arg((5, 2)), fixed([1, 1], int32), fixed([5, 3], int32, const=True), axis=1,
                batch_dims=0),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import InvalidArgumentError
-from graphc.ir.dtypes import FLOAT, NUMERIC, DType, as_dtype, int32, int64
+from graphc.ir.dtypes import COMPLEX, FLOAT, NUMERIC, DType, as_dtype, int32, int64
 from graphc.ir.node import Node, Tensor, TensorType
 from graphc.ir.shape import PartialDim, bracket_text, dims_equal
 from graphc.ops.define import F, InferContext, OpDef, host
@@ -257,7 +257,7 @@ def _highest(dtype: DType) -> Any:
 
 unsorted_segment_sum = _unsorted_op(
     "unsorted_segment_sum", "UnsortedSegmentSum", _unsorted_sum,
-    lambda node, g: (_drop_negative(g, node.inputs[1]), None, None),
+    lambda node, g: (_drop_negative(g, node.inputs[1]), None, None), (*NUMERIC, *COMPLEX),
 )  # fmt: skip
 unsorted_segment_max = _unsorted_op(
     "unsorted_segment_max", "UnsortedSegmentMax", _unsorted(np.maximum, _lowest),

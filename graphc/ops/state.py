@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import FailedPreconditionError, OutOfRangeError
-from graphc.ir.dtypes import ALL, NUMERIC, bool_, int32, int64, string
+from graphc.ir.dtypes import ALL, COMPLEX, NUMERIC, bool_, int32, int64, string
 from graphc.ir.node import Node, Tensor, TensorType
 from graphc.ir.shape import Shape, bracket_text, current_env, dims_equal, merge_shapes
 from graphc.ops.define import F, InferContext, OpDef, host, state
@@ -64,12 +64,12 @@ def _sub(node: Node, ref: Tensor, value: Tensor) -> tuple[Any, ...]:
 
 assign_add = state(
     "assign_add", tf="AssignAdd", refs=(0,), infer=_assign_type, args=("ref", "value"),
-    dtypes={"T": NUMERIC}, update=_add,
+    dtypes={"T": (*NUMERIC, *COMPLEX)}, update=_add,
 )  # fmt: skip
 
 assign_sub = state(
     "assign_sub", tf="AssignSub", refs=(0,), infer=_assign_type, args=("ref", "value"),
-    dtypes={"T": NUMERIC}, update=_sub,
+    dtypes={"T": (*NUMERIC, *COMPLEX)}, update=_sub,
 )  # fmt: skip
 
 is_variable_initialized = OpDef(

@@ -62,7 +62,6 @@ def _binary(record: str, default_name: str | None = None) -> Callable[..., Tenso
     return call
 
 
-abs = _unary("abs")
 acos = _unary("acos")
 acosh = _unary("acosh")
 asin = _unary("asin")
@@ -232,7 +231,7 @@ def bitcast(input: Any, type: Any, name: str | None = None) -> Tensor:
 def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
     """The values in another dtype (tf.cast): floats to integers lose their fraction.
 
-    IndexedSlices give IndexedSlices. The gradient passes between float dtypes only.
+    IndexedSlices give IndexedSlices. The gradient passes between float and complex dtypes only.
 
     Raises:
         TypeError: a dtype that cannot be cast (strings).
@@ -243,7 +242,7 @@ def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
     tensor = convert_to_tensor(x)
     if tensor.dtype is wanted:
         return tensor
-    if wanted.kind not in "fiub":
+    if wanted.kind not in "fiubc":
         raise TypeError(f"Value passed to cast has dtype {wanted.name}, which nothing casts to")
     return F.cast(tensor, dtype=wanted, name=name)
 
@@ -285,6 +284,12 @@ to_bfloat16 = _caster("ToBFloat16", bfloat16)
 
 
 # ------------------------------------------------------------------ complex numbers
+def abs(x: Any, name: str | None = None) -> Tensor:
+    """The size of each element; real of complex ones (tf.abs)."""
+    tensor = convert_to_tensor(x)
+    return (F.complex_abs if tensor.dtype.is_complex else F.abs)(tensor, name=name)
+
+
 def complex(real: Any, imag: Any, name: str | None = None) -> Tensor:
     """Complex numbers of two float32 or float64 tensors (tf.complex)."""
     return F.complex(real, imag, name=name)
