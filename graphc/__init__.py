@@ -71,8 +71,8 @@ _TABLE = {
     "graphc.tf1.api_gradients": "NoGradient NotDifferentiable RegisterGradient custom_gradient",
     # mathematics
     "graphc.tf1.api_math": """
-        abs accumulate_n acos acosh add add_n argmax arg_max=argmax argmin arg_min=argmin asin
-        asinh atan atan2 atanh betainc bincount bitcast cast ceil clip_by_average_norm
+        abs accumulate_n acos acosh add add_n angle argmax arg_max=argmax argmin arg_min=argmin
+        asin asinh atan atan2 atanh betainc bincount bitcast cast ceil clip_by_average_norm
         clip_by_global_norm clip_by_norm clip_by_value complex conj cos cosh count_nonzero
         cumprod cumsum digamma div divide equal erf erfc exp expm1 floor floor_div floordiv
         floormod global_norm greater greater_equal igamma igammac imag is_finite is_inf is_nan
@@ -111,10 +111,11 @@ _TABLE = {
         self_adjoint_eigvals svd tensordot trace""",
     # checks, printing, Python functions
     "graphc.tf1.api_checks": """
-        Assert Print assert_equal assert_greater assert_greater_equal assert_integer assert_less
-        assert_less_equal assert_negative assert_non_negative assert_non_positive
-        assert_none_equal assert_positive assert_proper_iterable assert_rank assert_rank_at_least
-        assert_rank_in assert_scalar assert_type numpy_function py_func""",
+        Assert Print add_check_numerics_ops assert_equal assert_greater assert_greater_equal
+        assert_integer assert_less assert_less_equal assert_negative assert_non_negative
+        assert_non_positive assert_none_equal assert_positive assert_proper_iterable assert_rank
+        assert_rank_at_least assert_rank_in assert_scalar assert_type check_numerics
+        numpy_function py_func verify_tensor_all_finite""",
     # graphs, summaries and events as files
     "graphc.tf1.graph_io": "import_graph_def make_ndarray make_tensor_proto",
     "graphc.interop.messages": """

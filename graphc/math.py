@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "graphc.tf1.api_math": """
-            abs accumulate_n acos acosh add add_n argmax argmin asin asinh atan atan2 atanh
+            abs accumulate_n acos acosh add add_n angle argmax argmin asin asinh atan atan2 atanh
             bincount ceil conj cos cosh count_nonzero cumprod cumsum digamma divide
             divide_no_nan equal erf erfc erfinv exp expm1 floor floordiv floormod greater
             greater_equal is_finite is_inf is_nan less less_equal lgamma log log1p log_sigmoid

@@ -1,8 +1,8 @@
 """Ops that run for what they do: print, assert, call a Python function.
 
-Lives here: print_values, assert_true, py_func. Not here: tf.Print, tf.Assert, tf.py_func and the
-check ops (tf1/api_checks.py). Each runs on the host, once in a run that needs it, and never
-in a run that does not.
+Lives here: print_values, assert_true, check_numerics, py_func. Not here: tf.Print, tf.Assert,
+tf.py_func and the check ops (tf1/api_checks.py). Each runs on the host, once in a run that needs
+it, and never in a run that does not.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import InvalidArgumentError
-from graphc.ir.dtypes import DType, bool_, float32
-from graphc.ir.node import TensorType
-from graphc.ops.define import InferContext, OpDef
+from graphc.ir.dtypes import FLOAT, DType, bool_, float32
+from graphc.ir.node import Node, Tensor, TensorType
+from graphc.ops.define import F, InferContext, OpDef
 from graphc.ops.samples import Sample, arg, bools, sample
 
 Array = np.ndarray[Any, Any]
@@ -92,6 +92,19 @@ def _called_types(ctx: InferContext) -> tuple[TensorType, ...]:
     return tuple(TensorType(d, None) for d in ctx.attrs["dtypes"])
 
 
+def _check_numerics(tensor: Array, message: str) -> Array:
+    wide = tensor.astype(np.float32) if tensor.dtype.itemsize == 2 else tensor
+    found = [w for w, f in (("Inf", np.isinf), ("NaN", np.isnan)) if f(wide).any()]
+    if found:
+        raise InvalidArgumentError(f"{message} : Tensor had {' and '.join(found)} values")
+    return tensor
+
+
+def _check_numerics_grad(node: Node, g: Tensor) -> tuple[Tensor]:
+    text = "Not a number (NaN) or infinity (Inf) values detected in gradient."
+    return (F.check_numerics(g, message=text),)
+
+
 def _identity(x: Array) -> Array:
     return x
 
@@ -124,6 +137,18 @@ assert_true = OpDef(
     stateful=True,
     effect=True,
     samples=(sample(arg((), bools()), grad=False, summarize=None),),
+)
+
+check_numerics = OpDef(
+    name="check_numerics",
+    tf="CheckNumerics",
+    family="host",
+    args=("tensor",),
+    dtypes={"T": FLOAT},
+    infer=lambda ctx: ctx.inputs[0].type,
+    numpy=_check_numerics,
+    grad=_check_numerics_grad,
+    samples=(sample(arg((3, 2)), message=""),),
 )
 
 py_func = OpDef(

@@ -13,18 +13,21 @@ import numpy as np
 
 from graphc.errors import InvalidArgumentError
 from graphc.ir.dtypes import as_dtype
+from graphc.ir.graph import get_default_graph
 from graphc.ir.node import Node, Tensor
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.define import F
 from graphc.ops.effects import Countdown
 from graphc.ops.values import value_of
+from graphc.tf1.ops_misc import group
 
 __all__ = [
-    "Assert", "Print", "assert_equal", "assert_greater", "assert_greater_equal", "assert_integer",
+    "Assert", "Print", "add_check_numerics_ops", "assert_equal", "assert_greater",
+    "assert_greater_equal", "assert_integer",
     "assert_less", "assert_less_equal", "assert_negative", "assert_non_negative",
     "assert_non_positive", "assert_none_equal", "assert_positive", "assert_proper_iterable",
     "assert_rank", "assert_rank_at_least", "assert_rank_in", "assert_scalar", "assert_type",
-    "numpy_function", "py_func",
+    "check_numerics", "numpy_function", "py_func", "verify_tensor_all_finite",
 ]  # fmt: skip
 
 
@@ -55,6 +58,37 @@ def Assert(
     Like every op it runs only where it is fetched or a control dependency asks for it.
     """
     return F.assert_true.node(condition, *data, summarize=summarize, name=name)
+
+
+def check_numerics(tensor: Any, message: str, name: str | None = None) -> Tensor:
+    """An identity of `tensor` that refuses NaN and infinity when it is run (tf.check_numerics).
+
+    Raises (in the run):
+        InvalidArgumentError: "<message> : Tensor had NaN values".
+    """
+    return F.check_numerics(convert_to_tensor(tensor), message=message, name=name)
+
+
+def verify_tensor_all_finite(
+    t: Any = None, msg: str | None = None, name: str | None = None, x: Any = None,
+    message: str | None = None,
+) -> Tensor:  # fmt: skip
+    """As check_numerics (tf.verify_tensor_all_finite)."""
+    tensor = convert_to_tensor(x if t is None else t)
+    with tensor.graph.name_scope(name or "VerifyFinite"):
+        return F.check_numerics(tensor, message=msg or message or "")
+
+
+def add_check_numerics_ops() -> Node:
+    """One op that checks every floating tensor of the default graph so far."""
+    graph = get_default_graph()
+    checks = [
+        F.check_numerics(out, message=out.name)
+        for node in list(graph.get_operations())
+        for out in node.outputs
+        if out.dtype.is_floating and node.op.name not in ("check_numerics", "variable")
+    ]
+    return group(*checks)
 
 
 def py_func(

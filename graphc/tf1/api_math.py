@@ -23,9 +23,9 @@ from graphc.tf1.api_reduce import *  # noqa: F403
 from graphc.tf1.api_segment import *  # noqa: F403
 
 _OWN = (
-    "abs", "accumulate_n", "acos", "acosh", "add", "add_n", "asin", "asinh", "atan", "atan2",
-    "atanh", "betainc", "bitcast", "bitwise_and", "bitwise_or", "bitwise_xor", "cast", "ceil",
-    "ceiling", "complex", "conj", "cos", "cosh", "digamma", "div", "div_no_nan", "divide",
+    "abs", "accumulate_n", "acos", "acosh", "add", "add_n", "angle", "asin", "asinh", "atan",
+    "atan2", "atanh", "betainc", "bitcast", "bitwise_and", "bitwise_or", "bitwise_xor", "cast",
+    "ceil", "ceiling", "complex", "conj", "cos", "cosh", "digamma", "div", "div_no_nan", "divide",
     "divide_no_nan", "equal", "erf", "erfc", "erfinv", "exp", "expm1", "floor", "floor_div",
     "floordiv", "floormod", "greater", "greater_equal", "igamma", "igammac", "imag", "invert",
     "is_finite", "is_inf", "is_nan", "lbeta", "left_shift", "less", "less_equal", "lgamma", "log",
@@ -309,6 +309,14 @@ def imag(input: Any, name: str | None = None) -> Tensor:
     """The imaginary part; zeros of real tensors (tf.imag)."""
     tensor = convert_to_tensor(input)
     return F.imag(tensor, name=name) if tensor.dtype.is_complex else F.zeros_like(tensor, name=name)
+
+
+def angle(input: Any, name: str | None = None) -> Tensor:
+    """The argument of complex numbers; zeros of real ones, as in TF1 (tf.angle)."""
+    tensor = convert_to_tensor(input)
+    if not tensor.dtype.is_complex:
+        return F.zeros_like(tensor, name=name)
+    return F.atan2(F.imag(tensor), F.real(tensor), name=name or "Angle")
 
 
 def conj(x: Any, name: str | None = None) -> Tensor:
