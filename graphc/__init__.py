@@ -99,6 +99,9 @@ _TABLE = {
         tensor_scatter_nd_sub tensor_scatter_nd_update tensor_scatter_sub tensor_scatter_update
         tile top_k transpose unique unique_with_counts unravel_index unstack where where_v2
         zeros zeros_like""",
+    # sparse tensors
+    "graphc.tf1.sparse_tensor": """
+        SparseTensor SparseTensorValue convert_to_tensor_or_sparse_tensor sparse_placeholder""",
     # images
     "graphc.tf1.api_image": """
         batch_to_space batch_to_space_nd depth_to_space extract_image_patches
