@@ -30,5 +30,8 @@ __getattr__, __dir__, __all__ = attach(
         "graphc.tf1.graph_io": "write_graph",
         "graphc.interop.messages": "SaverDef",
         "graphc.interop.events": "summary_iterator",
+        "graphc.interop.example": """
+            BytesList Example Feature FeatureList FeatureLists Features FloatList Int64List
+            SequenceExample""",
     },
 )

@@ -6,25 +6,23 @@ Lives here: reading of files, one after the other. Not here: the format of TFRec
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
 import zlib
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import IO, Any, cast
 
 from graphc.data.source import Element, Env, Source, object_scalar
 from graphc.data.sources import from_tensor_slices
 from graphc.data.transforms import scalar, tensors_in
-from graphc.errors import InvalidArgumentError, NotFoundError, OpError, PermissionDeniedError
+from graphc.errors import InvalidArgumentError, OpError
+from graphc.interop.record_io import BUFFER, opened
 from graphc.ir.dtypes import string
 from graphc.ir.node import TensorType
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.define import F
 
 STRING = TensorType(string, ())
-BUFFER = 256 * 1024
 
 
 def filenames_of(filenames: Any) -> Source:
@@ -46,28 +44,6 @@ def filenames_of(filenames: Any) -> Source:
     if getattr(source.spec, "dtype", None) is not string:
         raise TypeError("`filenames` must be a `tf.data.Dataset` of `tf.string` elements.")
     return cast(Source, source)
-
-
-def opened(name: str, compression: str, buffer_size: int) -> IO[bytes]:
-    """The file's bytes, decompressed.
-
-    Raises:
-        NotFoundError, PermissionDeniedError, InvalidArgumentError: where TF raises them.
-    """
-    try:
-        file = Path(name).open("rb", buffering=max(buffer_size, 2))  # noqa: SIM115  see _reader
-    except FileNotFoundError:
-        raise NotFoundError(f"{name}; No such file or directory") from None
-    except PermissionError:
-        raise PermissionDeniedError(f"{name}; Permission denied") from None
-    except OSError as err:
-        raise InvalidArgumentError(f"{name}; {err.strerror}") from None
-    if compression == "GZIP":
-        return cast(IO[bytes], gzip.open(file, "rb"))
-    if compression == "ZLIB":
-        with file:
-            return io.BytesIO(zlib.decompress(file.read()))
-    return file
 
 
 def compression_of(value: Any) -> str:

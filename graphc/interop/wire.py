@@ -12,8 +12,11 @@ scalar, `enum:Name` or another message's name; `*type` repeats, `map:string:type
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
-from typing import Any, ClassVar, TypeVar
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar, Self, TypeVar
+
+import numpy as np
 
 from graphc.interop.wire_codec import read_into, write_field
 from graphc.interop.wire_fields import (
@@ -34,21 +37,42 @@ M = TypeVar("M", bound="Message")
 class Repeated(list[Any]):
     """A repeated field: a list; `add` appends a new message and gives it back."""
 
-    def __init__(self, field: Field) -> None:
+    def __init__(self, field: Field, touched: Callable[[], None] | None = None) -> None:
         super().__init__()
         self._field = field
+        self._touched = touched
 
     def add(self, **values: Any) -> Any:
         made = self._field.message(**values)
+        self._changed()
         super().append(made)
         return made
 
     def append(self, value: Any) -> None:
+        self._changed()
         super().append(_checked(self._field, value))
 
     def extend(self, values: Iterable[Any]) -> None:
-        field = self._field
-        super().extend([_checked(field, v) for v in values])
+        self._changed()
+        super().extend(_all_checked(self._field, values))
+
+    def insert(self, at: Any, value: Any) -> None:
+        self._changed()
+        super().insert(at, _checked(self._field, value))
+
+    def __setitem__(self, at: Any, value: Any) -> None:
+        self._changed()
+        many = isinstance(at, slice)
+        found = _all_checked(self._field, value) if many else _checked(self._field, value)
+        super().__setitem__(at, found)
+
+    def __iadd__(self, values: Iterable[Any]) -> Self:  # type: ignore[misc]
+        self.extend(values)
+        return self
+
+    def _changed(self) -> None:
+        if self._touched is not None:
+            self._touched()
 
     MergeFrom = extend
 
@@ -71,7 +95,7 @@ class Map(dict[Any, Any]):
 
     def MergeFrom(self, other: Any) -> None:
         for key, value in other.items():
-            self[key] = _copied(value)
+            self[self._field.key_of(key)] = _checked(self._field, value)
 
 
 def _checked(field: Field, value: Any) -> Any:
@@ -84,12 +108,43 @@ def _checked(field: Field, value: Any) -> Any:
     return _copied(value)
 
 
+def _all_checked(field: Field, values: Iterable[Any]) -> list[Any]:
+    """Many values at once: numbers in bulk, where they are plain numbers of the right kind."""
+    bulk = _BULK.get(field.kind)
+    if bulk is None or not isinstance(values, list | tuple | np.ndarray):
+        return [_checked(field, v) for v in values]
+    try:
+        array = np.asarray(values)
+    except (ValueError, OverflowError):
+        return [_checked(field, v) for v in values]
+    kinds, dtype = bulk
+    if array.ndim != 1 or array.dtype.kind not in kinds:
+        return [_checked(field, v) for v in values]
+    return list(array.astype(dtype).tolist())
+
+
+# kind -> (kinds of arrays that are taken as they are, the type that values are rounded to)
+_BULK = {"float": ("fiu", "f4"), "double": ("fiu", "f8"), "int64": ("i", "i8")}
+
+
 def _copied(value: Any) -> Any:
     if not isinstance(value, Message):
         return value
     made = type(value)()
     made.CopyFrom(value)
     return made
+
+
+def _leaver(parent: Message, field: Field) -> Callable[[], None]:
+    """What takes the other fields of a oneof out of `parent`, as long as it lives."""
+    known = weakref.ref(parent)
+
+    def leave() -> None:
+        there = known()
+        if there is not None and there._values.get(field.name) is not None:
+            there._leave_oneof(field)
+
+    return leave
 
 
 # ------------------------------------------------------------------ messages
@@ -116,6 +171,7 @@ class Message:
         object.__setattr__(self, "_values", {})
         object.__setattr__(self, "_present", False)
         object.__setattr__(self, "_unknown", b"")
+        object.__setattr__(self, "_touched", None)
         for name, value in values.items():
             if value is not None:
                 self._init_field(name, value)
@@ -123,6 +179,8 @@ class Message:
     _values: dict[str, Any]
     _present: bool
     _unknown: bytes
+    # what a change of a member of a oneof calls: the others of the oneof go
+    _touched: Callable[[], None] | None
 
     def _init_field(self, name: str, value: Any) -> None:
         field = self.FIELDS.get(name)
@@ -133,6 +191,8 @@ class Message:
         elif field.label == "map":
             getattr(self, name).MergeFrom(value)
         elif field.kind == "message":
+            if field.oneof:
+                self._leave_oneof(field)
             getattr(self, name).CopyFrom(_checked(field, value))
             getattr(self, name).SetInParent()
         else:
@@ -151,8 +211,12 @@ class Message:
         made: Any
         if field.label == "one":
             made = field.message()
+            if field.oneof:
+                object.__setattr__(made, "_touched", _leaver(self, field))
+        elif field.label == "many":
+            made = Repeated(field, self._touched)
         else:
-            made = (Repeated if field.label == "many" else Map)(field)
+            made = Map(field)
         self._values[name] = made
         return made
 
@@ -170,6 +234,8 @@ class Message:
         checked = field.scalar.check(value)
         if field.oneof:
             self._leave_oneof(field)
+        if self._touched is not None:
+            self._touched()
         self._values[name] = checked
 
     def _leave_oneof(self, field: Field) -> None:
@@ -230,6 +296,8 @@ class Message:
 
     def SetInParent(self) -> None:
         """Marks an empty message as set."""
+        if self._touched is not None:
+            self._touched()
         object.__setattr__(self, "_present", True)
 
     # ------------------------------------------------------------ copies
@@ -253,11 +321,18 @@ class Message:
                 setattr(self, name, value)
             elif field.label == "one":
                 if value._holds():
+                    if field.oneof:
+                        self._leave_oneof(field)
                     getattr(self, name).MergeFrom(value)
             elif field.label == "many" and field.kind != "message":
-                list.extend(getattr(self, name), value)
+                mine = getattr(self, name)
+                mine._changed()
+                list.extend(mine, value)
             else:
                 getattr(self, name).MergeFrom(value)
+
+    def __reduce__(self) -> Any:
+        return (type(self).FromString, (self.SerializeToString(),))
 
     def __deepcopy__(self, memo: Any) -> Message:
         return _copied(self)

@@ -77,8 +77,8 @@ def _text(value: Any) -> str:
 
 
 def _bytes(value: Any) -> bytes:
-    if isinstance(value, str | int) or value is None:
-        raise TypeError(f"{value!r} has type {type(value).__name__}, but expected bytes")
+    if not isinstance(value, bytes | bytearray | memoryview):
+        raise TypeError(f"{value!r} has type {type(value).__name__}, but expected one of: bytes")
     return bytes(value)
 
 
@@ -99,10 +99,17 @@ def _whole(value: Any) -> int:
     return int(number)
 
 
+def _whole64(value: Any) -> int:
+    number = _whole(value)
+    if not -(1 << 63) <= number < 1 << 63:
+        raise ValueError(f"Value out of range: {number}")
+    return number
+
+
 _SCALARS: dict[str, Scalar] = {
     "double": Scalar(1, 0.0, _real, "<d"),
     "float": Scalar(5, 0.0, _single, "<f"),
-    "int64": Scalar(0, 0, _whole, decode=_signed),
+    "int64": Scalar(0, 0, _whole64, decode=_signed),
     "int32": Scalar(0, 0, _whole, decode=_signed32),
     "uint64": Scalar(0, 0, _whole),
     "uint32": Scalar(0, 0, _whole),
@@ -139,6 +146,10 @@ class Field:
     @property
     def scalar(self) -> Scalar:
         return _SCALARS[self.kind]
+
+    def key_of(self, value: Any) -> Any:
+        """A key of a map, checked."""
+        return _SCALARS[self.key].check(value)
 
     @property
     def packed(self) -> bool:
