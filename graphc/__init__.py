@@ -136,7 +136,7 @@ __getattr__, __dir__, _public = attach(
     """
         app bitwise compat config contrib data errors examples flags gfile graph_util image
         initializers io layers linalg logging losses math metrics nest nn python_io random
-        resource_loader summary sysconfig test train""",
+        resource_loader saved_model summary sysconfig test train""",
 )
 __all__ = [*_public, "GIT_VERSION", "VERSION", "__version__", "newaxis"]
 

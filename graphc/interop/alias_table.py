@@ -123,12 +123,21 @@ MODULES: dict[str, tuple[str, ...]] = {
     "python.data.ops": ("graphc.data",),
     **_many("python.data.ops", "dataset_ops iterator_ops readers", "graphc.data"),
     "python.saved_model": ("graphc.saved_model",),
+    **_many("python.saved_model", "builder builder_impl", "graphc.saved_model.builder"),
+    **_many("python.saved_model", "loader loader_impl", "graphc.saved_model.loader"),
+    **_many("python.saved_model", "constants", "graphc.saved_model.constants"),
+    **_many("python.saved_model", "main_op main_op_impl", "graphc.saved_model.main_op"),
+    **_many("python.saved_model", "saved_model simple_save", "graphc.saved_model"),
+    **_many(
+        "python.saved_model", "signature_constants", "graphc.saved_model.signature_constants"
+    ),
     **_many(
         "python.saved_model",
-        "builder builder_impl loader loader_impl main_op signature_constants "
-        "signature_def_utils simple_save tag_constants utils",
-        "graphc.saved_model",
+        "signature_def_utils signature_def_utils_impl",
+        "graphc.saved_model.signature_def_utils",
     ),
+    **_many("python.saved_model", "tag_constants", "graphc.saved_model.tag_constants"),
+    **_many("python.saved_model", "utils utils_impl", "graphc.saved_model.utils"),
     **_many(
         "core.framework",
         "attr_value_pb2 graph_pb2 node_def_pb2 step_stats_pb2 summary_pb2 tensor_pb2 "

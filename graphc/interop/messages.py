@@ -170,7 +170,16 @@ class CollectionDef(Message):
         TABLE = "1 value *float"
 
     class AnyList(Message):
-        pass
+        TABLE = "1 value *Any"
+
+
+class Any(Message):
+    """google.protobuf.Any: a message of a type that its URL names."""
+
+    TABLE = """
+        1 type_url string
+        2 value bytes
+    """
 
 
 class VariableProto(Message):
@@ -194,6 +203,9 @@ class MetaGraphDef(Message):
         2 graph_def GraphDef
         3 saver_def SaverDef
         4 collection_def map:string:CollectionDef
+        5 signature_def map:string:SignatureDef
+        6 asset_file_def *AssetFileDef
+        7 object_graph_def SavedObjectGraph
     """
 
     class MetaInfoDef(Message):
@@ -205,6 +217,61 @@ class MetaGraphDef(Message):
             6 tensorflow_git_version string
             7 stripped_default_attrs bool
         """
+
+
+class TensorInfo(Message):
+    """Which tensor an input or output of a signature is."""
+
+    TABLE = """
+        1 name string@encoding
+        2 dtype enum:DataType
+        3 tensor_shape TensorShapeProto
+        4 coo_sparse TensorInfo.CooSparse@encoding
+        5 composite_tensor TensorInfo.CompositeTensor@encoding
+    """
+
+    class CooSparse(Message):
+        TABLE = """
+            1 values_tensor_name string
+            2 indices_tensor_name string
+            3 dense_shape_tensor_name string
+        """
+
+    class CompositeTensor(Message):
+        """Kept as it is: TensorFlow 2's tensors of several parts."""
+
+
+class SignatureDef(Message):
+    """Inputs and outputs of a graph by names of their own."""
+
+    TABLE = """
+        1 inputs map:string:TensorInfo
+        2 outputs map:string:TensorInfo
+        3 method_name string
+        4 defaults map:string:TensorProto
+    """
+
+
+class AssetFileDef(Message):
+    """A file beside the graph and the tensor that holds its path."""
+
+    TABLE = """
+        1 tensor_info TensorInfo
+        2 filename string
+    """
+
+
+class SavedObjectGraph(Message):
+    """Kept as it is: the Python objects of TensorFlow 2's models."""
+
+
+class SavedModel(Message):
+    """The file saved_model.pb: MetaGraphs that share variables."""
+
+    TABLE = """
+        1 saved_model_schema_version int64
+        2 meta_graphs *MetaGraphDef
+    """
 
 
 # ------------------------------------------------------------------ checkpoints

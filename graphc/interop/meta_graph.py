@@ -17,6 +17,7 @@ import numpy as np
 from graphc.interop.attributes import array_of, tensor_proto
 from graphc.interop.graph_def import graph_def_of
 from graphc.interop.importer import import_nodes, split_input
+from graphc.interop.messages import Any as AnyMessage
 from graphc.interop.messages import GraphDef, MetaGraphDef, NodeDef, SaverDef, VariableProto
 from graphc.interop.text_format import Parse, ParseError
 from graphc.interop.wire import DecodeError, Message
@@ -103,6 +104,8 @@ def _add_collection(meta: MetaGraphDef, key: str, items: list[Any], prefix: str)
         value.int64_list.value.extend(int(i) for i in items)
     elif all(isinstance(i, float | int | np.floating | np.integer) for i in items):
         value.float_list.value.extend(float(i) for i in items)
+    elif all(isinstance(i, AnyMessage) for i in items):
+        value.any_list.value.extend(items)
     elif all(isinstance(i, Message) for i in items):
         value.bytes_list.value.extend(i.SerializeToString() for i in items)
     else:

@@ -12,7 +12,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from graphc.interop.messages import Any as Any_
 from graphc.interop.wire import ENUMS, Field, Message
+from graphc.interop.wire_fields import MESSAGES
 
 M = TypeVar("M", bound=Message)
 
@@ -80,7 +82,7 @@ def _escaped(value: str | bytes) -> str:
 # ------------------------------------------------------------------ reading
 _TOKEN = re.compile(
     r"""(?P<space>[\s]+|\#[^\n]*)|(?P<string>"(?:[^"\\\n]|\\.)*"|'(?:[^'\\\n]|\\.)*')"""
-    r"""|(?P<word>-?\.?[A-Za-z0-9_][A-Za-z0-9_.+]*(?:(?<=[eE])-[0-9]+)?)|(?P<mark>[-{}<>:\[\],;])"""
+    r"""|(?P<word>-?\.?[A-Za-z0-9_][A-Za-z0-9_.+]*(?:(?<=[eE])-[0-9]+)?)|(?P<mark>[-{}<>:\[\],;/])"""
 )
 
 
@@ -147,6 +149,12 @@ def _read(tokens: _Tokens, message: Message, close: str) -> None:
             return
         if tokens.accept(",") or tokens.accept(";"):
             continue
+        if not message.FIELDS:
+            _skip(tokens)  # a message that is kept as it is has no names for its fields
+            continue
+        if isinstance(message, Any_) and tokens.accept("["):
+            _read_packed(tokens, message)
+            continue
         name = tokens.text
         field = message.FIELDS.get(name)
         if field is None:
@@ -163,6 +171,42 @@ def _read(tokens: _Tokens, message: Message, close: str) -> None:
                 tokens.accept(",")
         else:
             _read_field(tokens, message, field)
+
+
+def _skip(tokens: _Tokens) -> None:
+    """Passes over one field, whatever it is."""
+    tokens.next()
+    tokens.accept(":")
+    depth = 0
+    while True:
+        if tokens.kind == "end":
+            raise tokens.fail("the text ends within a message")
+        text, mark = tokens.text, tokens.kind == "mark"
+        strings = tokens.kind == "string"
+        tokens.next()
+        if mark and text in "{<[":
+            depth += 1
+        elif mark and text in "}>]":
+            depth -= 1
+        more = (mark and text == "-") or (strings and tokens.kind == "string")
+        if depth == 0 and not more:
+            return
+
+
+def _read_packed(tokens: _Tokens, message: Any_) -> None:
+    """`[type.googleapis.com/tensorflow.AssetFileDef] { ... }`: a message within an Any."""
+    url = ""
+    while not tokens.accept("]"):
+        if tokens.kind == "end":
+            raise tokens.fail("expected ']'")
+        url += tokens.next()
+    found = MESSAGES.get(url.rpartition("/")[2].rpartition(".")[2])
+    if found is None:
+        raise tokens.fail(f'there is no message type "{url}"')
+    tokens.accept(":")
+    inner = found()
+    _read(tokens, inner, _open(tokens))
+    message.type_url, message.value = url, inner.SerializeToString()
 
 
 def _read_field(tokens: _Tokens, message: Message, field: Field) -> None:
