@@ -29,5 +29,7 @@ __getattr__, __dir__, __all__ = attach(
         "graphc.tf1.api_image": "depth_to_space space_to_batch space_to_depth",
         "graphc.tf1.api_math": "log_sigmoid sigmoid tanh",
         "graphc.tf1.api_array": "top_k",
+        "graphc.tf1.rnn_static": """
+            rnn_cell static_bidirectional_rnn static_rnn static_state_saving_rnn""",
     },
 )
