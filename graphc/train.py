@@ -27,6 +27,22 @@ __getattr__, __dir__, __all__ = attach(
             NewCheckpointReader checkpoint_exists generate_checkpoint_state_proto
             get_checkpoint_mtimes get_checkpoint_state latest_checkpoint list_variables
             load_checkpoint load_variable remove_checkpoint update_checkpoint_state""",
+        "graphc.tf1.coordinator": "Coordinator LooperThread",
+        "graphc.tf1.queue_runner": "QueueRunner add_queue_runner start_queue_runners",
+        "graphc.tf1.session_hooks": """
+            SessionRunArgs SessionRunContext SessionRunHook SessionRunValues""",
+        "graphc.tf1.session_hooks_basic": """
+            FeedFnHook FinalOpsHook GlobalStepWaiterHook LoggingTensorHook
+            NanLossDuringTrainingError NanTensorHook SecondOrStepTimer StopAtStepHook""",
+        "graphc.tf1.session_hooks_save": """
+            CheckpointSaverHook CheckpointSaverListener ProfilerHook StepCounterHook
+            SummarySaverHook""",
+        "graphc.tf1.session_manager": "SessionManager",
+        "graphc.tf1.session_scaffold": """
+            ChiefSessionCreator Scaffold SessionCreator WorkerSessionCreator""",
+        "graphc.tf1.monitored_session": """
+            MonitoredSession MonitoredTrainingSession SingularMonitoredSession""",
+        "graphc.tf1.supervisor": "Supervisor basic_train_loop",
         "graphc.tf1.graph_io": "write_graph",
         "graphc.interop.messages": "SaverDef",
         "graphc.interop.events": "summary_iterator",

@@ -101,8 +101,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     **_many("python.client", "timeline", "graphc.tf1.timeline"),
     **_many(
         "python.training",
-        "adadelta adagrad adagrad_da adam basic_session_run_hooks checkpoint_management "
-        "checkpoint_utils coordinator ftrl gradient_descent input learning_rate_decay "
+        "adadelta adagrad adagrad_da adam basic_loops basic_session_run_hooks "
+        "checkpoint_management checkpoint_utils coordinator ftrl gradient_descent input learning_rate_decay "
         "momentum monitored_session optimizer proximal_adagrad "
         "proximal_gradient_descent queue_runner queue_runner_impl rmsprop saver "
         "session_manager session_run_hook slot_creator supervisor training training_util",
@@ -156,6 +156,11 @@ MODULES: dict[str, tuple[str, ...]] = {
     **_many("core.util", "event_pb2", _ROOT, "graphc.summary", "graphc.interop.messages"),
     "contrib.learn.python": ("graphc.contrib.learn",),
     "contrib.learn.python.learn": ("graphc.contrib.learn",),
+    **_many(
+        "contrib.learn.python.learn",
+        "basic_session_run_hooks monitored_session session_run_hook",
+        "graphc.train",
+    ),
     "contrib.learn.python.learn.preprocessing": ("graphc.contrib.learn.preprocessing",),
     "contrib.learn.python.learn.preprocessing.text": ("graphc.contrib.learn.preprocessing",),
     "contrib.learn.python.learn.datasets": ("graphc.contrib.learn.datasets",),

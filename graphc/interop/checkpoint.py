@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import struct
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -249,7 +250,7 @@ def _shards_in_use(prefix: str) -> set[Path]:
 
 def _link(source: str, target: str) -> bool:
     """Makes `target` a second name of `source`; False where the file system has no links."""
-    temporary = f"{target}.tmp{os.getpid()}"
+    temporary = _temporary(target)
     try:
         os.link(source, temporary)
     except OSError:
@@ -297,11 +298,16 @@ def _write_index(
         file.write(write_table(items))
 
 
+def _temporary(target: Any) -> str:
+    """Where a file is written first: by thread as well, a Supervisor saves while the loop does."""
+    return f"{target}.tmp{os.getpid()}-{threading.get_ident()}"
+
+
 @contextlib.contextmanager
 def atomic_file(name: Any) -> Any:
     """An open binary file that appears under `name` when it is complete and on the disk."""
     path = Path(name)
-    temporary = path.with_name(f"{path.name}.tmp{os.getpid()}")
+    temporary = Path(_temporary(path))
     try:
         with temporary.open("wb") as file:
             yield file

@@ -7,9 +7,11 @@ the graph gets no save and restore ops.
 
 from __future__ import annotations
 
+import functools
 import os
+import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,17 @@ _MISSING = (
     "key that is missing from the checkpoint. Please ensure that you have not altered the graph "
     "expected based on the checkpoint. Original error:\n\n"
 )
+
+
+def _one_at_a_time(save: Callable[..., str | None]) -> Callable[..., str | None]:
+    """A Supervisor saves while the loop does: the state file names what was saved last."""
+
+    @functools.wraps(save)
+    def locked(self: Saver, *args: Any, **kwargs: Any) -> str | None:
+        with self._saving:
+            return save(self, *args, **kwargs)
+
+    return locked
 
 
 class Saver:
@@ -89,6 +102,7 @@ class Saver:
         self._pad_step_number = pad_step_number
         self._save_relative_paths = save_relative_paths
         self._checkpoints: list[tuple[str, float]] = []
+        self._saving = threading.RLock()
         self._next_to_keep = time.time() + keep_checkpoint_every_n_hours * 3600
         self._keys: dict[str, Any] | None = None
         self._graph: Graph | None = None
@@ -153,6 +167,7 @@ class Saver:
             )
 
     # ------------------------------------------------------------ saving
+    @_one_at_a_time
     def save(
         self,
         sess: Any,
