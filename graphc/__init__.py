@@ -34,7 +34,7 @@ _TABLE = {
     # sessions and graphs
     "graphc.session": "InteractiveSession Session get_default_session",
     "graphc.protos": """
-        ConfigProto GPUOptions GraphOptions OptimizerOptions RunMetadata RunOptions""",
+        ConfigProto GPUOptions GraphOptions OptimizerOptions RunOptions""",
     "graphc.errors": "OpError",
     "graphc.logging": "get_logger",
     "graphc.interop.aliases": "install_as_tensorflow",
@@ -102,6 +102,16 @@ _TABLE = {
     # sparse tensors
     "graphc.tf1.sparse_tensor": """
         SparseTensor SparseTensorValue convert_to_tensor_or_sparse_tensor sparse_placeholder""",
+    "graphc.tf1.api_sparse": """
+        sparse_add sparse_concat sparse_reorder sparse_reshape sparse_retain sparse_slice
+        sparse_split sparse_tensor_dense_matmul sparse_tensor_to_dense sparse_to_dense
+        sparse_transpose""",
+    "graphc.tf1.api_sparse_math": """
+        sparse_maximum sparse_minimum sparse_reduce_max sparse_reduce_max_sparse
+        sparse_reduce_sum sparse_reduce_sum_sparse sparse_softmax""",
+    "graphc.tf1.api_sparse_rows": """
+        sparse_fill_empty_rows sparse_mask sparse_merge sparse_reset_shape
+        sparse_to_indicator""",
     # images
     "graphc.tf1.api_image": """
         batch_to_space batch_to_space_nd depth_to_space extract_image_patches
@@ -121,9 +131,14 @@ _TABLE = {
         numpy_function py_func verify_tensor_all_finite""",
     # graphs, summaries and events as files
     "graphc.tf1.graph_io": "import_graph_def make_ndarray make_tensor_proto",
+    "graphc.interop.trace_messages": "RunMetadata",
     "graphc.interop.messages": """
         AttrValue Event GraphDef HistogramProto LogMessage MetaGraphDef NameAttrList NodeDef
         SessionLog Summary SummaryMetadata""",
+    # examples
+    "graphc.tf1.parsing": """
+        FixedLenFeature FixedLenSequenceFeature SparseFeature VarLenFeature parse_example
+        parse_single_example parse_single_sequence_example""",
     # random numbers
     "graphc.tf1.api_random": """
         get_seed multinomial random_crop random_gamma random_normal random_poisson random_shuffle
@@ -136,7 +151,7 @@ __getattr__, __dir__, _public = attach(
     """
         app bitwise compat config contrib data errors examples flags gfile graph_util image
         initializers io layers linalg logging losses math metrics nest nn python_io random
-        resource_loader saved_model summary sysconfig test train""",
+        resource_loader saved_model sparse summary sysconfig test train""",
 )
 __all__ = [*_public, "GIT_VERSION", "VERSION", "__version__", "newaxis"]
 

@@ -182,21 +182,6 @@ class RunOptions(Message):
     )
 
 
-class StepStats(Message):
-    """The trace of one run: empty unless a profile was recorded."""
-
-    fields = _defaults(many="dev_stats")
-
-
-class RunMetadata(Message):
-    """tf.RunMetadata."""
-
-    fields = {
-        **_defaults(many="partition_graphs function_graphs", other="cost_graph"),
-        "step_stats": StepStats,
-    }
-
-
 def config_of(proto: ConfigProto | None, options: Config | None) -> Config:
     """The Config of a session: `options`, or the process default with the proto's threads."""
     base = options if options is not None else current()

@@ -115,7 +115,8 @@ class BaseSession:
         Args:
             fetches: a tensor, op, variable, name, or nested lists, tuples and dicts of them.
             feed_dict: values for tensors (placeholders and others); a fed tensor's producers do
-                not run. options, run_metadata: accepted.
+                not run. options, run_metadata: a RunOptions that asks for a trace, and the
+                RunMetadata that gets it.
 
         Returns:
             NumPy arrays that the caller owns, NumPy scalars for tensors without dimensions, bytes
@@ -127,6 +128,8 @@ class BaseSession:
             InvalidArgumentError: a placeholder is not fed, shapes do not fit while running.
             FailedPreconditionError: an uninitialised variable is read.
         """
+        if run_metadata is not None and getattr(options, "trace_level", False):
+            return self._run_traced(fetches, feed_dict, options, run_metadata)
         try:
             fetch = (LIST, *fetches) if type(fetches) is list else fetches
             handle = self._fed[(fetch, *feed_dict)] if feed_dict else self._unfed[fetch]
@@ -175,13 +178,31 @@ class BaseSession:
         table[key] = handle
         return handle
 
-    def _make_handle(self, fetches: Any, feeds: tuple[Tensor, ...]) -> Handle:
+    def _run_traced(
+        self, fetches: Any, feed_dict: Mapping[Any, Any] | None, options: Any, metadata: Any
+    ) -> Any:
+        """As run, on plans that time their steps; `metadata` gets the times."""
+        from graphc.runtime.trace import Trace
+        from graphc.tf1.run_metadata import fill_run_metadata
+
+        self._check_open()
+        items = feed_items(self._graph, feed_dict) if feed_dict else []
+        handle = self._make_handle(fetches, tuple(t for t, _, _ in items), self.executor.traced())
+        arrays = handle.arrays([v for _, v, _ in items])
+        trace = Trace()
+        results = handle.runner.run_any(arrays, trace)
+        fill_run_metadata(metadata, trace, options, self._graph)
+        return handle.finish(arrays, results)
+
+    def _make_handle(
+        self, fetches: Any, feeds: tuple[Tensor, ...], executor: Any = None
+    ) -> Handle:
         plan = FetchPlan(self._graph, fetches)
         fed = set(feeds)
         wanted = tuple(t for t in plan.tensors if t not in fed)
         # a fetched op whose output is fed has been cut off
         targets = tuple(n for n in plan.nodes if not (n.outputs and fed.issuperset(n.outputs)))
-        runner = self.executor.prepare(wanted, targets, feeds)
+        runner = (executor or self.executor).prepare(wanted, targets, feeds)
         return Handle(runner, plan, feeds, False)
 
     def _grown(self) -> None:

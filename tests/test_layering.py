@@ -113,9 +113,11 @@ def test_modules_import_only_layers_below() -> None:
 
 # upward imports inside functions: they break a circle, or keep `import graphc` fast
 UPWARD = {
+    ("ops", "interop"): "serialized tensors and examples are messages",
     ("ops", "autodiff"): "the gradient of gather is an IndexedSlices",
     ("ops", "tf1"): "some operators of Tensor are functions of the user's surface",
     ("runtime", "inspect"): "Config(dump=...) writes what a plan's build observed",
+    ("session", "tf1"): "a traced run fills a message that users read",
     ("tf1", "nn"): "layers call ops by the names under which users know them",
 }
 

@@ -188,6 +188,8 @@ class Binding:
         except IndexError:
             instance = Instance(self)
         try:
+            if ctx.trace is not None:
+                return ctx.trace.run(instance, ctx, arrays)
             return instance.run(ctx, arrays)
         finally:
             free.append(instance)

@@ -14,7 +14,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from graphc.ir.program import Program, UnresolvedShape
 from graphc.passes.functionalize import FeedValue, Functionalizer, needed_nodes, shape_feeds
 from graphc.runtime.state import Moved, RandomStreams, RunContext, VariableStore
 from graphc.runtime.stats import STATS
+
+if TYPE_CHECKING:
+    from graphc.runtime.trace import Trace
 
 Array = np.ndarray[Any, Any]
 Key = tuple[Any, ...]
@@ -239,27 +242,30 @@ class Runner:
         free.append(instance)
         return self.run_any(arrays) if out is None else out
 
-    def run_any(self, arrays: Sequence[Array]) -> list[Array]:
+    def run_any(
+        self, arrays: Sequence[Array], trace: Trace | None = None
+    ) -> list[Array]:
         """Fetched arrays in order, owned by the caller.
 
         Args:
-            arrays: one for each feed, in the feed's dtype; any contiguity.
+            arrays: one for each feed, in the feed's dtype; any contiguity. trace: where the
+                steps' times go, of an executor that `traced` gave.
 
         Raises:
             the errors of semantics 25, 26; the session's variables keep their values.
         """
         ex = self.executor
-        ctx = RunContext(ex.variables, ex.random)
+        ctx = RunContext(ex.variables, ex.random, trace)
         if len(self.stages) == 1:
             try:
                 variant, symbols = self.stages[0].find(arrays, ex.variables)
             except UnresolvedShape as err:
                 self._split(0, err.node)
-                return self.run_any(arrays)
+                return self.run_any(arrays, trace)
             try:
                 out = variant.plan.run(ctx, arrays, symbols)
             except Moved:
-                return self.run_any(arrays)
+                return self.run_any(arrays, trace)
             free = variant.plan.simple_instances(ex.variables, symbols)
             # the frame compares extents only: the values that decide shapes are compared here
             values = tuple((k, arrays[k].tobytes()) for k in self.stages[0].valued)
@@ -372,10 +378,19 @@ class Executor:
         self.random = RandomStreams()
         self.lock = _SHARED_LOCK
         self._runners: dict[Any, Runner] = {}
+        self._traced: Executor | None = None
         if config.threads is not None:
             from graphc.runtime import threads
 
             threads.set_num_threads(config.threads)
+
+    def traced(self) -> Executor:
+        """An executor of the same variables and random streams whose plans time their steps."""
+        if self._traced is None:
+            other = Executor(self.graph, self.config.replace(profile=True))
+            other.variables, other.random = self.variables, self.random
+            self._traced = other
+        return self._traced
 
     def explain(self, runner: Runner, arrays: Sequence[Array]) -> Any:
         """An Explanation of the runner's plan for these feeds (of all stages, where several).
@@ -418,4 +433,5 @@ class Executor:
     def close(self) -> None:
         """Frees the variables and the runners."""
         self._runners.clear()
+        self._traced = None
         self.variables.clear()

@@ -20,7 +20,7 @@ from graphc.errors import InternalError, InvalidArgumentError
 from graphc.ir.faults import located
 from graphc.ir.node import Tensor
 from graphc.ir.shape import evaluate_shape
-from graphc.runtime import driver, threads
+from graphc.runtime import driver, threads, trace
 from graphc.runtime.backends.reference import evaluate_once
 from graphc.runtime.frame import FeedSpec, Frame
 from graphc.runtime.hostmem import arena
@@ -247,7 +247,10 @@ class Instance:
             if step.kind == "check":
                 self.status[:] = 0
                 self.fail(ctx, arrays)
+            started = trace.now()
             self.run_host(step, ctx, arrays, outs)
+            if self.frame.profile is not None:
+                trace.record(self.frame.profile, at, started)
             code = self.frame.resume(at + 1)
 
     def run_host(

@@ -10,13 +10,16 @@ import hashlib
 import secrets
 import threading
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphc.errors import FailedPreconditionError, InternalError
 from graphc.ir.faults import located
 from graphc.ir.node import Node
+
+if TYPE_CHECKING:
+    from graphc.runtime.trace import Trace
 
 Array = np.ndarray[Any, Any]
 
@@ -149,10 +152,14 @@ def _mix(seed: int, seed2: int) -> tuple[int, int]:
 class RunContext:
     """One call of run: its session's state, and what must be the same in all its stages."""
 
-    __slots__ = ("done", "random", "states", "store")
+    __slots__ = ("done", "random", "states", "store", "trace")
 
-    def __init__(self, store: VariableStore, random: RandomStreams) -> None:
+    def __init__(
+        self, store: VariableStore, random: RandomStreams, trace: Trace | None = None
+    ) -> None:
         self.store = store
+        # where the steps' times go, if anywhere
+        self.trace = trace
         self.random = random
         self.states: dict[str, Array] = {}
         # results of effects in this run: each happens once, in whatever stage needs it

@@ -36,7 +36,8 @@ def test_a_script_runs_under_tensorflows_name():
         from tensorflow.python.ops import variable_scope as vs, math_ops, array_ops, nn_ops
         from tensorflow.python.ops import init_ops, control_flow_ops
         from tensorflow.python.platform import flags, gfile, app, tf_logging as logging
-        from tensorflow.python.client import device_lib
+        from tensorflow.python.client import device_lib, timeline
+        from tensorflow.python.saved_model import builder, signature_constants, tag_constants
         import tensorflow.examples.tutorials.mnist.input_data as input_data
         from tensorflow.examples.tutorials.mnist import input_data as again
 
@@ -53,6 +54,9 @@ def test_a_script_runs_under_tensorflows_name():
         assert flags.FLAGS is graphc.flags.FLAGS and gfile.Open is graphc.gfile.Open
         assert app.run is graphc.app.run and logging.info is graphc.logging.info
         assert input_data is again and input_data.read_data_sets
+        assert builder.SavedModelBuilder is tf.saved_model.builder.SavedModelBuilder
+        assert tag_constants.SERVING == "serve" and signature_constants.PREDICT_INPUTS == "inputs"
+        assert timeline.Timeline(tf.RunMetadata().step_stats)
         print([d.device_type for d in device_lib.list_local_devices()])
     """
     assert run(code) == "9.0 a/w True\n['CPU']\n"

@@ -17,6 +17,7 @@ from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program
 from graphc.ir.shape import evaluate
 from graphc.runtime.state import RunContext, performing
+from graphc.runtime.trace import now
 
 Array = np.ndarray[Any, Any]
 
@@ -84,8 +85,11 @@ class ReferencePlan:
         values: dict[Tensor, Array] = {}
         for node in self.program.nodes:
             bound = node.op.name == "bound"
+            started = now()
             outs = _bound(node, symbols) if bound else self._node(node, values, ctx, arrays)
             values.update(zip(node.outputs, outs, strict=True))
+            if ctx.trace is not None:
+                ctx.trace.node(node, started, outs)
             if self.check_numerics:
                 check_finite(node, outs)
         return values
