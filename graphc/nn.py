@@ -28,7 +28,10 @@ __getattr__, __dir__, __all__ = attach(
             max_pool1d max_pool2d max_pool3d max_pool_with_argmax max_pool_v2=max_pool2d pool""",
         "graphc.tf1.api_image": "depth_to_space space_to_batch space_to_depth",
         "graphc.tf1.api_math": "log_sigmoid sigmoid tanh",
+        "graphc.tf1.api_sparse_embedding":
+            "embedding_lookup_sparse safe_embedding_lookup_sparse",
         "graphc.tf1.api_array": "top_k",
+        "graphc.tf1.rnn": "bidirectional_dynamic_rnn dynamic_rnn raw_rnn",
         "graphc.tf1.rnn_static": """
             rnn_cell static_bidirectional_rnn static_rnn static_state_saving_rnn""",
     },

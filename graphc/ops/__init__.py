@@ -13,7 +13,9 @@ MODULES = (
     "scatter", "segment", "scatter_state", "sets", "matmul", "linalg", "decomposition", "nn",
     "normalize", "losses", "random", "training", "conv_patches", "conv_direct", "conv", "pool",
     "pool_lrn", "spatial", "resize",
-    "effects", "iterators",
+    "effects", "iterators", "control", "arrays", "sparse",
+    "parsing",
+    "parsing_sequence",
 )  # fmt: skip
 
 

@@ -121,6 +121,8 @@ def _forward(method: str, as_tensor: Callable[[Any], Tensor]) -> Callable[..., A
     label, fn = _BINARY[method]
 
     def operator(self: Any, other: Any) -> Any:
+        if getattr(other, "own_operators", False):
+            return NotImplemented
         return _apply(label, fn, as_tensor(self), other, False)
 
     return operator

@@ -37,6 +37,8 @@ class SparseTensor:
         ValueError: the three do not fit together.
     """
 
+    own_operators = True  # `dense * sparse` is this class's to answer
+
     def __init__(self, indices: Any, values: Any, dense_shape: Any) -> None:
         with _graph_of(indices, values, dense_shape).name_scope("SparseTensor"):
             self._indices = convert_to_tensor(indices, int64, "indices")
@@ -148,6 +150,22 @@ class SparseTensor:
                 # the error that a tensor raises
                 self._values.eval(feed_dict)
         return SparseTensorValue(*session.run(parts, feed_dict))
+
+    def __mul__(self, dense: Any) -> SparseTensor:
+        """Each entry times the element of a tensor that broadcasts to this one's shape."""
+        from graphc.tf1.api_sparse_math import times
+
+        return times(self, dense)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, dense: Any) -> SparseTensor:
+        """Each entry over the element of a tensor that broadcasts to this one's shape."""
+        from graphc.tf1.api_sparse_math import over
+
+        return over(self, dense)
+
+    __div__ = __truediv__
 
     def __str__(self) -> str:
         return (
