@@ -103,8 +103,8 @@ _TABLE = {
     "graphc.tf1.sparse_tensor": """
         SparseTensor SparseTensorValue convert_to_tensor_or_sparse_tensor sparse_placeholder""",
     "graphc.tf1.api_sparse": """
-        sparse_add sparse_concat sparse_reorder sparse_reshape sparse_retain sparse_slice
-        sparse_split sparse_tensor_dense_matmul sparse_tensor_to_dense sparse_to_dense
+        sparse_add sparse_concat sparse_matmul sparse_reorder sparse_reshape sparse_retain
+        sparse_slice sparse_split sparse_tensor_dense_matmul sparse_tensor_to_dense sparse_to_dense
         sparse_transpose""",
     "graphc.tf1.api_sparse_math": """
         sparse_maximum sparse_minimum sparse_reduce_max sparse_reduce_max_sparse
@@ -129,6 +129,10 @@ _TABLE = {
         assert_non_positive assert_none_equal assert_positive assert_proper_iterable assert_rank
         assert_rank_at_least assert_rank_in assert_scalar assert_type check_numerics
         numpy_function py_func verify_tensor_all_finite""",
+    # control flow
+    "graphc.tf1.control_flow": "case cond while_loop",
+    "graphc.tf1.functional": "foldl foldr map_fn scan",
+    "graphc.tf1.tensor_array": "TensorArray",
     # graphs, summaries and events as files
     "graphc.tf1.graph_io": "import_graph_def make_ndarray make_tensor_proto",
     "graphc.interop.trace_messages": "RunMetadata",
@@ -139,6 +143,9 @@ _TABLE = {
     "graphc.tf1.parsing": """
         FixedLenFeature FixedLenSequenceFeature SparseFeature VarLenFeature parse_example
         parse_single_example parse_single_sequence_example""",
+    "graphc.tf1.decoding": """
+        decode_base64 decode_compressed decode_csv decode_json_example decode_raw encode_base64
+        matching_files parse_tensor read_file serialize_tensor write_file""",
     # random numbers
     "graphc.tf1.api_random": """
         get_seed multinomial random_crop random_gamma random_normal random_poisson random_shuffle

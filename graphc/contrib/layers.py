@@ -27,6 +27,8 @@ _find, __dir__, __all__ = attach(
         "graphc.contrib._summaries": """
             summarize_activation summarize_activations summarize_collection summarize_tensor
             summarize_tensors""",
+        "graphc.contrib._sparse": "dense_to_sparse",
+        "graphc.tf1.api_sparse_embedding": "safe_embedding_lookup_sparse",
         "graphc.contrib._slim": "utils",
         "graphc.contrib._paths": "python=layers_python",
     },

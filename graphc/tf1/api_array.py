@@ -29,6 +29,7 @@ from graphc.tf1.api_segment import *  # noqa: F403
 from graphc.tf1.api_slicing import *  # noqa: F403
 from graphc.tf1.api_slicing import getitem as getitem
 from graphc.tf1.arguments import index_tensor, renamed, static_int, static_ints
+from graphc.tf1.sparse_tensor import SparseTensor
 
 _OWN = (
     "broadcast_dynamic_shape", "broadcast_static_shape", "broadcast_to", "concat", "expand_dims",
@@ -45,6 +46,8 @@ __all__ = [
 # ------------------------------------------------------------------ reading shapes
 def shape(input: Any, name: str | None = None, out_type: Any = int32) -> Tensor:
     """The shape as an int vector; its static part stays known to ops that take shapes."""
+    if isinstance(input, SparseTensor):
+        return F.cast(input.dense_shape, dtype=as_dtype(out_type), name=name)
     return F.shape(convert_to_tensor(input), name=name, **_out_type(out_type))
 
 
@@ -60,12 +63,17 @@ def shape_n(
 
 
 def size(input: Any, name: str | None = None, out_type: Any = int32) -> Tensor:
-    """The number of elements, a scalar."""
+    """The number of elements, a scalar; of a SparseTensor those that are not there count too."""
+    if isinstance(input, SparseTensor):
+        total = F.reduce_prod(input.dense_shape, axes=None, keepdims=False)
+        return F.cast(total, dtype=as_dtype(out_type), name=name)
     return F.size(convert_to_tensor(input), name=name, **_out_type(out_type))
 
 
 def rank(input: Any, name: str | None = None) -> Tensor:
     """The number of axes, an int32 scalar."""
+    if isinstance(input, SparseTensor):
+        return F.size(input.dense_shape, name=name)
     return F.rank(convert_to_tensor(input), name=name)
 
 

@@ -21,6 +21,7 @@ from graphc.tf1 import api_clip, api_reduce, api_segment
 from graphc.tf1.api_clip import *  # noqa: F403
 from graphc.tf1.api_reduce import *  # noqa: F403
 from graphc.tf1.api_segment import *  # noqa: F403
+from graphc.tf1.sparse_tensor import SparseTensor
 
 _OWN = (
     "abs", "accumulate_n", "acos", "acosh", "add", "add_n", "angle", "asin", "asinh", "atan",
@@ -40,8 +41,14 @@ __all__ = [*_OWN, *api_clip.__all__, *api_reduce.__all__, *api_segment.__all__]
 
 
 # ------------------------------------------------------------------ one record each
+# of a SparseTensor these take the values: what is not there stays zero
+_OF_SPARSE = ("erf", "negative", "sign", "sqrt", "square", "tanh")
+
+
 def _unary(record: str) -> Callable[..., Tensor]:
-    def call(x: Any, name: str | None = None) -> Tensor:
+    def call(x: Any, name: str | None = None) -> Any:
+        if isinstance(x, SparseTensor) and record in _OF_SPARSE:
+            return SparseTensor(x.indices, call(x.values, name), x.dense_shape)
         return getattr(F, record)(convert_to_tensor(x), name=name)
 
     call.__name__ = call.__qualname__ = record
@@ -231,7 +238,8 @@ def bitcast(input: Any, type: Any, name: str | None = None) -> Tensor:
 def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
     """The values in another dtype (tf.cast): floats to integers lose their fraction.
 
-    IndexedSlices give IndexedSlices. The gradient passes between float and complex dtypes only.
+    IndexedSlices give IndexedSlices, a SparseTensor gives one. The gradient passes between float
+    and complex dtypes only.
 
     Raises:
         TypeError: a dtype that cannot be cast (strings).
@@ -239,6 +247,8 @@ def cast(x: Any, dtype: Any, name: str | None = None) -> Any:
     wanted = as_dtype(dtype)
     if isinstance(x, IndexedSlices):
         return IndexedSlices(cast(x.values, wanted, name), x.indices, x.dense_shape)
+    if isinstance(x, SparseTensor):
+        return SparseTensor(x.indices, cast(x.values, wanted, name), x.dense_shape)
     tensor = convert_to_tensor(x)
     if tensor.dtype is wanted:
         return tensor
@@ -284,8 +294,10 @@ to_bfloat16 = _caster("ToBFloat16", bfloat16)
 
 
 # ------------------------------------------------------------------ complex numbers
-def abs(x: Any, name: str | None = None) -> Tensor:
+def abs(x: Any, name: str | None = None) -> Any:
     """The size of each element; real of complex ones (tf.abs)."""
+    if isinstance(x, SparseTensor):
+        return SparseTensor(x.indices, abs(x.values, name), x.dense_shape)
     tensor = convert_to_tensor(x)
     return (F.complex_abs if tensor.dtype.is_complex else F.abs)(tensor, name=name)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.dtypes import bool_, int32, int64
+from graphc.ir.dtypes import bool_, float32, int32, int64
 from graphc.ir.node import Tensor
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.define import F
@@ -23,9 +23,9 @@ from graphc.tf1.arguments import index_tensor, renamed, static_int
 from graphc.tf1.sparse_tensor import SparseTensor, SparseTensorValue
 
 __all__ = [
-    "from_dense", "sparse_add", "sparse_concat", "sparse_reorder", "sparse_reshape",
-    "sparse_retain", "sparse_slice", "sparse_split", "sparse_tensor_dense_matmul",
-    "sparse_tensor_to_dense", "sparse_to_dense", "sparse_transpose",
+    "from_dense", "sparse_add", "sparse_concat", "sparse_matmul", "sparse_reorder",
+    "sparse_reshape", "sparse_retain", "sparse_slice", "sparse_split",
+    "sparse_tensor_dense_matmul", "sparse_tensor_to_dense", "sparse_to_dense", "sparse_transpose",
 ]  # fmt: skip
 
 _LINE = np.array([-1], np.int32)
@@ -60,9 +60,14 @@ def take(x: Tensor, at: Any, axis: int = 0) -> Tensor:
     return F.gather(x, at, axis=axis, batch_dims=0)
 
 
-def entries_at(x: SparseTensor, at: Any) -> tuple[Tensor, Tensor]:
+def values_at(values: Tensor, at: Tensor) -> Tensor:
+    """Elements of a vector; its gradient is dense, not IndexedSlices."""
+    return F.gather_nd(values, F.expand_dims(at, axis=1))
+
+
+def entries_at(x: SparseTensor, at: Tensor) -> tuple[Tensor, Tensor]:
     """Indices and values of some entries, by their numbers."""
-    return take(x.indices, at), take(x.values, at)
+    return take(x.indices, at), values_at(x.values, at)
 
 
 def known_shape(x: SparseTensor) -> np.ndarray[Any, Any] | None:
@@ -183,6 +188,24 @@ def sparse_tensor_dense_matmul(
     )  # fmt: skip
 
 
+def sparse_matmul(
+    a: Any,
+    b: Any,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    a_is_sparse: bool = False,
+    b_is_sparse: bool = False,
+    name: str | None = None,
+) -> Tensor:
+    """The product of two dense matrices that hold many zeros, in float32 (tf.sparse_matmul).
+
+    Raises:
+        ShapeError: the inner dimensions differ.
+    """
+    left, right = (F.cast(convert_to_tensor(t), dtype=float32) for t in (a, b))
+    return F.matmul(left, right, transpose_a=transpose_a, transpose_b=transpose_b, name=name)
+
+
 # ------------------------------------------------------------------ sums
 def sparse_add(a: Any, b: Any, threshold: Any = None, thresh: Any = None) -> Any:
     """a + b: sparse if both are, else dense (tf.sparse.add).
@@ -272,7 +295,7 @@ def sparse_slice(sp_input: Any, start: Any, size: Any, name: str | None = None) 
         inside = F.logical_and(F.greater_equal(shifted, np.int64(0)), F.less(shifted, extent))
         at = entry_numbers(F.reduce_all(inside, axes=(1,), keepdims=False))
         left = F.maximum(x.dense_shape - begin, np.int64(0))
-        return SparseTensor(take(shifted, at), take(x.values, at), F.minimum(extent, left))
+        return SparseTensor(take(shifted, at), values_at(x.values, at), F.minimum(extent, left))
 
 
 def sparse_concat(

@@ -24,6 +24,7 @@ from graphc.tf1.api_sparse import (
     scope_of,
     take,
     union,
+    values_at,
     with_entries,
 )
 from graphc.tf1.arguments import renamed, static_ints
@@ -164,9 +165,9 @@ def sparse_softmax(sp_input: Any, name: str | None = None) -> SparseTensor:
         rows = _row_numbers(x)
         count = F.size(x.values)
         largest = F.stop_gradient(F.unsorted_segment_max(x.values, rows, count))
-        powers = F.exp(x.values - take(largest, rows))
+        powers = F.exp(x.values - values_at(largest, rows))
         sums = F.unsorted_segment_sum(powers, rows, count)
-        return with_entries(x, x.indices, powers / take(sums, rows))
+        return with_entries(x, x.indices, powers / values_at(sums, rows))
 
 
 def _row_numbers(x: SparseTensor) -> Tensor:

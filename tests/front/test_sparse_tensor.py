@@ -92,3 +92,82 @@ def test_a_sparse_tensor_orders_what_follows() -> None:
     with tf.control_dependencies([x]):
         y = tf.constant(3)
     assert x.op in y.op.control_inputs
+
+
+def test_functions_of_tensors_take_sparse_ones() -> None:
+    x = tf.SparseTensor([[0, 1], [2, 0]], [-4.0, 9.0], [3, 2])
+    with tf.Session() as sess:
+        for fn, want in (
+            (tf.abs, [4, 9]), (tf.negative, [4, -9]), (tf.square, [16, 81]), (tf.sign, [-1, 1]),
+            (tf.tanh, np.tanh([-4, 9])),
+        ):  # fmt: skip
+            np.testing.assert_allclose(sess.run(fn(x)).values, want, rtol=1e-6)
+        assert sess.run(tf.cast(x, tf.int64)).values.dtype == np.int64
+        assert [tf.shape(x).eval().tolist(), tf.size(x).eval(), tf.rank(x).eval()] == [[3, 2], 6, 2]
+        dense = sess.run(tf.sparse_matmul([[1.0, 0.0]], [[2.0], [3.0]], a_is_sparse=True))
+        np.testing.assert_array_equal(dense, [[2.0]])
+        made = sess.run(tf.contrib.layers.dense_to_sparse([[7, 0], [0, 2]]))
+        np.testing.assert_array_equal(made.values, [7, 2])
+
+
+@pytest.mark.parametrize("backend", ["cpu", "reference"])
+def test_a_graph_network_of_sparse_placeholders_trains(backend: str) -> None:
+    rng = np.random.default_rng(0)
+    n, classes = 60, 3
+    kinds = rng.integers(classes, size=n)
+    same = kinds[:, None] == kinds[None, :]
+    links = ((rng.random((n, n)) < 0.3) & same).astype(np.float32) + np.eye(n, dtype=np.float32)
+    words = (rng.random((n, 20)) < 0.3).astype(np.float32)
+    support = tf.sparse_placeholder(tf.float32, name="support")
+    features = tf.sparse_placeholder(tf.float32, shape=tf.constant([n, 20], tf.int64))
+    keep, entries = tf.placeholder_with_default(1.0, []), tf.placeholder(tf.int32)
+    labels = tf.placeholder(tf.int32, [n])
+    kept = tf.cast(tf.floor(keep + tf.random_uniform([entries], seed=3)), tf.bool)
+    dropped = tf.sparse_retain(features, kept) * (1.0 / keep)
+    w1 = tf.get_variable("w1", [20, 8], initializer=tf.random_normal_initializer(seed=1))
+    w2 = tf.get_variable("w2", [8, classes], initializer=tf.random_normal_initializer(seed=2))
+    hidden = tf.nn.relu(
+        tf.sparse_tensor_dense_matmul(support, tf.sparse_tensor_dense_matmul(dropped, w1))
+    )
+    logits = tf.sparse_tensor_dense_matmul(support, tf.matmul(hidden, w2))
+    loss = tf.reduce_mean(
+        tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    )
+    train = tf.train.AdamOptimizer(0.02).minimize(loss)
+    hits = tf.reduce_mean(tf.cast(tf.nn.in_top_k(logits, labels, 1), tf.float32))
+
+    def value(a: Any) -> tf.SparseTensorValue:
+        at = np.argwhere(a)
+        return tf.SparseTensorValue(at, a[tuple(at.T)], a.shape)
+
+    feed = {
+        support: value(links / links.sum(1, keepdims=True)), features: value(words), labels: kinds,
+        entries: int((words != 0).sum()), keep: 0.9,
+    }  # fmt: skip
+    with tf.Session(options=tf.Config(backend=backend)) as sess:
+        sess.run(tf.global_variables_initializer())
+        for _ in range(60):
+            sess.run(train, feed)
+        assert sess.run(hits, {**feed, keep: 1.0}) > 0.9
+
+
+def test_entries_may_be_none_at_all() -> None:
+    x = tf.sparse_placeholder(tf.float32, [3, 4])
+    other = tf.SparseTensor([[1, 1]], [5.0], [3, 4])
+    fetches = [
+        tf.sparse_tensor_to_dense(x), tf.sparse_tensor_dense_matmul(x, tf.ones([4, 2])),
+        tf.sparse_reduce_sum(x, 1), tf.sparse_softmax(x), tf.sparse_add(x, other),
+        tf.sparse_reorder(x), tf.sparse_concat(1, [x, other]), tf.sparse_reset_shape(x),
+    ]  # fmt: skip
+    none = tf.SparseTensorValue(np.zeros((0, 2), np.int64), np.zeros(0, np.float32), [3, 4])
+    with tf.Session() as sess:
+        for value in (none, tf.SparseTensorValue([[2, 3]], [7.0], [3, 4]), none):
+            got = sess.run(fetches, {x: value})
+            dense = np.zeros((3, 4), np.float32)
+            dense[tuple(np.asarray(value.indices).T)] = value.values
+            np.testing.assert_array_equal(got[0], dense)
+            np.testing.assert_array_equal(got[1], dense @ np.ones((4, 2)))
+            np.testing.assert_array_equal(got[2], dense.sum(1))
+            assert len(got[3].values) == len(got[5].values) == len(value.values)
+            assert got[4].values.sum() == got[6].values.sum() == dense.sum() + 5
+        assert got[7].dense_shape.tolist() == [0, 0]
