@@ -95,7 +95,9 @@ def test_forward_agrees_with_the_reference(op: OpDef) -> None:
             batch.check(Session(batch.graph, config).run(batch.fetches, batch.feeds), how)
         for tensor, array in before.items():
             assert batch.feeds[tensor].tobytes() == array.tobytes(), "a feed was written"
-        if not op.data_dependent:
+        # strings are never in the memory of kernels
+        strings = any(t.dtype.kind == "s" for n in batch.nodes for t in (*n.inputs, *n.outputs))
+        if not op.data_dependent and not strings:
             batch.check(run_unjitted(batch.graph, batch.fetches, batch.feeds), "un-jitted source")
 
 

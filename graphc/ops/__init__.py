@@ -16,6 +16,9 @@ MODULES = (
     "effects", "iterators", "control", "arrays", "sparse",
     "parsing",
     "parsing_sequence",
+    "decoding",
+    "files",
+    "json_examples",
 )  # fmt: skip
 
 
