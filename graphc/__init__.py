@@ -125,7 +125,7 @@ _TABLE = {
     # checks, printing, Python functions
     "graphc.tf1.api_checks": """
         Assert Print add_check_numerics_ops assert_equal assert_greater assert_greater_equal
-        assert_integer assert_less assert_less_equal assert_negative assert_non_negative
+        assert_integer assert_less assert_less_equal assert_near assert_negative assert_non_negative
         assert_non_positive assert_none_equal assert_positive assert_proper_iterable assert_rank
         assert_rank_at_least assert_rank_in assert_scalar assert_type check_numerics
         numpy_function py_func verify_tensor_all_finite""",

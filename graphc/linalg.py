@@ -16,6 +16,14 @@ __getattr__, __dir__, __all__ = attach(
             band_part=matrix_band_part diag=matrix_diag diag_part=matrix_diag_part eye
             set_diag=matrix_set_diag tensor_diag=diag tensor_diag_part=diag_part
             transpose=matrix_transpose""",
+        "graphc.tf1.linear_operator": """
+            LinearOperator LinearOperatorFullMatrix LinearOperatorLowerTriangular""",
+        "graphc.tf1.linear_operator_diag": """
+            LinearOperatorDiag LinearOperatorIdentity LinearOperatorScaledIdentity
+            LinearOperatorZeros""",
+        "graphc.tf1.linear_operator_joined": """
+            LinearOperatorAdjoint LinearOperatorBlockDiag LinearOperatorComposition
+            LinearOperatorInversion LinearOperatorKronecker LinearOperatorLowRankUpdate""",
         "graphc.tf1.api_math": "global_norm",
         "graphc.tf1.api_nn": "l2_normalize",
     },

@@ -24,7 +24,7 @@ from graphc.tf1.ops_misc import group
 __all__ = [
     "Assert", "Print", "add_check_numerics_ops", "assert_equal", "assert_greater",
     "assert_greater_equal", "assert_integer",
-    "assert_less", "assert_less_equal", "assert_negative", "assert_non_negative",
+    "assert_less", "assert_less_equal", "assert_near", "assert_negative", "assert_non_negative",
     "assert_non_positive", "assert_none_equal", "assert_positive", "assert_proper_iterable",
     "assert_rank", "assert_rank_at_least", "assert_rank_in", "assert_scalar", "assert_type",
     "check_numerics", "numpy_function", "py_func", "verify_tensor_all_finite",
@@ -186,6 +186,31 @@ assert_positive = _against_zero("assert_positive", ">", "greater")
 assert_negative = _against_zero("assert_negative", "<", "less")
 assert_non_negative = _against_zero("assert_non_negative", ">=", "greater_equal")
 assert_non_positive = _against_zero("assert_non_positive", "<=", "less_equal")
+
+
+def assert_near(
+    x: Any, y: Any, rtol: Any = None, atol: Any = None, data: Any = None, summarize: Any = None,
+    message: Any = None, name: str | None = None,
+) -> Node:  # fmt: skip
+    """An op that fails unless |x - y| <= atol + rtol |y| for all elements (tf.assert_near).
+
+    Args:
+        rtol, atol: ten times the dtype's resolution where they are not given.
+    """
+    left = convert_to_tensor(x, name="x")
+    right = convert_to_tensor(y, left.dtype, name="y")
+    kind = left.dtype.real_dtype
+    default = 10 * float(np.finfo(np.float16 if kind.is_half else kind.np).eps)
+    relative = convert_to_tensor(default if rtol is None else rtol, kind)
+    absolute = convert_to_tensor(default if atol is None else atol, kind)
+    near = F.less_equal(F.abs(left - right), absolute + relative * F.abs(right))
+    if data is None:
+        data = [
+            f"{message or ''}x and y not equal to tolerance rtol = ", relative, " atol = ",
+            absolute, f"x ({left.name}) = ", left, f"y ({right.name}) = ", right,
+        ]  # fmt: skip
+    holds = F.reduce_all(near, axes=None, keepdims=False)
+    return Assert(holds, data, summarize=summarize, name=name or "assert_near")
 
 
 # ------------------------------------------------------------------ ranks and types
