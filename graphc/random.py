@@ -11,6 +11,10 @@ __getattr__, __dir__, __all__ = attach(
             categorical gamma=random_gamma get_seed multinomial normal=random_normal
             poisson=random_poisson shuffle=random_shuffle truncated_normal
             uniform=random_uniform""",
+        "graphc.tf1.api_sampling": """
+            all_candidate_sampler fixed_unigram_candidate_sampler
+            learned_unigram_candidate_sampler log_uniform_candidate_sampler
+            uniform_candidate_sampler""",
         "graphc.tf1.framework": "set_random_seed",
     },
 )
