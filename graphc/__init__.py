@@ -99,6 +99,7 @@ _TABLE = {
         tensor_scatter_nd_sub tensor_scatter_nd_update tensor_scatter_sub tensor_scatter_update
         tile top_k transpose unique unique_with_counts unravel_index unstack where where_v2
         zeros zeros_like""",
+    "graphc.tf1.api_sort": "argsort sort",
     # sparse tensors
     "graphc.tf1.sparse_tensor": """
         SparseTensor SparseTensorValue convert_to_tensor_or_sparse_tensor sparse_placeholder""",
@@ -156,9 +157,9 @@ __getattr__, __dir__, _public = attach(
     __name__,
     _TABLE,
     """
-        app bitwise compat config contrib data errors examples flags gfile graph_util image
-        initializers io layers linalg logging losses math metrics nest nn python_io random
-        resource_loader saved_model sparse summary sysconfig test train""",
+        app bitwise compat config contrib data errors estimator examples feature_column flags gfile
+        graph_util image initializers io layers linalg logging losses math metrics nest nn
+        python_io random resource_loader saved_model sparse summary sysconfig test train""",
 )
 __all__ = [*_public, "GIT_VERSION", "VERSION", "__version__", "newaxis"]
 

@@ -22,6 +22,7 @@ _find, __dir__, __all__ = attach(
             assert_global_step create_global_step get_global_step get_or_create_global_step""",
         "graphc.contrib._slim": "assign_from_checkpoint_fn",
         "graphc.tf1.framework": "is_tensor",
+        "graphc.tf1.api_sort": "argsort sort",
         "graphc.train": "list_variables load_checkpoint load_variable",
         "graphc.contrib._paths": "nest=framework_nest python=framework_python",
     },
