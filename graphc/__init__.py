@@ -147,6 +147,11 @@ _TABLE = {
     "graphc.tf1.decoding": """
         decode_base64 decode_compressed decode_csv decode_json_example decode_raw encode_base64
         matching_files parse_tensor read_file serialize_tensor write_file""",
+    # strings
+    "graphc.tf1.api_strings": """
+        as_string reduce_join regex_replace string_join string_length string_split string_strip
+        string_to_hash_bucket string_to_hash_bucket_fast string_to_hash_bucket_strong
+        string_to_number substr""",
     # random numbers
     "graphc.tf1.api_random": """
         get_seed multinomial random_crop random_gamma random_normal random_poisson random_shuffle
@@ -157,9 +162,9 @@ __getattr__, __dir__, _public = attach(
     __name__,
     _TABLE,
     """
-        app bitwise compat config contrib data errors estimator examples feature_column flags gfile
+        app bitwise compat config contrib data errors estimator examples flags gfile
         graph_util image initializers io layers linalg logging losses math metrics nest nn
-        python_io random resource_loader saved_model sparse summary sysconfig test train""",
+        python_io random resource_loader saved_model sparse strings summary sysconfig test train""",
 )
 __all__ = [*_public, "GIT_VERSION", "VERSION", "__version__", "newaxis"]
 

@@ -1,0 +1,17 @@
+"""tf.estimator: models that train, evaluate and predict. Names are imported when first used."""
+
+from __future__ import annotations
+
+from graphc._lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "graphc.estimator.model_fn": "EstimatorSpec ModeKeys",
+        "graphc.estimator.run_config": "RunConfig",
+        "graphc.estimator.estimator": "Estimator",
+        "graphc.estimator.training": "EvalSpec TrainSpec train_and_evaluate",
+        "graphc.estimator.exporter": "BestExporter Exporter FinalExporter LatestExporter",
+    },
+    "export inputs",
+)
