@@ -13,12 +13,17 @@ MODULES = (
     "scatter", "segment", "scatter_state", "sets", "matmul", "linalg", "decomposition", "nn",
     "normalize", "losses", "random", "training", "conv_patches", "conv_direct", "conv", "pool",
     "pool_lrn", "spatial", "resize",
-    "effects", "iterators", "control", "arrays", "sparse", "candidates",
+    "effects", "iterators", "queues", "readers", "control", "arrays", "sparse", "candidates",
     "parsing",
     "parsing_sequence",
     "decoding",
     "files",
     "json_examples",
+    "hashing",
+    "strings",
+    "regex",
+    "string_split",
+    "unicode",
 )  # fmt: skip
 
 
