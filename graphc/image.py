@@ -1,4 +1,4 @@
-"""tf.image: resizing and patches of images. Names are imported when they are first used."""
+"""tf.image: functions on images. Names are imported when they are first used."""
 
 from __future__ import annotations
 
@@ -12,5 +12,18 @@ __getattr__, __dir__, __all__ = attach(
             resize=resize_images resize_area resize_bicubic resize_bilinear
             resize_image_with_crop_or_pad resize_images resize_nearest_neighbor
             resize_with_crop_or_pad=resize_image_with_crop_or_pad""",
+        "graphc.tf1.api_image_shape": """
+            central_crop crop_to_bounding_box flip_left_right flip_up_down pad_to_bounding_box
+            random_flip_left_right random_flip_up_down resize_image_with_pad
+            resize_with_pad=resize_image_with_pad rot90 transpose=transpose_image
+            transpose_image""",
+        "graphc.tf1.api_image_color": """
+            adjust_brightness adjust_contrast adjust_gamma adjust_hue adjust_saturation
+            convert_image_dtype grayscale_to_rgb hsv_to_rgb per_image_standardization
+            random_brightness random_contrast random_hue random_saturation rgb_to_grayscale
+            rgb_to_hsv rgb_to_yiq rgb_to_yuv yiq_to_rgb yuv_to_rgb""",
+        "graphc.tf1.api_image_measure": """
+            image_gradients psnr sobel_edges ssim ssim_multiscale total_variation""",
+        "graphc.tf1.api_random": "random_crop",
     },
 )

@@ -1,0 +1,348 @@
+"""Colours and values of pixels: dtypes, brightness, contrast, hue, saturation, colour spaces.
+
+Lives here: tf.image.convert_image_dtype to random_saturation. Not here: what moves pixels
+(api_image_shape.py), measures of images (api_image_measure.py). Imports ops.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from graphc.ir.dtypes import DType, as_dtype, float16, float32
+from graphc.ir.node import Tensor
+from graphc.ops.convert import convert_to_tensor
+from graphc.ops.define import F
+from graphc.tf1.api_image_shape import image_tensor
+from graphc.tf1.api_math import cast, saturate_cast
+from graphc.tf1.api_random import random_uniform
+
+__all__ = [
+    "adjust_brightness", "adjust_contrast", "adjust_gamma", "adjust_hue", "adjust_saturation",
+    "convert_image_dtype", "grayscale_to_rgb", "hsv_to_rgb", "per_image_standardization",
+    "random_brightness", "random_contrast", "random_hue", "random_saturation",
+    "rgb_to_grayscale", "rgb_to_hsv", "rgb_to_yiq", "rgb_to_yuv", "yiq_to_rgb", "yuv_to_rgb",
+]  # fmt: skip
+
+# rows: red, green, blue of the first space; columns: the coordinates of the second
+_TO_YIQ = (
+    (0.299, 0.59590059, 0.2115), (0.587, -0.27455667, -0.52273617), (0.114, -0.32134392, 0.31119955)
+)  # fmt: skip
+_FROM_YIQ = (
+    (1.0, 1.0, 1.0), (0.95598634, -0.27201283, -1.10674021), (0.6208248, -0.64720424, 1.70423049)
+)  # fmt: skip
+_TO_YUV = (
+    (0.299, -0.14714119, 0.61497538), (0.587, -0.28886916, -0.51496512),
+    (0.114, 0.43601035, -0.10001026),
+)  # fmt: skip
+_FROM_YUV = (
+    (1.0, 1.0, 1.0), (0.0, -0.394642334, 2.03206185), (1.13988303, -0.58062185, 0.0)
+)  # fmt: skip
+_LUMA = (0.2989, 0.5870, 0.1140)
+
+
+# ------------------------------------------------------------------ dtypes
+def convert_image_dtype(
+    image: Any, dtype: Any, saturate: bool = False, name: str | None = None
+) -> Tensor:
+    """The image in another dtype, scaled: floats hold [0, 1), integers [0, their maximum].
+
+    Args:
+        saturate: clamp to what the dtype holds, where a cast could leave it.
+
+    Raises:
+        TypeError: a dtype that is neither float nor integer.
+    """
+    x, wanted = convert_to_tensor(image, name="image"), as_dtype(dtype)
+    if not (wanted.is_floating or wanted.is_integer):
+        raise TypeError("dtype must be either floating point or integer")
+    if wanted is x.dtype:
+        return F.identity(x, name=name)
+    with x.graph.name_scope(name or "convert_image"):
+        convert = saturate_cast if saturate else cast
+        if x.dtype.is_integer and wanted.is_integer:
+            return _between_integers(x, wanted, convert)
+        if x.dtype.is_floating and wanted.is_floating:
+            return cast(x, wanted)
+        if x.dtype.is_integer:
+            return cast(x, wanted) * wanted.np.type(1.0 / int(x.dtype.max))
+        # half a step more, so that what was an integer comes back as it was
+        return convert(x * x.dtype.np.type(int(wanted.max) + 0.5), wanted)
+
+
+def _between_integers(x: Tensor, wanted: DType, convert: Any) -> Tensor:
+    high, top = int(x.dtype.max), int(wanted.max)
+    if high > top:
+        return convert(F.floordiv(x, x.dtype.np.type((high + 1) // (top + 1))), wanted)
+    scale = (top + 1) // (high + 1)
+    return F.multiply(convert(x, wanted), wanted.np.type(scale))
+
+
+def _as_floats(image: Any) -> tuple[Tensor, DType]:
+    """The image as half or single floats, and its own dtype."""
+    x = convert_to_tensor(image, name="image")
+    if x.dtype in (float16, float32):
+        return x, x.dtype
+    return convert_image_dtype(x, float32), x.dtype
+
+
+def _scalar(value: Any, like: Tensor) -> Tensor:
+    number = convert_to_tensor(value, preferred_dtype=float32)
+    return number if number.dtype is like.dtype else F.cast(number, dtype=like.dtype)
+
+
+# ------------------------------------------------------------------ values
+def per_image_standardization(image: Any) -> Tensor:
+    """(x - mean) / max(stddev, 1 / sqrt(number of pixels)) of each image, in float32.
+
+    Raises:
+        ValueError: fewer than three axes.
+    """
+    x = F.cast(image_tensor(image), dtype=float32)
+    with x.graph.name_scope("per_image_standardization"):
+        axes = (-3, -2, -1)
+        centred = x - F.reduce_mean(x, axes=axes, keepdims=True)
+        spread = F.sqrt(F.reduce_mean(F.square(centred), axes=axes, keepdims=True))
+        begin = np.array([-3], np.int32)
+        sizes = F.strided_slice(F.shape(x), begin, begin * 0, begin * 0 + 1, end_mask=1)
+        count = F.reduce_prod(sizes, axes=None, keepdims=False)
+        return centred / F.maximum(spread, F.rsqrt(F.cast(count, dtype=float32)))
+
+
+def adjust_brightness(image: Any, delta: Any) -> Tensor:
+    """The image with `delta` added to each value on the scale [0, 1)."""
+    x, own = _as_floats(image)
+    with x.graph.name_scope("adjust_brightness"):
+        return convert_image_dtype(x + _scalar(delta, x), own, saturate=True)
+
+
+def adjust_contrast(images: Any, contrast_factor: Any) -> Tensor:
+    """(x - mean) * factor + mean of each channel of each image."""
+    x, own = _as_floats(images)
+    with x.graph.name_scope("adjust_contrast"):
+        mean = F.reduce_mean(x, axes=(-3, -2), keepdims=True)
+        changed = (x - mean) * _scalar(contrast_factor, x) + mean
+        return convert_image_dtype(changed, own, saturate=True)
+
+
+def adjust_gamma(image: Any, gamma: Any = 1, gain: Any = 1) -> Tensor:
+    """gain * x ** gamma on the scale [0, 1).
+
+    Raises:
+        ValueError: a negative gamma.
+    """
+    if isinstance(gamma, int | float) and gamma < 0:
+        raise ValueError("Gamma should be a non-negative real number.")
+    x, own = _as_floats(image)
+    with x.graph.name_scope("adjust_gamma"):
+        changed = _scalar(gain, x) * F.pow(x, _scalar(gamma, x))
+        return convert_image_dtype(changed, own, saturate=True)
+
+
+# ------------------------------------------------------------------ colour spaces
+def _channels(x: Tensor) -> list[Tensor]:
+    """Red, green and blue, or what they are called here.
+
+    Raises:
+        ValueError: another number of channels.
+    """
+    dims = x.dims
+    if dims is not None and (not dims or dims[-1] not in (None, 3)):
+        shown = dims[-1] if dims else 0
+        raise ValueError(f"input must have 3 channels but instead has {shown} channels.")
+    return list(F.unstack(x, num=3, axis=-1))
+
+
+def _joined(*channels: Tensor) -> Tensor:
+    return F.stack(*channels, axis=-1)
+
+
+def _clamped(x: Tensor) -> Tensor:
+    zero, one = (np.asarray(v, x.dtype.np) for v in (0, 1))
+    return F.minimum(F.maximum(x, zero), one)
+
+
+def _hue_range(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(hue in [0, 1), largest, smallest) of red, green and blue."""
+    r, g, b = _channels(x)
+    high, low = F.maximum(F.maximum(r, g), b), F.minimum(F.minimum(r, g), b)
+    spread = high - low
+    some = F.greater(spread, F.zeros_like(spread))
+    # safe where a grey pixel has no hue, also for gradients
+    step = 1.0 / (6.0 * F.select(some, spread, F.ones_like(spread)))
+    of_blue = step * (r - g) + 4.0 / 6.0
+    hue = F.select(F.equal(g, high), step * (b - r) + 2.0 / 6.0, of_blue)
+    hue = F.select(F.equal(r, high), step * (g - b), hue)
+    hue = F.select(some, hue, F.zeros_like(hue))
+    return F.select(F.less(hue, F.zeros_like(hue)), hue + 1.0, hue), high, low
+
+
+def rgb_to_hsv(images: Any, name: str | None = None) -> Tensor:
+    """Hue, saturation and value, each in [0, 1], of red, green and blue.
+
+    Raises:
+        ValueError: the last axis is not of three.
+    """
+    x = convert_to_tensor(images)
+    with x.graph.name_scope(name or "RGBToHSV"):
+        hue, high, low = _hue_range(x)
+        positive = F.greater(high, F.zeros_like(high))
+        share = (high - low) / F.select(positive, high, F.ones_like(high))
+        return _joined(hue, F.select(positive, share, F.zeros_like(share)), high)
+
+
+def hsv_to_rgb(images: Any, name: str | None = None) -> Tensor:
+    """Red, green and blue of hue, saturation and value.
+
+    Raises:
+        ValueError: the last axis is not of three.
+    """
+    x = convert_to_tensor(images)
+    with x.graph.name_scope(name or "HSVToRGB"):
+        hue, saturation, value = _channels(x)
+        sixth = hue * 6.0
+        ramps = (
+            _clamped(F.abs(sixth - 3.0) - 1.0), _clamped(2.0 - F.abs(sixth - 2.0)),
+            _clamped(2.0 - F.abs(sixth - 4.0)),
+        )  # fmt: skip
+        return _joined(*((1.0 - saturation + saturation * r) * value for r in ramps))
+
+
+def _mapped(images: Any, matrix: Any, scope: str) -> Tensor:
+    x = convert_to_tensor(images, name="images")
+    with x.graph.name_scope(scope):
+        parts = _channels(x)
+        columns = np.asarray(matrix, x.dtype.np).T
+        return _joined(*(parts[0] * a + parts[1] * b + parts[2] * c for a, b, c in columns))
+
+
+def rgb_to_yiq(images: Any) -> Tensor:
+    """The YIQ colours of NTSC of red, green and blue in [0, 1]."""
+    return _mapped(images, _TO_YIQ, "rgb_to_yiq")
+
+
+def yiq_to_rgb(images: Any) -> Tensor:
+    """Red, green and blue of YIQ."""
+    return _mapped(images, _FROM_YIQ, "yiq_to_rgb")
+
+
+def rgb_to_yuv(images: Any) -> Tensor:
+    """The YUV colours of PAL of red, green and blue in [0, 1]."""
+    return _mapped(images, _TO_YUV, "rgb_to_yuv")
+
+
+def yuv_to_rgb(images: Any) -> Tensor:
+    """Red, green and blue of YUV."""
+    return _mapped(images, _FROM_YUV, "yuv_to_rgb")
+
+
+def rgb_to_grayscale(images: Any, name: str | None = None) -> Tensor:
+    """The luma of red, green and blue: [..., 3] to [..., 1], in the images' dtype."""
+    x = convert_to_tensor(images, name="images")
+    with x.graph.name_scope(name or "rgb_to_grayscale"):
+        r, g, b = _channels(convert_image_dtype(x, float32))
+        gray = r * _LUMA[0] + g * _LUMA[1] + b * _LUMA[2]
+        return convert_image_dtype(F.expand_dims(gray, axis=-1), x.dtype)
+
+
+def grayscale_to_rgb(images: Any, name: str | None = None) -> Tensor:
+    """The one channel three times: [..., 1] to [..., 3].
+
+    Raises:
+        ValueError: "Last dimension of a grayscale image should be size 1."
+    """
+    x = convert_to_tensor(images, name="images")
+    if x.dims is not None and (len(x.dims) < 2 or x.dims[-1] not in (None, 1)):
+        raise ValueError("Last dimension of a grayscale image should be size 1.")
+    if x.rank is None:
+        raise ValueError("A grayscale image must be at least two-dimensional.")
+    with x.graph.name_scope(name or "grayscale_to_rgb"):
+        return F.concat(x, x, x, axis=-1)
+
+
+# ------------------------------------------------------------------ hue and saturation
+def adjust_hue(image: Any, delta: Any, name: str | None = None) -> Tensor:
+    """The image with `delta`, in [-1, 1], added to its hue.
+
+    Raises:
+        ValueError: the last axis is not of three.
+    """
+    x, own = _as_floats(image)
+    with x.graph.name_scope(name or "adjust_hue"):
+        hue, high, low = _hue_range(x)
+        sixths = (hue + _scalar(delta, x)) * 6.0
+        parts = []
+        for offset in (5.0, 3.0, 1.0):
+            place = F.floormod(sixths + offset, np.asarray(6, x.dtype.np))
+            parts.append(high - (high - low) * _clamped(F.minimum(place, 4.0 - place)))
+        return convert_image_dtype(_joined(*parts), own)
+
+
+def adjust_saturation(image: Any, saturation_factor: Any, name: str | None = None) -> Tensor:
+    """The image with its saturation times a factor, clamped to [0, 1].
+
+    Raises:
+        ValueError: the last axis is not of three.
+    """
+    x, own = _as_floats(image)
+    with x.graph.name_scope(name or "adjust_saturation"):
+        hue, saturation, value = _channels(rgb_to_hsv(x))
+        changed = _clamped(saturation * _scalar(saturation_factor, x))
+        return convert_image_dtype(hsv_to_rgb(_joined(hue, changed, value)), own)
+
+
+# ------------------------------------------------------------------ at random
+def _between(low: Any, high: Any, seed: Any) -> Tensor:
+    return random_uniform([], low, high, seed=seed)
+
+
+def _check_bounds(lower: Any, upper: Any) -> None:
+    if upper <= lower:
+        raise ValueError("upper must be > lower.")
+    if lower < 0:
+        raise ValueError("lower must be non-negative.")
+
+
+def random_brightness(image: Any, max_delta: Any, seed: int | None = None) -> Tensor:
+    """adjust_brightness by a delta in [-max_delta, max_delta).
+
+    Raises:
+        ValueError: a negative max_delta.
+    """
+    if max_delta < 0:
+        raise ValueError("max_delta must be non-negative.")
+    return adjust_brightness(image, _between(-max_delta, max_delta, seed))
+
+
+def random_contrast(image: Any, lower: Any, upper: Any, seed: int | None = None) -> Tensor:
+    """adjust_contrast by a factor in [lower, upper).
+
+    Raises:
+        ValueError: bounds that are negative or not in order.
+    """
+    _check_bounds(lower, upper)
+    return adjust_contrast(image, _between(lower, upper, seed))
+
+
+def random_hue(image: Any, max_delta: Any, seed: int | None = None) -> Tensor:
+    """adjust_hue by a delta in [-max_delta, max_delta).
+
+    Raises:
+        ValueError: max_delta is not in [0, 0.5].
+    """
+    if max_delta > 0.5:
+        raise ValueError("max_delta must be <= 0.5.")
+    if max_delta < 0:
+        raise ValueError("max_delta must be non-negative.")
+    return adjust_hue(image, _between(-max_delta, max_delta, seed))
+
+
+def random_saturation(image: Any, lower: Any, upper: Any, seed: int | None = None) -> Tensor:
+    """adjust_saturation by a factor in [lower, upper).
+
+    Raises:
+        ValueError: bounds that are negative or not in order.
+    """
+    _check_bounds(lower, upper)
+    return adjust_saturation(image, _between(lower, upper, seed))
