@@ -147,6 +147,8 @@ _TABLE = {
     "graphc.tf1.decoding": """
         decode_base64 decode_compressed decode_csv decode_json_example decode_raw encode_base64
         matching_files parse_tensor read_file serialize_tensor write_file""",
+    # tables
+    "graphc.tf1.lookup": "initialize_all_tables tables_initializer",
     # strings
     "graphc.tf1.api_strings": """
         as_string reduce_join regex_replace string_join string_length string_split string_strip
@@ -163,7 +165,7 @@ __getattr__, __dir__, _public = attach(
     _TABLE,
     """
         app bitwise compat config contrib data errors estimator examples flags gfile
-        graph_util image initializers io layers linalg logging losses math metrics nest nn
+        graph_util image initializers io keras layers linalg logging lookup losses math metrics nest nn
         python_io random resource_loader saved_model sparse strings summary sysconfig test train""",
 )
 __all__ = [*_public, "GIT_VERSION", "VERSION", "__version__", "newaxis"]

@@ -14,11 +14,12 @@ from tests.every_op import SPECIAL
 EVERY = sorted(REGISTRY.values(), key=lambda r: r.name)
 FAMILIES = {
     "elementwise", "reduction", "movement", "composite", "extern", "host", "source", "state",
+    "control",
 }  # fmt: skip
 # no reference of their own: the run gives their values
 VALUELESS = {
     "placeholder", "variable", "feed", "read", "initialized", "is_variable_initialized",
-    "initialized_value", "rng_state", "bound",
+    "initialized_value", "rng_state", "bound", "host_control",
 }  # fmt: skip
 whole = pytest.mark.parametrize("op", EVERY, ids=lambda r: r.name)
 
@@ -32,7 +33,7 @@ def test_family_and_definition(op: OpDef) -> None:
         assert op.expand is not None
     if op.family == "state":
         assert op.update is not None and op.refs and op.stateful
-    if op.name not in VALUELESS and op.family != "state":
+    if op.name not in VALUELESS and op.family not in ("state", "control"):
         assert op.numpy is not None, "no reference"
 
 

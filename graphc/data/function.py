@@ -1,12 +1,12 @@
 """Functions of elements: traced once into a graph of their own, run as compiled plans.
 
-Lives here: FunctionGraph (captures tensors of the graph around it), Function. Not here: what
-transformations do with them. Imports runtime only when a function is run.
+Lives here: Function. Not here: the graph of a body (ops/function.py), what transformations do with
+them. Imports runtime only when a function is run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,54 +14,10 @@ import numpy as np
 from graphc.config import current as current_config
 from graphc.data.source import Caller, Element, Env, Source
 from graphc.data.structure import flatten, pack, spec_of, tensors_of
-from graphc.ir.graph import Graph, get_default_graph
+from graphc.ir.graph import get_default_graph
 from graphc.ir.node import Node, Tensor
-from graphc.ops.define import F, OpDef
-
-
-class FunctionGraph(Graph):
-    """The graph of a function's body. Tensors of other graphs become inputs of it."""
-
-    def __init__(self, outer: Graph) -> None:
-        super().__init__()
-        self.outer = outer
-        self.seed = outer.seed
-        self.captures: dict[Tensor, Tensor] = {}
-
-    def create_node(
-        self,
-        op: OpDef,
-        inputs: Sequence[Tensor],
-        attrs: Mapping[str, Any],
-        name: str | None = None,
-    ) -> Node:
-        """As Graph's; inputs of other graphs are captured."""
-        own = [t if t.graph is self else self.capture(t) for t in inputs]
-        return super().create_node(op, own, attrs, name)
-
-    def capture(self, tensor: Tensor) -> Tensor:
-        """The tensor of this graph that stands for one of a graph around it.
-
-        Raises:
-            ValueError: a tensor of a graph that is not around this one.
-        """
-        known = self.captures.get(tensor)
-        if known is not None:
-            return known
-        source = tensor.node
-        if source.op.name == "const":
-            # its value decides shapes inside, too
-            made = super().create_node(source.op, (), source.attrs, source.name)
-        else:
-            if tensor.graph is not self.outer:
-                if not isinstance(self.outer, FunctionGraph):
-                    raise ValueError(f"{tensor} must be from the same graph as {self.outer!r}.")
-                self.outer.capture(tensor)
-            made = super().create_node(
-                F.placeholder, (), {"dtype": tensor.dtype, "shape": tensor.dims}, source.name
-            )
-        self.captures[tensor] = made.outputs[0]
-        return made.outputs[0]
+from graphc.ops.define import F
+from graphc.ops.function import FunctionGraph
 
 
 class Function:
@@ -85,12 +41,8 @@ class Function:
             packed = pack(spec, self.args)
             result = fn(*packed) if unpack and isinstance(packed, tuple) else fn(packed)
             self._set_result(result, where)
-        self.inputs = [
-            (outer_tensor, own)
-            for outer_tensor, own in self.graph.captures.items()
-            if own.node.op.name != "const"
-        ]
-        self.captured = tuple(self._in_graph(t, outer) for t, _ in self.inputs)
+        self.inputs = self.graph.inputs
+        self.captured = tuple(t for t, _ in self.inputs)
         self.on_host = any(n.op.family == "host" for n in self.graph.nodes)
 
     def _set_result(self, result: Any, where: str) -> None:
@@ -112,13 +64,6 @@ class Function:
 
     def _own(self, tensor: Tensor) -> Tensor:
         return tensor if tensor.graph is self.graph else self.graph.capture(tensor)
-
-    @staticmethod
-    def _in_graph(tensor: Tensor, graph: Graph) -> Tensor:
-        """What stands in the surrounding graph for a tensor of a graph further out."""
-        if tensor.graph is graph or not isinstance(graph, FunctionGraph):
-            return tensor
-        return graph.captures[tensor]
 
     def caller(self, env: Env) -> Caller:
         """element -> flat tuple of results, for one initialised iterator."""
@@ -148,6 +93,8 @@ class Function:
             from graphc.runtime.executor import Executor
 
             executor = env.executors[self] = Executor(self.graph, current_config())
+            if env.store is not None:
+                executor.variables.share_resources(env.store)
         return executor
 
     def datasets(self, env: Env) -> Callable[[Element], tuple[Source, Env]]:

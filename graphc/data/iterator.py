@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from graphc.config import current as current_config
-from graphc.data.function import FunctionGraph
 from graphc.data.source import Array, Element, Env, Source, is_constant, object_scalar
 from graphc.data.structure import (
     classes_of,
@@ -32,6 +31,7 @@ from graphc.ir.graph import get_default_graph
 from graphc.ir.node import Node, Tensor
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.define import F
+from graphc.ops.function import FunctionGraph
 from graphc.runtime.state import running
 
 _MANY_CALLS = 32

@@ -24,6 +24,7 @@ MODULES = (
     "regex",
     "string_split",
     "unicode",
+    "lookup",
 )  # fmt: skip
 
 

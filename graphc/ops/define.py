@@ -70,6 +70,7 @@ class OpDef:
             with pure ops; the node's output is the new value of the first ref.
         effect: runs for what it does (printing, asserting, a Python function): never dropped once
             a run needs it, never repeated within a run. A host op.
+        blocks: an effect that may wait for other threads (queues): runs hold no lock meanwhile.
         shape_inputs: inputs whose values decide shapes or indexing (reshape's shape, a slice's
             begin): known when a plan is bound.
         data_dependent: output shapes depend on the data of other inputs: a host step.
@@ -93,6 +94,7 @@ class OpDef:
     refs: tuple[int, ...] = ()
     update: Callable[..., Any] | None = None
     effect: bool = False
+    blocks: bool = False
     shape_inputs: tuple[int, ...] = ()
     data_dependent: bool = False
     samples: tuple[Any, ...] = ()

@@ -18,11 +18,11 @@ import numpy as np
 
 from graphc.errors import InvalidArgumentError
 from graphc.ir.dtypes import ALL, FLOAT, DType, float32, float64, int32, int64, uint32, uint64
-from graphc.ir.node import TensorType
+from graphc.ir.node import Node, Tensor, TensorType
 from graphc.kernel import prims as k
 from graphc.kernel.expr import Cast, Const, Expr, index
 from graphc.ops import philox
-from graphc.ops.define import InferContext, KernelContext, OpDef, host
+from graphc.ops.define import F, InferContext, KernelContext, OpDef, host
 from graphc.ops.extents import INDEX, input_dims, need_rank, scalar_value
 from graphc.ops.samples import arg, fixed, sample
 from graphc.ops.samples import uniform as between
@@ -295,11 +295,39 @@ def _poisson(shape: Any, rate: Array, state: Array, dtype: DType) -> Array:
     return drawn.astype(dtype.np)
 
 
+def _gamma_grad(node: Node, g: Tensor) -> tuple[Any, ...]:
+    """How a draw moves with alpha while its probability stays: implicit reparameterisation."""
+    alpha, drawn = node.inputs[1], node.outputs[0]
+    moved = g * F.random_gamma_grad(alpha, drawn)
+    return None, F.sum_to_shape(moved, F.shape(alpha)), None
+
+
 random_gamma = host(
     "random_gamma", tf="RandomGamma", args=("shape", "alpha", "state"),
     groups=("S", "T", uint32), dtypes={"S": INDEX, "T": FLOAT}, shape_inputs=(0,),
-    infer=lambda ctx: _per_parameter_type(ctx, ctx.dtype(1)), numpy=_gamma, nograd=NO_PATH,
+    infer=lambda ctx: _per_parameter_type(ctx, ctx.dtype(1)), numpy=_gamma, grad=_gamma_grad,
     samples=(sample(_SHAPES[0], arg((2, 3), between(0.5, 4.0)), _STATE, grad=False),),
+)  # fmt: skip
+
+def _binomial(shape: Any, counts: Array, probs: Array, state: Array, dtype: DType) -> Array:
+    n, p = np.asarray(counts, np.float64), np.asarray(probs, np.float64)
+    valid = (n >= 0) & (p >= 0) & (p <= 1)
+    n, p = np.where(valid, np.floor(n), 0.0).astype(np.int64), np.where(valid, p, 0.0)
+    drawn = philox.generator(state).binomial(n, p, _extents(shape))
+    return np.where(valid, drawn, -1 if dtype.is_integer else np.nan).astype(dtype.np)
+
+
+random_binomial = host(
+    "random_binomial", tf="RandomBinomial", args=("shape", "counts", "probs", "state"),
+    groups=("S", "T", "T", uint32), dtypes={"S": INDEX, "T": FLOAT}, shape_inputs=(0,),
+    infer=_attr_type, numpy=_binomial, nograd=NO_PATH,
+    doc="numbers of successes; counts and probs broadcast to shape",
+    samples=(
+        sample(
+            _SHAPES[1], arg((5,), between(1.0, 9.0)), arg((5,), between(0.1, 0.9)), _STATE,
+            dtype=float32, grad=False,
+        ),
+    ),
 )  # fmt: skip
 
 random_poisson = host(

@@ -10,7 +10,7 @@ assignment's own operand sees all assignments made before it. Updates take effec
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,8 +21,11 @@ from graphc.ir.faults import located
 from graphc.ir.node import Node, Tensor, TensorType
 from graphc.ir.program import Program, ProgramBuilder, UnresolvedShape, Update, live_nodes
 from graphc.ir.shape import Guard, PartialDim, ShapeEnv, SymDim
+from graphc.ops.control import CONTROL
 from graphc.ops.define import OpDef
 from graphc.ops.values import FLOWS, value_of
+from graphc.passes import functionalize_bodies as bodies
+from graphc.passes import functionalize_control as control
 
 feed = OpDef(
     name="feed", tf="_Feed", family="source", args=(), infer=lambda ctx: (), numpy=None,
@@ -39,10 +42,16 @@ initialized = OpDef(
 
 
 def needed_nodes(
-    fetches: Sequence[Tensor], targets: Sequence[Node], fed: Mapping[Tensor, Any]
+    fetches: Sequence[Tensor],
+    targets: Sequence[Node],
+    fed: Mapping[Tensor, Any],
+    done: Collection[Node] = (),
 ) -> list[Node]:
-    """The nodes that a run executes, in creation order (a topological order)."""
-    seen: set[Node] = set()
+    """The nodes that a run executes, in creation order (a topological order).
+
+    Nodes that are done have been executed by an earlier stage of the run.
+    """
+    seen: set[Node] = set(done)
     stack = [t.node for t in fetches if t not in fed]
     stack.extend(targets)
     while stack:
@@ -52,7 +61,7 @@ def needed_nodes(
         seen.add(node)
         stack.extend(t.node for t in node.inputs if t not in fed and t.node not in seen)
         stack.extend(c for c in node.control_inputs if c not in seen)
-    return sorted(seen, key=lambda n: n.id)
+    return sorted(seen.difference(done), key=lambda n: n.id)
 
 
 @dataclass(frozen=True)
@@ -65,13 +74,10 @@ class FeedValue:
 
 
 def shape_feeds(nodes: Sequence[Node], fed: Mapping[Tensor, Any]) -> list[Tensor]:
-    """Fed integer tensors from which shapes are computed: their values belong to a binding."""
+    """Fed tensors from which shapes are computed: their values belong to a binding."""
     found: dict[Tensor, None] = {}
     seen: set[Tensor] = set()
-    stack = [n.inputs[i] for n in nodes for i in n.op.shape_inputs if i < len(n.inputs)]
-    for node in nodes:
-        if node.op.shape_inputs and node.op.variadic:
-            stack.extend(node.inputs[min(node.op.shape_inputs) :])
+    stack = [t for n in nodes for t in shape_operands(n)]
     while stack:
         tensor = stack.pop()
         if tensor in seen:
@@ -83,6 +89,16 @@ def shape_feeds(nodes: Sequence[Node], fed: Mapping[Tensor, Any]) -> list[Tensor
         elif tensor.node.op.name in FLOWS or tensor.node.op.name == "placeholder_with_default":
             stack.extend(tensor.node.inputs)
     return sorted(found, key=lambda t: t.node.id)
+
+
+def shape_operands(node: Node) -> list[Tensor]:
+    """The operands whose values decide shapes, also inside of what the node holds."""
+    op = node.op
+    if op.name in CONTROL:
+        return bodies.shape_operands(node)
+    if op.shape_inputs and op.variadic:
+        return list(node.inputs[min(op.shape_inputs) :])
+    return [node.inputs[i] for i in op.shape_inputs if i < len(node.inputs)]
 
 
 @dataclass
@@ -115,6 +131,8 @@ class Functionalizer:
         self.variable_of: dict[Tensor, Node] = {}
         self.effects: list[Node] = []
         self.bits = 0
+        self.companions: dict[Node, list[Node]] = {}
+        self.lenient = False  # unknown shapes are allowed: to find out what a loop carries
         self._symbol_of: dict[int, SymDim] = {}
         self.feed_tensors = tuple(self._feed(k, f) for k, f in enumerate(feeds))
 
@@ -167,6 +185,7 @@ class Functionalizer:
             UnresolvedShape: some node's shape depends on data. InvalidArgumentError: a
             placeholder is needed and not fed; shapes conflict.
         """
+        self.companions = bodies.companions(nodes)
         with self.builder.building():
             for node in nodes:
                 self._convert(node, fed)
@@ -185,9 +204,9 @@ class Functionalizer:
         mask = 0
         for tensor in node.inputs:
             if tensor not in fed:
-                mask |= self.masks[tensor.node]
+                mask |= self.masks.get(tensor.node, 0)
         for before in node.control_inputs:
-            mask |= self.masks[before]
+            mask |= self.masks.get(before, 0)  # an earlier stage may have run it
         self.masks[node] = mask
         self.builder.at(node.origins, node.name)
         op = node.op.name
@@ -196,7 +215,7 @@ class Functionalizer:
             self.variable_of[node.outputs[0]] = node
             return
         if op == "placeholder":
-            if node.outputs[0] not in fed:
+            if not self._given(node.outputs[0], fed):
                 raise _not_fed(node)
             return
         if op == "no_op":
@@ -212,19 +231,26 @@ class Functionalizer:
         if node.op.refs:
             self._write(node, mask)
             return
+        if op in CONTROL:
+            control.convert(self, node, mask)
+            return
         inputs = [self._input(t, mask) for t in node.inputs]
         self.builder.at(node.origins, node.name)  # reading a variable may have moved it
         try:
-            made = self.builder.create_node(node.op, inputs, node.attrs)
+            made = self.builder.create_node(node.op, control.shaped(self, node, inputs), node.attrs)
         except InvalidArgumentError as err:
             raise located(err, node) from None
         if node not in self.dynamic:
-            _require_shapes(made, node)
+            self._require_shapes(made, node)
         if node.op.effect:
             self.effects.append(made)
         for mine, theirs in zip(node.outputs, made.outputs, strict=True):
             if mine not in self.values:
                 self.values[mine] = theirs
+
+    def _given(self, tensor: Tensor, fed: Mapping[Tensor, Any]) -> bool:
+        """Whether a placeholder has a value: it is fed, or a parameter of a body."""
+        return tensor in fed or tensor in self.values or tensor in self.variable_of
 
     def _input(self, tensor: Tensor, mask: int) -> Tensor:
         """The program's tensor that a reader with these ancestors sees."""
@@ -281,9 +307,8 @@ class Functionalizer:
         except InvalidArgumentError as err:
             raise located(err, node) from None
         for variable, value in zip(targets, new, strict=True):
-            _require_known(value, node)
-            bit = 1 << self.bits
-            self.bits += 1
+            self._require_known(value, node)
+            bit = 1 << self.next_bit()
             self.masks[node] |= bit
             self.versions[variable].written.append((bit, value))
         out = node.outputs[0]
@@ -325,27 +350,47 @@ class Functionalizer:
         held = variable in self.present and not reset
         self.values[node.outputs[0]] = self._version(variable, mask) if seen or held else initial
 
+    def next_bit(self) -> int:
+        """The number of a new assignment."""
+        self.bits += 1
+        return self.bits - 1
+
+    def start(self, variable: Node, value: Tensor) -> None:
+        """The variable's value where this program begins."""
+        self.versions.setdefault(variable, _Versions()).start = value
+
+    def _require_shapes(self, made: Node, user: Node) -> None:
+        for tensor in () if user.op.name == "tensor_array" else made.outputs:
+            self._require_known(tensor, user)
+        for i in made.op.shape_inputs:
+            if i < len(made.inputs):
+                value = value_of(made.inputs[i])
+                unknown = value is None or (
+                    value.dtype == object and any(v is None for v in value.reshape(-1))
+                )
+                if unknown and not self.lenient:
+                    raise UnresolvedShape(user)
+
+    def _require_known(self, tensor: Tensor, user: Node) -> None:
+        dims = tensor.dims
+        unknown = dims is None or any(d is None for d in dims)
+        if unknown and not self.lenient:
+            raise UnresolvedShape(user)
+
     def _read_fetch(self, tensor: Tensor) -> Tensor:
         value = self.values.get(tensor)
         return value if value is not None else self._version(self.variable_of[tensor], 0)
 
 
-def _require_shapes(made: Node, user: Node) -> None:
-    for tensor in made.outputs:
-        _require_known(tensor, user)
-    for i in made.op.shape_inputs:
-        if i < len(made.inputs):
-            value = value_of(made.inputs[i])
-            if value is None or (
-                value.dtype == object and any(v is None for v in value.reshape(-1))
-            ):
-                raise UnresolvedShape(user)
 
 
-def _require_known(tensor: Tensor, user: Node) -> None:
-    dims = tensor.dims
-    if dims is None or any(d is None for d in dims):
-        raise UnresolvedShape(user)
+class BodyFunctionalizer(Functionalizer):
+    """The conversion of a body: another program over the same symbols, without feeds of its own."""
+
+    def __init__(self, outer: Functionalizer) -> None:
+        super().__init__((), outer.variable_shapes, frozenset(), outer.present)
+        self.env = outer.env
+        self.builder = ProgramBuilder(outer.env)
 
 
 def _not_fed(node: Node) -> InvalidArgumentError:

@@ -12,6 +12,7 @@ from graphc.errors import ConfigError
 from graphc.ir.program import Program
 from graphc.passes.algebra import Algebra
 from graphc.passes.base import Pass
+from graphc.passes.control import Control
 from graphc.passes.expand import Expand
 from graphc.passes.fold import Fold
 from graphc.passes.layout import Layout
@@ -24,6 +25,7 @@ Observer = Callable[[str, Program], None]
 PIPELINE: tuple[Pass, ...] = (
     Fold(),  # shapes and constants first: they decide what the rest sees
     Expand(),  # composites become plain ops
+    Control(),  # the same for the bodies of loops and branches; what they do not need goes
     Algebra(),  # x * 1, x + 0, double negation ...; equal nodes merge in every rewrite
     Stabilize(),  # log(softmax), log(1 + x) ...
     Movement(),  # reshapes of reshapes, transposes of transposes, slices of whole tensors
@@ -31,6 +33,9 @@ PIPELINE: tuple[Pass, ...] = (
     Fold(name="fold_again"),
     Algebra(name="algebra_again"),
 )
+
+
+_NEEDED = ("expand", "control")
 
 
 def selected(config: Config) -> tuple[Pass, ...]:
@@ -45,7 +50,7 @@ def selected(config: Config) -> tuple[Pass, ...]:
             raise ConfigError(f"unknown pass {name!r}; known: {', '.join(known)}")
     wanted = [known[n] for n in config.passes] if config.passes else list(PIPELINE)
     # composites have no kernels: they are always expanded
-    kept = [p for p in wanted if p.name not in config.disabled or p.name == "expand"]
+    kept = [p for p in wanted if p.name not in config.disabled or p.name in _NEEDED]
     if not any(p.name == "expand" for p in kept):
         kept.append(known["expand"])
     return tuple(kept)
@@ -55,8 +60,14 @@ def optimize(program: Program, config: Config, observer: Observer | None = None)
     """Runs the passes in order. Every result is verified when the configuration validates."""
     if observer is not None:
         observer("start", program)
-    for step in selected(config):
-        program = step.run(program)
+    steps = selected(config)
+    if not any(isinstance(s, Control) for s in steps):
+        steps = (*steps, Control())  # bodies need their expansions in any case
+    for step in steps:
+        if isinstance(step, Control):
+            program = step.run_with(program, lambda body: optimize(body, config))
+        else:
+            program = step.run(program)
         if config.validate:
             verify(program, step.name)
         if observer is not None:

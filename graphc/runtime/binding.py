@@ -21,6 +21,7 @@ from graphc.ir.shape import evaluate, evaluate_shape
 from graphc.ops.values import value_of
 from graphc.runtime import driver
 from graphc.runtime.instance import RELEASE_GIL_NS, Instance
+from graphc.runtime.jumps import JUMPS, fill_jumps
 from graphc.runtime.memory import Request, plan_arena
 from graphc.runtime.state import RunContext, VariableStore
 from graphc.runtime.stats import STATS
@@ -75,6 +76,12 @@ class Binding:
                 k = self.number[storage]
                 first.setdefault(k, at)
                 last[k] = at
+        place = {step: at for at, step in enumerate(self.steps)}
+        for head, end in self.plan.schedule.loops:
+            for k, at in last.items():
+                # what comes from before the loop is read again in its next step
+                if first[k] < place[head] <= at < place[end]:
+                    last[k] = place[end]
         in_arena = [k for k, s in enumerate(self.storages) if s.kind == "arena"]
         requests = [Request(self.nbytes[k], first[k], last[k]) for k in in_arena]
         self.arena = plan_arena(requests)
@@ -106,12 +113,13 @@ class Binding:
         self.table = np.zeros((len(self.steps), driver.STEP_WORDS), np.int64)
         self.slots: dict[int, list[int]] = {k: [] for k in range(len(self.storages))}
         self.status_slots: list[tuple[int, int]] = []
-        self.copy_rows: list[tuple[int, int, int]] = []
+        # (row, column, slot): what holds the address of a slot
+        self.links: list[tuple[int, int, int]] = []
         total_ns = 0.0
         for at, step in enumerate(self.steps):
             row = self.table[at]
             row[driver.ARGS] = len(args)
-            if step.on_host:
+            if step.on_host or step.kind == "grow":
                 row[driver.KIND] = driver.HOST
                 total_ns += RELEASE_GIL_NS
                 continue
@@ -119,15 +127,24 @@ class Binding:
                 row[driver.KIND] = driver.CHECK
                 row[driver.EXTENT] = self.plan.schedule.status_count
                 continue
+            if step.kind in JUMPS:
+                continue
             for storage in (*step.reads, *step.writes):
                 self.slots[self.number[storage]].append(len(args))
                 args.append(0)
             if step.kind == "copy":
                 row[driver.KIND] = driver.COPY
                 row[driver.CHUNK] = self.nbytes[self.number[step.reads[0]]]
-                self.copy_rows.append((at, len(args) - 1, len(args) - 2))
+                self.links.append((at, driver.ARGS, len(args) - 1))
+                self.links.append((at, driver.EXTENT, len(args) - 2))
+                continue
+            if step.kind == "branch":
+                row[driver.KIND] = driver.BRANCH
                 continue
             total_ns += self._fill_call(row, step, args)
+        self.cursors, self.stacks = fill_jumps(self, args)
+        if self.plan.schedule.loops:
+            total_ns += RELEASE_GIL_NS  # nobody knows how often it goes round
         self.args = np.array(args, np.int64)
         self.work_ns = total_ns
 

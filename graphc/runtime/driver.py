@@ -14,14 +14,15 @@ CHECK   stop at this step if any of the `extent` int64 status words at args is n
 HOST    stop at this step, always: Python does it and resumes behind it.
 JUMP    go on at step `extent` (absolute). With aux0 = `signals_address()`, every aux2-th time (aux1
         counts down) Python's signals are looked at, so that Ctrl-C ends a loop that does not.
-BRANCH  go on at step `extent` if the byte (a bool) at args is zero, else at the next one.
+BRANCH  go on at step `extent` if the byte (a bool) at the address in the slot at args is zero.
+BELOW   go on at step `extent` if int64 at args < the int64 at aux0 (an address).
 ADD     int64 at args += extent: a loop counter, or a pointer slot that walks along an array.
 SET     int64 at args = extent.
 MOVE    int64 at args = int64 at extent (an address).
 SWAP    exchange the int64 at args and the one at extent (an address): double-buffered loop state.
 COPY    copy chunk bytes from the address in the slot at extent to the address in the slot at args.
 
-The last six are the loops and branches of a plan; everything is data, nothing is recompiled.
+The last seven are the loops and branches of a plan; everything is data, nothing is recompiled.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ from graphc.runtime import cache
 from graphc.runtime.once import once
 
 STEP_WORDS = 8
-KERNEL, CHECK, HOST, JUMP, BRANCH, ADD, SET, MOVE, SWAP, COPY = range(10)
+KERNEL, CHECK, HOST, JUMP, BRANCH, ADD, SET, MOVE, SWAP, COPY, BELOW = range(11)
 FN, ARGS, EXTENT, CHUNK, KIND, AUX0, AUX1, AUX2 = range(STEP_WORDS)
 
 FINISHED = -1
@@ -77,6 +78,7 @@ step:
     i64 7, label %move
     i64 8, label %swap
     i64 9, label %copy
+    i64 10, label %below
   ]
 kernel:
   %fn = load ptr, ptr %fn.p
@@ -153,7 +155,8 @@ ask:
 jumped:
   br label %tail
 branch:
-  %flag = load i8, ptr %args
+  %flag.p = load ptr, ptr %args
+  %flag = load i8, ptr %flag.p
   %no = icmp eq i8 %flag, 0
   %where = select i1 %no, i64 %extent, i64 %i1
   br label %tail
@@ -184,13 +187,21 @@ copy:
   %bytes = load i64, ptr %chunk.p
   call void @llvm.memmove.p0.p0.i64(ptr %target, ptr %source, i64 %bytes, i1 false)
   br label %tail
+below:
+  %limit.pp = getelementptr i64, ptr %fn.p, i64 5
+  %limit.p = load ptr, ptr %limit.pp
+  %limit = load i64, ptr %limit.p
+  %value = load i64, ptr %args
+  %less = icmp slt i64 %value, %limit
+  %onward = select i1 %less, i64 %extent, i64 %i1
+  br label %tail
 tail:
   %next = phi i64 [%i1, %whole], [%i1, %call], [%i1, %region], [%i1, %serial], [%i1, %check],
     [%extent, %jumped], [%where, %branch], [%i1, %add], [%i1, %set], [%i1, %move], [%i1, %swap],
-    [%i1, %copy]
+    [%i1, %copy], [%onward, %below]
   %owned1 = phi i1 [%owned, %whole], [%owned, %call], [true, %region], [%owned, %serial],
     [%owned, %check], [%owned, %jumped], [%owned, %branch], [%owned, %add], [%owned, %set],
-    [%owned, %move], [%owned, %swap], [%owned, %copy]
+    [%owned, %move], [%owned, %swap], [%owned, %copy], [%owned, %below]
   {clock_after}
   br label %head
 leave:

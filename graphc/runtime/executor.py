@@ -23,7 +23,16 @@ from graphc.errors import ConfigError, InternalError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program, UnresolvedShape
-from graphc.passes.functionalize import FeedValue, Functionalizer, needed_nodes, shape_feeds
+from graphc.ops.control import CONTROL
+from graphc.ops.values import value_of
+from graphc.passes.functionalize import (
+    FeedValue,
+    Functionalizer,
+    needed_nodes,
+    shape_feeds,
+    shape_operands,
+)
+from graphc.runtime.phases import phases_of
 from graphc.runtime.state import Moved, RandomStreams, RunContext, VariableStore
 from graphc.runtime.stats import STATS
 
@@ -39,7 +48,8 @@ MAX_BINDINGS = 256
 class StageSpec:
     """What one stage computes from what.
 
-    `dynamic` are nodes whose outputs may have data-dependent shapes: they end the stage.
+    `dynamic` are nodes whose outputs may have data-dependent shapes: they end the stage. `final`
+    stages write variables. `done` are nodes that stages before have executed.
     """
 
     fetches: tuple[Tensor, ...]
@@ -47,6 +57,7 @@ class StageSpec:
     feeds: tuple[Tensor, ...]
     dynamic: frozenset[Node] = frozenset()
     final: bool = True
+    done: frozenset[Node] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -107,7 +118,7 @@ class Stage:
         self.spec = spec
         self.config = config
         fed = dict.fromkeys(spec.feeds)
-        self.nodes = needed_nodes(spec.fetches, spec.targets, fed)
+        self.nodes = needed_nodes(spec.fetches, spec.targets, fed, spec.done)
         shaped = set(shape_feeds(self.nodes, fed))
         self.valued = tuple(k for k, t in enumerate(spec.feeds) if t in shaped)
         self.variables = tuple(n for n in self.nodes if n.op.name == "variable")
@@ -256,82 +267,86 @@ class Runner:
         """
         ex = self.executor
         ctx = RunContext(ex.variables, ex.random, trace)
-        if len(self.stages) == 1:
-            try:
-                variant, symbols = self.stages[0].find(arrays, ex.variables)
-            except UnresolvedShape as err:
-                self._split(0, err.node)
-                return self.run_any(arrays, trace)
-            try:
-                out = variant.plan.run(ctx, arrays, symbols)
-            except Moved:
-                return self.run_any(arrays, trace)
-            free = variant.plan.simple_instances(ex.variables, symbols)
-            # the frame compares extents only: the values that decide shapes are compared here
-            values = tuple((k, arrays[k].tobytes()) for k in self.stages[0].valued)
-            self._fast = None if free is None else (free, values)
-            return out
+        stages = self.stages
+        if len(stages) > 1:
+            return self._run_stages(ctx, arrays)
+        try:
+            variant, symbols = stages[0].find(arrays, ex.variables)
+            out = variant.plan.run(ctx, arrays, symbols)
+        except (UnresolvedShape, Moved):
+            return self._run_stages(ctx, arrays)
+        free = variant.plan.simple_instances(ex.variables, symbols)
+        # the frame compares extents only: the values that decide shapes are compared here
+        values = tuple((k, arrays[k].tobytes()) for k in stages[0].valued)
+        self._fast = None if free is None else (free, values)
+        return out
+
+    def _run_stages(self, ctx: RunContext, arrays: Sequence[Array]) -> list[Array]:
         known = dict(zip(self.spec.feeds, arrays, strict=True))
-        at = 0
-        while True:
-            stage = self.stages[at]
+        stages, at = self.stages, 0
+        while at < len(stages):
+            stage = stages[at]
             given = [known[t] for t in stage.spec.feeds]
             try:
-                variant, symbols = stage.find(given, ex.variables)
-            except UnresolvedShape as err:
-                self._split(at, err.node)
-                continue
-            try:
+                variant, symbols = stage.find(given, ctx.store)
                 out = variant.plan.run(ctx, given, symbols)
+            except UnresolvedShape as err:
+                stages, at = self._split(stages, at, err.node)
+                continue
             except Moved:
                 continue
-            if stage.spec.final:
-                return out
             known.update(zip(stage.spec.fetches, out, strict=True))
             at += 1
+        return [known[t] for t in self.spec.fetches]
 
     def plans(self, arrays: Sequence[Array]) -> list[tuple[Any, dict[str, int]]]:
-        """(plan, symbols) of every stage; stages before the last are run to know extents."""
+        """(plan, symbols) of every stage until variables are written, the last one but that.
+
+        Stages before are run to know extents.
+        """
         ctx = RunContext(self.executor.variables, self.executor.random)
         known = dict(zip(self.spec.feeds, arrays, strict=True))
         out: list[tuple[Any, dict[str, int]]] = []
-        while len(out) < len(self.stages):
-            stage = self.stages[len(out)]
+        stages = self.stages
+        while len(out) < len(stages):
+            stage = stages[len(out)]
             given = [known[t] for t in stage.spec.feeds]
             try:
                 variant, symbols = stage.find(given, self.executor.variables)
             except UnresolvedShape as err:
-                self._split(len(out), err.node)
+                stages, at = self._split(stages, len(out), err.node)
+                del out[at:]
                 continue
             out.append((variant.plan, symbols))
-            if not stage.spec.final:
-                got = variant.plan.run(ctx, given, symbols)
-                known.update(zip(stage.spec.fetches, got, strict=True))
+            if stage.spec.final:
+                break
+            got = variant.plan.run(ctx, given, symbols)
+            known.update(zip(stage.spec.fetches, got, strict=True))
         return out
 
-    def _split(self, at: int, node: Node) -> None:
-        """Puts a stage in front that computes what `node`'s shape depends on."""
+    def _split(self, stages: list[Stage], at: int, node: Node) -> tuple[list[Stage], int]:
+        """Stages where one computes first what `node`'s shape depends on, and where to go on."""
         with self.executor.lock:
-            spec = self.stages[at].spec
-            early, late = split_stage(spec, node)
+            if self.stages is not stages and not any(s.spec.final for s in stages[:at]):
+                return self.stages, 0  # another thread has done it meanwhile
+            early, late = split_stage(stages[at].spec, node)
             config = self.executor.config
             # a new list: other threads may be walking the old one
-            self.stages = [
-                *self.stages[:at], Stage(early, config), Stage(late, config), *self.stages[at + 1 :]
-            ]  # fmt: skip
-            self.executor.keep_stages(self.spec, self.stages)
+            split = [*stages[:at], Stage(early, config), Stage(late, config), *stages[at + 1 :]]
+            if self.stages is stages:
+                self.stages = split
+                self.executor.keep_stages(self.spec, split)
+            return split, at
 
 
 def split_stage(spec: StageSpec, node: Node) -> tuple[StageSpec, StageSpec]:
     """(what computes the shape of `node`, the rest, which is fed with it)."""
     fed = dict.fromkeys(spec.feeds)
-    if node.op.data_dependent:
+    if node.op.data_dependent or (node.op.name in CONTROL and not _unknown_operands(node, fed)):
         barrier = list(node.outputs)
         dynamic = spec.dynamic | {node}
     else:
-        from graphc.ops.values import value_of
-
-        shape_inputs = [t for i, t in enumerate(node.inputs) if i in node.op.shape_inputs]
+        shape_inputs = shape_operands(node)
         barrier = [t for t in shape_inputs if t not in fed and value_of(t) is None]
         barrier = barrier or [t for t in shape_inputs if t not in fed]
         dynamic = frozenset()
@@ -341,11 +356,11 @@ def split_stage(spec: StageSpec, node: Node) -> tuple[StageSpec, StageSpec]:
         barrier, dynamic = list(node.outputs), spec.dynamic | {node}
     if not barrier:
         raise InternalError(f"the shape of {node.name!r} ({node.op.name}) cannot be inferred")
-    early_nodes = set(needed_nodes(barrier, (), fed))
+    early_nodes = set(needed_nodes(barrier, (), fed, spec.done))
     extra: dict[Tensor, None] = {}
     if not any(n.op.refs for n in early_nodes):
         cut = {**fed, **dict.fromkeys(barrier)}
-        for reader in needed_nodes(spec.fetches, spec.targets, cut):
+        for reader in needed_nodes(spec.fetches, spec.targets, cut, spec.done):
             if reader in early_nodes:
                 continue
             for tensor in reader.inputs:
@@ -353,11 +368,17 @@ def split_stage(spec: StageSpec, node: Node) -> tuple[StageSpec, StageSpec]:
                 if tensor.node in early_nodes and tensor not in cut and not source:
                     extra[tensor] = None
     passed = tuple(dict.fromkeys([*barrier, *extra]))
-    early = StageSpec(passed, (), spec.feeds, dynamic, final=False)
+    early = StageSpec(passed, (), spec.feeds, dynamic, final=False, done=spec.done)
     late = StageSpec(
-        spec.fetches, spec.targets, spec.feeds + passed, spec.dynamic - {node}, spec.final
-    )
+        spec.fetches, spec.targets, spec.feeds + passed, spec.dynamic - {node}, spec.final,
+        spec.done,
+    )  # fmt: skip
     return early, late
+
+
+def _unknown_operands(node: Node, fed: Mapping[Tensor, Any]) -> bool:
+    """Whether a control-flow node waits for values that decide shapes inside its bodies."""
+    return any(t not in fed and value_of(t) is None for t in shape_operands(node))
 
 
 _SHARED_LOCK = threading.RLock()
@@ -424,7 +445,7 @@ class Executor:
         with self.lock:
             shared = _shared_stages(self.graph)
             if key not in shared:
-                shared[key] = [Stage(spec, self.config)]
+                shared[key] = [Stage(s, self.config) for s in phases_of(spec)]
             return shared[key]
 
     def keep_stages(self, spec: StageSpec, stages: list[Stage]) -> None:
@@ -434,4 +455,4 @@ class Executor:
         """Frees the variables and the runners."""
         self._runners.clear()
         self._traced = None
-        self.variables.clear()
+        self.variables.close()

@@ -24,6 +24,7 @@ from graphc.runtime import driver, threads, trace
 from graphc.runtime.backends.reference import evaluate_once
 from graphc.runtime.frame import FeedSpec, Frame
 from graphc.runtime.hostmem import arena
+from graphc.runtime.jumps import StackMemory
 from graphc.runtime.pool import Pool
 from graphc.runtime.state import Moved, RunContext, VariableStore
 from graphc.runtime.stats import STATS
@@ -84,6 +85,7 @@ class Instance:
                 self.args[slots] = binding.arrays[k].ctypes.data
             elif k in self.given:
                 self.args[slots] = self.given[k].ctypes.data
+        self.stacks = {s: StackMemory(self.args, binding, s) for s in binding.stacks}
         for slot, word in binding.status_slots:
             self.args[slot] = self.status.ctypes.data + 8 * word
 
@@ -92,9 +94,10 @@ class Instance:
         table = binding.table.copy()
         base = self.args.ctypes.data
         table[:, driver.ARGS] = base + 8 * table[:, driver.ARGS]
-        for row, target, source in binding.copy_rows:
-            table[row, driver.ARGS] = base + 8 * target
-            table[row, driver.EXTENT] = base + 8 * source
+        for row, column, slot in binding.links:
+            table[row, column] = base + 8 * slot
+        jumps = (table[:, driver.KIND] == driver.JUMP) & (table[:, driver.AUX2] > 0)
+        table[jumps, driver.AUX0] = driver.signals_address() if jumps.any() else 0
         checks = table[:, driver.KIND] == driver.CHECK
         table[checks, driver.ARGS] = self.status.ctypes.data
         feeds: dict[int, list[int]] = {}
@@ -248,7 +251,10 @@ class Instance:
                 self.status[:] = 0
                 self.fail(ctx, arrays)
             started = trace.now()
-            self.run_host(step, ctx, arrays, outs)
+            if step.cursor is not None:
+                self.stacks[step.cursor.stack].grow()
+            else:
+                self.run_host(step, ctx, arrays, outs)
             if self.frame.profile is not None:
                 trace.record(self.frame.profile, at, started)
             code = self.frame.resume(at + 1)
@@ -267,6 +273,8 @@ class Instance:
             self.array_of(s, t, ctx, arrays, outs)
             for s, t in zip(step.reads, step.node.inputs, strict=True)
         ]
+        if step.inside:
+            ctx.done.pop(step.node.name, None)  # once a step of the loop, not once a run
         values = evaluate_once(step.node, inputs, ctx)
         for storage, tensor, value in zip(step.writes, step.node.outputs, values, strict=True):
             if tensor.dims is None or any(d is None for d in tensor.dims):
@@ -287,6 +295,8 @@ class Instance:
             at = binding.offsets[k]
             raw = self.arena[at : at + binding.nbytes[k]]
             return raw.view(tensor.dtype.np).reshape(shape)
+        if storage.kind == "row":
+            return self.stacks[storage.key.stack].row(storage.key, tensor.dtype.np, shape)
         if storage.kind == "feed":
             return arrays[storage.position].reshape(shape)
         if storage.kind == "variable":

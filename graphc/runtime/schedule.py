@@ -23,8 +23,10 @@ from graphc.kernel.expr import Buffer
 from graphc.kernel.lower import lower
 from graphc.kernel.nest import Kernel
 from graphc.kernel.optimize import in_place
+from graphc.ops.control import HOLDERS, is_stack
 from graphc.runtime.extern import GemmCall, gemm_call
 from graphc.runtime.inplace import UpdatePlacer
+from graphc.runtime.loops import control_steps, stack_of
 from graphc.runtime.rows import RowsCall, rows_call, scratch_elements
 from graphc.runtime.steps import Schedule, Step, Storage, Unit
 
@@ -33,9 +35,10 @@ BIND_OPS = frozenset({"bound", "shape", "shape_n", "size", "rank"})
 
 
 class Scheduler:
-    """Builds one schedule."""
+    """Builds one schedule, or with an `outer` one the steps of a body inside of it."""
 
-    def __init__(self, program: Program, config: Config) -> None:
+    def __init__(self, program: Program, config: Config, outer: Scheduler | None = None) -> None:
+        self.outer = outer
         self.program = program
         self.config = config
         self.partition = partition(program, config)
@@ -43,11 +46,20 @@ class Scheduler:
         self.home: dict[Tensor, Storage] = {}
         self.units: list[Unit] = []
         self.unit_of: dict[Node, Unit] = {}
-        self.status = 0
-        self.scratch: dict[object, Storage] = {}
-        self.names: dict[str, int] = {}
+        self.statuses: list[str] = [] if outer is None else outer.statuses
+        self.scratch: dict[object, Storage] = {} if outer is None else outer.scratch
+        self.names: dict[str, int] = {} if outer is None else outer.names
+        self.loops: list[tuple[Step, Step]] = [] if outer is None else outer.loops
 
     def run(self) -> Schedule:
+        steps, fetches, inplace = self.steps()
+        return Schedule(
+            self.program, self.partition, steps, self.home, fetches, len(self.statuses), inplace,
+            loops=self.loops,
+        )  # fmt: skip
+
+    def steps(self) -> tuple[list[Step], list[Storage], int]:
+        """(steps in order, a storage for each output, updates written in place)."""
         self._sources()
         self._make_units()
         self._link()
@@ -57,10 +69,7 @@ class Scheduler:
         self._share_memory(order)
         steps = self._emit(order)
         fetches, copies = self._fetches()
-        steps = self._with_checks(steps, copies)
-        return Schedule(
-            self.program, self.partition, steps, self.home, fetches, self.status, inplace
-        )
+        return self._with_checks(steps, copies), fetches, inplace
 
     # ------------------------------------------------------------ sources
     def _sources(self) -> None:
@@ -95,7 +104,9 @@ class Scheduler:
             if node.op.family == "source" or node.op.name in BIND_OPS:
                 continue
             group = self.partition.group_of.get(node)
-            if group is None:
+            if node.op.name in HOLDERS:
+                unit = Unit([node], None, None, control=True)
+            elif group is None:
                 call = gemm_call(node) or rows_call(node)
                 unit = Unit([node], None, call, flagged=call is not None and call.may_fail)
             elif group in done:
@@ -155,7 +166,10 @@ class Scheduler:
                 self.home[out] = self.home[unit.nodes[0].inputs[0]]
                 continue
             for tensor in unit.exposed:
-                self._give(tensor, "arena", tensor)
+                if is_stack(tensor):
+                    self.home[tensor] = stack_of(tensor)
+                else:
+                    self._give(tensor, "arena", tensor)
         taken: set[Storage] = set()
         for number, tensor in enumerate(self.program.outputs):
             storage = self.home[tensor]
@@ -256,22 +270,24 @@ class Scheduler:
                 steps.extend(self._rows_steps(unit.call))
             elif unit.call is not None:
                 steps.append(self._gemm_step(unit.call))
+            elif unit.control:
+                steps.extend(control_steps(self, unit.nodes[0]))
             else:
                 node = unit.nodes[0]
                 reads = tuple(self.home[t] for t in node.inputs)
-                writes = tuple(self._out(t) for t in node.outputs)
+                writes = tuple(self.out(t) for t in node.outputs)
                 steps.append(Step("host", node.op.name, reads, writes, node=node))
         return steps
 
     def _gemm_step(self, call: GemmCall) -> Step:
         reads = (self.home[call.a], self.home[call.b])
-        writes = (self._out(call.out),)
+        writes = (self.out(call.out),)
         return Step("gemm", call.kernel_name, reads, writes, call=call, node=call.node)
 
     def _rows_steps(self, call: RowsCall) -> list[Step]:
         """The step, behind a copy of what it writes into where that is not in place already."""
         reads = tuple(self.home[t] for t in (call.ids, call.rows) if t is not None)
-        writes: tuple[Storage, ...] = () if call.out is None else (self._out(call.out),)
+        writes: tuple[Storage, ...] = () if call.out is None else (self.out(call.out),)
         if call.form == "first":
             words = Storage("arena", ("rows", call.node), 4, scratch_elements(call))
             writes = (*writes, words)
@@ -283,15 +299,14 @@ class Scheduler:
                 steps.append(Step("copy", name, (base,), (out,), copies=(base, out)))
         status = -1
         if call.may_fail:
-            status = self.status
-            self.status += 1
+            status = self._status(call.kernel_name)
         name = call.kernel_name
         steps.append(
             Step("rows", name, reads, writes, call=call, node=call.node, status=status)
         )
         return steps
 
-    def _out(self, tensor: Tensor) -> Storage:
+    def out(self, tensor: Tensor) -> Storage:
         """Where an output goes; outputs that nobody reads still need memory."""
         return self.home[tensor] if tensor in self.home else self._give(tensor, "arena", tensor)
 
@@ -300,11 +315,15 @@ class Scheduler:
         writes = tuple(self._written(b, unit) for b in kernel.outputs)
         status = -1
         if kernel.flags:
-            status = self.status
-            self.status += 1
+            status = self._status(kernel.name)
         return Step(
             "kernel", kernel.name, reads, writes, kernel, group=unit.group, status=status
         )
+
+    def _status(self, name: str) -> int:
+        """The number of a new status word."""
+        self.statuses.append(name)
+        return len(self.statuses) - 1
 
     def _storage(self, buffer: Buffer) -> Storage:
         if isinstance(buffer.key, Tensor):
@@ -356,7 +375,8 @@ class Scheduler:
         early = [c for c in fetch_copies if c.reads[0].kind in ("variable", "feed", "const")
                  and c.reads[0] not in written]  # fmt: skip
         late = [c for c in fetch_copies if c not in early]
-        check = [Step("check", "check")] if self.status else []
+        # a body's steps are checked behind the loop
+        check = [Step("check", "check")] if self.statuses and self.outer is None else []
         moved = self._update_copies()
         return [*steps[:first], *early, *check, *steps[first:], *late, *moved]
 

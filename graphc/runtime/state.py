@@ -41,6 +41,9 @@ class VariableStore:
         self.instances: dict[Any, list[Any]] = {}
         # what ops keep from run to run that is no variable: iterators, by what names them
         self.resources: dict[Any, Any] = {}
+        self._borrowed = False  # the resources are another store's
+        self.creating = threading.Lock()  # held while a resource is made
+        self.closed = False
 
     def get(self, variable: Node) -> Array | None:
         """A copy of the value, or None where it is uninitialised."""
@@ -91,11 +94,29 @@ class VariableStore:
     def initialized(self, variable: Node) -> bool:
         return variable in self.arrays
 
+    def close(self) -> None:
+        """Frees everything; runs of other threads that wait on a resource are cancelled."""
+        with self.creating:
+            self.closed = True
+            ours = () if self._borrowed else tuple(self.resources.values())
+        waited_on = [r for r in ours if hasattr(r, "cancel")]
+        for resource in waited_on:
+            resource.cancel()
+        self.clear()
+
+    def share_resources(self, outer: VariableStore) -> None:
+        """Takes tables, queues and iterators from another store: that of the session for which a
+        function's own executor runs."""
+        self.resources = outer.resources
+        self._borrowed = True
+
     def clear(self) -> None:
         with self.lock:
             self.arrays.clear()
             self.odd.clear()
             self.instances.clear()
+            if self._borrowed:
+                self.resources = {}
             self.resources.clear()
             self.epoch += 1
 
@@ -192,6 +213,11 @@ def running() -> RunContext:
     if _RUNNING.context is None:
         raise InternalError("no run is in progress")
     return _RUNNING.context
+
+
+def running_store() -> VariableStore | None:
+    """The store of the run that this thread performs an effect for; None outside of runs."""
+    return None if _RUNNING.context is None else _RUNNING.context.store
 
 
 @contextlib.contextmanager

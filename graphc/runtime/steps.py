@@ -18,10 +18,33 @@ from graphc.runtime.rows import RowsCall
 
 
 @dataclass(eq=False)
+class Stack:
+    """Rows that a loop pushes, one a step; the memory grows when it is full. `row`: one of them.
+
+    `cursor` walks along as rows are pushed, and stays behind the last one.
+    """
+
+    name: str
+    row: Storage
+    cursor: Cursor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.cursor = Cursor(self, self.row)
+
+
+@dataclass(eq=False)
+class Cursor:
+    """The address of the row of a stack that a loop is at. `row` is that memory."""
+
+    stack: Stack
+    row: Storage
+
+
+@dataclass(eq=False)
 class Storage:
     """A piece of memory. kind: feed, variable, const, given (rng_state, initialized), bind,
-    arena, objects (strings), fetch. `key` says which one: feed position, variable node, tensor,
-    output number."""
+    arena, objects (strings), fetch, stack (as a whole), row (where a cursor is). `key` says which
+    one: feed position, variable node, tensor, output number, Stack."""
 
     kind: str
     key: object
@@ -59,11 +82,19 @@ class Storage:
 
 @dataclass(eq=False)
 class Step:
-    """One step. kind: kernel, gemm, rows, host, copy, check.
+    """One step. kind: kernel, gemm, rows, host, copy, check; of loops and branches:
+
+    label   nothing: where a jump goes to.          jump    go on at `target`.
+    branch  go on at `target` unless reads[0] is true.
+    open    the cursor is at its stack's first row; back: behind its last one.
+    room    go on at `target` unless the stack is full.   grow   the host makes it larger.
+    point   argument slot `number` of the cursor's row is where the cursor is.
+    advance the cursor goes one row on; back: one row back.
 
     Attributes:
         reads, writes: storages, in the order of the argument slots.
         group: the fused nodes behind a kernel; node: of a call or a host step.
+        inside: runs once for each step of a loop.
     """
 
     kind: str
@@ -76,6 +107,11 @@ class Step:
     group: Group | None = None
     status: int = -1
     copies: tuple[Storage, Storage] | None = None
+    target: Step | None = None
+    cursor: Cursor | None = None
+    number: int = 0
+    back: bool = False
+    inside: bool = False
 
     @property
     def on_host(self) -> bool:
@@ -96,6 +132,7 @@ class Schedule:
     status_count: int
     inplace_updates: int = 0
     notes: list[str] = field(default_factory=list)
+    loops: list[tuple[Step, Step]] = field(default_factory=list)  # (first, last), inner ones first
 
 
 @dataclass(eq=False)
@@ -110,6 +147,7 @@ class Unit:
     exposed: list[Tensor] = field(default_factory=list)
     before: set[Unit] = field(default_factory=set)
     kernels: list[Kernel] = field(default_factory=list)
+    control: bool = False
     flagged: bool = False
     writes_variable: bool = False
 

@@ -22,6 +22,9 @@ def graph_of_values(values: Iterable[Any] | None) -> Any:
     Raises:
         ValueError: the tensors belong to different graphs.
     """
+    default = get_default_graph()
+    if hasattr(default, "capture"):
+        return default  # a body: tensors of the graphs around it become its inputs
     first: Any = None
     for value in values or ():
         if not is_tensor_like(value):
@@ -30,7 +33,7 @@ def graph_of_values(values: Iterable[Any] | None) -> Any:
             first = value
         elif value.graph is not first.graph:
             raise ValueError(f"{value} must be from the same graph as {first}.")
-    return get_default_graph() if first is None else first.graph
+    return default if first is None else first.graph
 
 
 class name_scope(contextlib.AbstractContextManager[str]):

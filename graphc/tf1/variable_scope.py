@@ -16,6 +16,7 @@ from typing import Any
 from graphc.ir.dtypes import DType, as_dtype, float32
 from graphc.ir.graph import Graph, GraphKeys, get_default_graph
 from graphc.ops.convert import is_tensor_like, to_array
+from graphc.ops.function import lifted
 from graphc.tf1.scopes import graph_of_values
 from graphc.tf1.variable_store import Request, store_of
 from graphc.tf1.variables import Variable
@@ -189,7 +190,8 @@ def _make(
         name, shape, as_dtype(dtype), initializer, regularizer, reuse, trainable, collections,
         validate_shape, constraint,
     )  # fmt: skip
-    return store_of(get_default_graph()).get_variable(request, AUTO_REUSE)
+    with lifted() as graph:
+        return store_of(graph).get_variable(request, AUTO_REUSE)
 
 
 # ------------------------------------------------------------------ the stack
@@ -221,7 +223,7 @@ class _Stack(threading.local):
 
 
 def _stack_of(graph: Graph) -> _Stack:
-    return graph.__dict__.setdefault("_variable_scopes", _Stack())
+    return getattr(graph, "root", graph).__dict__.setdefault("_variable_scopes", _Stack())
 
 
 def get_variable_scope() -> VariableScope:

@@ -76,8 +76,8 @@ class VariableStore:
 
 
 def store_of(graph: Graph) -> VariableStore:
-    """The store of a graph: it dies with the graph."""
-    return graph.__dict__.setdefault("_variable_store", VariableStore())
+    """The store of a graph: it dies with the graph. Bodies of loops share the outermost one's."""
+    return getattr(graph, "root", graph).__dict__.setdefault("_variable_store", VariableStore())
 
 
 def _shared(found: Variable, request: Request, auto_reuse: Any) -> Variable:

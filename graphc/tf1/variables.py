@@ -24,6 +24,7 @@ from graphc.ir.tensor_shape import TensorShape
 from graphc.ops import operators
 from graphc.ops.convert import convert_to_tensor, register_tensor_conversion_function
 from graphc.ops.define import F
+from graphc.ops.function import BodyGraph, lifted
 from graphc.tf1.scopes import name_scope
 
 
@@ -86,9 +87,8 @@ class Variable:
         self._trainable = True if trainable is None else bool(trainable)
         self._constraint = constraint
         self._save_slice_info: Any = None
-        graph = get_default_graph()
         keys = _collection_keys(collections, self._trainable)
-        with graph.control_dependencies(None):
+        with lifted() as graph, graph.control_dependencies(None):
             self._build(initial_value, validate_shape, name, dtype, shape)
         _variables_of(graph)[self._variable.node] = self
         graph.add_to_collections(keys, self)
@@ -100,6 +100,12 @@ class Variable:
         scope_values = [] if callable(initial_value) else [initial_value]
         with name_scope(name, "Variable", scope_values) as scope:
             value = _initial_tensor(initial_value, want)
+            if isinstance(value.graph, BodyGraph):
+                raise ValueError(
+                    f"Initializer for variable {scope} is from inside a control-flow construct, "
+                    "such as a loop or conditional. When creating a variable inside a loop or "
+                    "conditional, use a lambda as the initializer."
+                )
             dims = value.dims if shape is None else TensorShape(shape).dims_tuple
             if validate_shape and (dims is None or None in dims):
                 raise ValueError(f"initial_value must have a shape specified: {value}")

@@ -78,9 +78,10 @@ def test_a_counted_loop_walks_along_an_array() -> None:
     remaining = np.arange(rows - 1, -1, -1).astype(np.bool_)  # the condition after each turn
     cursor = np.array([remaining.ctypes.data], np.int64)
     flag = np.array([more.ctypes.data], np.int64)
+    test = np.array([more.ctypes.data], np.int64)
     address = [a.ctypes.data for a in (args, count, more, cursor, flag)]
     steps = table(
-        (0, address[2], 7, 0, driver.BRANCH),
+        (0, test.ctypes.data, 7, 0, driver.BRANCH),
         adder(x, args, columns),
         (0, address[0], 4 * columns, 0, driver.ADD),
         (0, address[1], -1, 0, driver.ADD),

@@ -16,6 +16,8 @@ from graphc.ir.faults import numpy_fault
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program
 from graphc.ir.shape import evaluate
+from graphc.ops.control import HOLDERS
+from graphc.runtime.backends.control import evaluate_control
 from graphc.runtime.state import RunContext, performing
 from graphc.runtime.trace import now
 
@@ -24,6 +26,10 @@ Array = np.ndarray[Any, Any]
 
 def evaluate_once(node: Node, inputs: Sequence[Array], ctx: RunContext) -> tuple[Array, ...]:
     """As evaluate_node; an effect happens once a run, whatever stage or check asks for it."""
+    if node.op.name == "host_control":
+        from graphc.runtime.host_control import run_control
+
+        return run_control(node, inputs, ctx)
     if not node.op.effect:
         return evaluate_node(node, inputs)
     done = ctx.done.get(node.name)
@@ -60,6 +66,7 @@ class ReferencePlan:
         self.program = program
         self.check_numerics = config.check_numerics
         self.needed_reads: set[Tensor] = set()
+        self.symbols: Mapping[str, int] = {}
 
     def run(
         self, ctx: RunContext, arrays: Sequence[Array], symbols: Mapping[str, int]
@@ -82,6 +89,7 @@ class ReferencePlan:
         self, ctx: RunContext, arrays: Sequence[Array], symbols: Mapping[str, int]
     ) -> dict[Tensor, Array]:
         """Every tensor's value; no variable is written."""
+        self.symbols = symbols
         values: dict[Tensor, Array] = {}
         for node in self.program.nodes:
             bound = node.op.name == "bound"
@@ -114,7 +122,10 @@ class ReferencePlan:
             return (np.asarray(ctx.store.initialized(node.attrs["variable"])),)
         if op == "rng_state":
             return (ctx.rng_state(node.name, node.attrs),)
-        return evaluate_once(node, [values[t] for t in node.inputs], ctx)
+        inputs = [values[t] for t in node.inputs]
+        if op in HOLDERS:
+            return evaluate_control(node, inputs, ctx, self.symbols)
+        return evaluate_once(node, inputs, ctx)
 
     def _read(self, node: Node, ctx: RunContext) -> Array:
         if not self.needed_reads:
