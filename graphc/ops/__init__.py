@@ -13,7 +13,7 @@ MODULES = (
     "scatter", "segment", "scatter_state", "sets", "matmul", "linalg", "decomposition", "nn",
     "normalize", "losses", "random", "training", "conv_patches", "conv_direct", "conv", "pool",
     "pool_lrn", "spatial", "resize",
-    "effects", "iterators", "queues", "readers", "control", "arrays", "sparse", "candidates",
+    "effects", "iterators", "queues", "readers", "control", "arrays", "sparse", "candidates", "image_boxes",
     "parsing",
     "parsing_sequence",
     "decoding",

@@ -117,3 +117,87 @@ def test_the_texts_of_errors() -> None:
     ):
         with pytest.raises(ValueError, match=text):
             call()
+
+
+def test_distorted_boxes_keep_their_promises() -> None:
+    image = tf.placeholder(tf.uint8, [None, None, 3])
+    boxes = tf.constant([[[0.2, 0.3, 0.7, 0.8]]])
+    begin, size, box = tf.image.sample_distorted_bounding_box(
+        tf.shape(image), bounding_boxes=boxes, min_object_covered=0.3,
+        aspect_ratio_range=[0.75, 1.33], area_range=[0.1, 0.8], max_attempts=100, seed=3,
+    )  # fmt: skip
+    crop = tf.slice(image, begin, size)
+    assert box.get_shape().as_list() == [1, 1, 4]
+    pixels = np.random.default_rng(0).integers(256, size=(60, 80, 3)).astype(np.uint8)
+    seen = set()
+    with tf.Session() as sess:
+        for _ in range(20):
+            b, s, drawn, part = sess.run([begin, size, box, crop], {image: pixels})
+            h, w = s[:2]
+            assert part.shape == (h, w, 3) and s[2] == -1 and b[2] == 0
+            np.testing.assert_array_equal(part, pixels[b[0] : b[0] + h, b[1] : b[1] + w])
+            assert 0.1 <= h * w / 4800 <= 0.8 and 0.7 <= w / h <= 1.4
+            top, left, bottom, right = drawn[0, 0] * [60, 80, 60, 80]
+            np.testing.assert_allclose([top, left, bottom - top, right - left], [*b[:2], h, w],
+                                       atol=1e-3)  # fmt: skip
+            tall = min(bottom, 42) - max(top, 12)
+            wide = min(right, 64) - max(left, 24)
+            assert tall > 0 and wide > 0 and tall * wide / (30 * 40) >= 0.29
+            seen.add((*b, *s))
+    assert len(seen) > 10
+
+
+def test_distorted_boxes_without_boxes() -> None:
+    none = np.zeros((1, 0, 4), np.float32)
+    asked = tf.image.sample_distorted_bounding_box([30, 40, 3], none)
+    whole = tf.image.sample_distorted_bounding_box(
+        [30, 40, 3], none, use_image_if_no_bounding_boxes=True, area_range=[0.5, 1.0]
+    )
+    never = tf.image.sample_distorted_bounding_box(
+        [30, 40, 3], [[[0.0, 0.0, 1.0, 1.0]]], area_range=[2.0, 3.0], max_attempts=2
+    )
+    with tf.Session() as sess:
+        with pytest.raises(tf.errors.InvalidArgumentError, match="use_image_if_no_bounding_boxes"):
+            sess.run(asked)
+        size = sess.run(whole)[1]
+        assert 0.5 <= size[0] * size[1] / 1200 <= 1
+        begin, size, box = sess.run(never)
+    assert begin.tolist() == [0, 0, 0] and size.tolist() == [30, 40, -1]
+    np.testing.assert_array_equal(box, [[[0, 0, 1, 1]]])
+
+
+def test_padded_suppression_and_a_detector_s_last_steps() -> None:
+    boxes = tf.placeholder(tf.float32, [None, 4])
+    scores = tf.placeholder(tf.float32, [None])
+    chosen, valid = tf.image.non_max_suppression_padded(
+        boxes, scores, 4, 0.5, pad_to_max_output_size=True
+    )
+    assert chosen.get_shape().as_list() == [4]
+    best = tf.gather(boxes, tf.image.non_max_suppression(boxes, scores, 10, 0.5))
+    image = tf.constant(IMAGE[None])
+    crops = tf.image.crop_and_resize(image, best, tf.zeros([tf.shape(best)[0]], tf.int32), [2, 2])
+    assert crops.get_shape().as_list() == [None, 2, 2, 3]
+    feed = {
+        boxes: [[0, 0, 0.5, 0.5], [0, 0, 0.5, 0.48], [0.5, 0.5, 1, 1]], scores: [0.5, 0.9, 0.7]
+    }  # fmt: skip
+    with tf.Session() as sess:
+        got, count, cut = sess.run([chosen, valid, crops], feed)
+        assert got.tolist() == [1, 2, 0, 0] and count == 2 and cut.shape == (2, 2, 2, 3)
+        np.testing.assert_allclose(cut[1, 1, 1], IMAGE[-1, -1], rtol=1e-6)
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            sess.run(tf.image.crop_and_resize(image, [[0.0, 0.0, 1.0, 1.0]], [1], [2, 2]))
+
+
+def test_glimpses_beyond_the_image_hold_noise() -> None:
+    image = np.ones((1, 4, 4, 1), np.float32) * [[[[5.0]]]]
+    image[0, 0, 0] = 3.0
+    noisy = tf.image.extract_glimpse(image, [6, 6], [[0.0, 0.0]])
+    normal = tf.image.extract_glimpse(image, [6, 6], [[0.0, 0.0]], uniform_noise=False)
+    with tf.Session() as sess:
+        a, b = sess.run([noisy, normal])
+    np.testing.assert_array_equal(a[:, 1:5, 1:5], image)
+    np.testing.assert_array_equal(b[:, 1:5, 1:5], image)
+    border = np.ones((6, 6), bool)
+    border[1:5, 1:5] = False
+    assert ((a[0, border] >= 3) & (a[0, border] <= 5)).all() and np.ptp(a[0, border]) > 0.5
+    assert np.ptp(b[0, border]) > 1
