@@ -370,7 +370,8 @@ def _filled(dims: tuple[int, ...], dtype: DType, rows: list[Any]) -> Array:
 def _padded(dims: tuple[int, ...], dtype: DType, rows: list[Any]) -> Array:
     out: Array = np.full((len(rows), *dims), b"" if dtype.kind == "s" else 0, dtype.np)
     for i, row in enumerate(rows):
-        out[(i, *(slice(n) for n in np.shape(row)))] = row
+        at: tuple[Any, ...] = (i, *(slice(n) for n in np.shape(row)))
+        out[at] = row
     return out
 
 

@@ -1,0 +1,125 @@
+"""Phases of a run: waiting for other threads happens in stages that hold no lock.
+
+Lives here: how a run is cut into stages before and after what waits (OpDef.blocks). Not here:
+stages whose shapes depend on data, and how stages run (executor.py).
+
+A run that writes variables holds the session's lock while it computes. What waits on a queue must
+not: another thread's run may be what it waits for. So a run alternates between stages that wait
+and write nothing (even levels), and stages that compute and write (odd levels). An op's level is
+the highest of those that it needs, and the next even or odd one where it waits or writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from graphc.ir.node import Node, Tensor
+from graphc.passes.functionalize import needed_nodes
+
+if TYPE_CHECKING:
+    from graphc.runtime.executor import StageSpec
+
+Fed = Mapping[Tensor, Any]
+
+
+def phases_of(spec: StageSpec) -> list[StageSpec]:
+    """The stages of a run, in order; [spec] where nothing waits."""
+    fed = dict.fromkeys(spec.feeds)
+    nodes = needed_nodes(spec.fetches, spec.targets, fed, spec.done)
+    if not any(waits(n) for n in nodes):
+        return [spec]
+    return _Cut(spec, nodes).run()
+
+
+def waits(node: Node) -> bool:
+    """Whether the node waits for other threads."""
+    return node.op.blocks
+
+
+def levels_of(nodes: Sequence[Node], fed: Fed) -> dict[Node, int]:
+    """The level of each node; `nodes` in topological order."""
+    out: dict[Node, int] = {}
+    for node in nodes:
+        before = [t.node for t in node.inputs if t not in fed]
+        level = max((out.get(n, 0) for n in (*before, *node.control_inputs)), default=0)
+        if waits(node):
+            level += level % 2
+        elif node.op.refs:
+            level += 1 - level % 2
+        out[node] = level
+    return out
+
+
+class _Cut:
+    """Cuts one run into stages."""
+
+    def __init__(self, spec: StageSpec, nodes: Sequence[Node]) -> None:
+        self.spec = spec
+        self.nodes = nodes
+        self.levels = levels_of(nodes, dict.fromkeys(spec.feeds))
+        self.feeds = dict.fromkeys(spec.feeds)
+        self.done = set(spec.done)
+        self.known: dict[Tensor, None] = {}  # fetches that a stage has computed
+        self.out: list[StageSpec] = []
+
+    def run(self) -> list[StageSpec]:
+        last = max(n for node, n in self.levels.items() if waits(node))
+        for level in range(last + 1):
+            targets = [
+                n for n in self.nodes
+                if self.levels[n] == level and (n.op.refs if level % 2 else waits(n))
+            ]  # fmt: skip
+            if targets:
+                self._stage(targets, writes=bool(level % 2))
+        self._rest()
+        return self.out
+
+    def _stage(self, targets: Sequence[Node], writes: bool) -> None:
+        inside = needed_nodes((), targets, self.feeds, self.done)
+        members = {n for n in inside if n.op.family != "source"}
+        crossing = self._crossing(members)
+        # where nothing else of the stage reads what an op gives, its extents may stay unknown
+        read = {t.node for n in inside for t in n.inputs}
+        ends = frozenset(n for n in targets if n.op.data_dependent and n not in read)
+        fetched = (*crossing, *(self._old_values() if writes else ()))
+        self.out.append(
+            replace(
+                self.spec, fetches=fetched, targets=tuple(targets), feeds=tuple(self.feeds),
+                dynamic=self.spec.dynamic | ends, final=writes, done=frozenset(self.done),
+            )
+        )  # fmt: skip
+        self.feeds.update(dict.fromkeys(crossing))
+        self.known.update(dict.fromkeys(fetched))
+        self.done |= members
+
+    def _crossing(self, members: Iterable[Node]) -> list[Tensor]:
+        """What later stages, or the user, need of these nodes."""
+        here = set(members)
+        wanted: dict[Tensor, None] = {}
+        for node in self.nodes:
+            if node not in here and node not in self.done:
+                wanted.update(dict.fromkeys(node.inputs))
+        wanted.update(dict.fromkeys(self.spec.fetches))
+        return [t for t in wanted if t.node in here and t not in self.feeds]
+
+    def _old_values(self) -> list[Tensor]:
+        """Fetched variables: a fetch shows the value from before the run's writes."""
+        return [
+            t for t in self.spec.fetches
+            if t.node.op.name == "variable" and t not in self.feeds and t not in self.known
+        ]  # fmt: skip
+
+    def _rest(self) -> None:
+        """The last stage: all that is left, if anything."""
+        fetches = tuple(t for t in dict.fromkeys(self.spec.fetches) if t not in self.known)
+        targets = tuple(n for n in self.spec.targets if n not in self.done)
+        left = needed_nodes(fetches, targets, self.feeds, self.done)
+        if fetches or any(n.op.family != "source" and n.op.name != "no_op" for n in left):
+            self.out.append(
+                replace(
+                    self.spec, fetches=fetches, targets=targets, feeds=tuple(self.feeds),
+                    final=True, done=frozenset(self.done),
+                )
+            )  # fmt: skip
