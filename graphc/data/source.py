@@ -15,6 +15,7 @@ import numpy as np
 
 from graphc.data.structure import flatten
 from graphc.ir.node import Tensor
+from graphc.runtime.state import VariableStore, running_store
 
 Array = np.ndarray[Any, Any]
 Element = tuple[Array, ...]
@@ -64,6 +65,8 @@ class Env:
 
     def __init__(self, values: dict[Tensor, Array], outer: Env | None = None) -> None:
         self.values = values
+        # of the session: its tables are those of functions, too
+        self.store: VariableStore | None = outer.store if outer is not None else running_store()
         # functions compile once, and their random streams go on, over all inner datasets
         self.executors: dict[Any, Any] = outer.executors if outer is not None else {}
         self.state: dict[Any, Any] = {}

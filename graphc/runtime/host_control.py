@@ -52,6 +52,7 @@ class _Runner:
         executor = ctx.store.resources.get(body)
         if executor is None:
             executor = ctx.store.resources[body] = Executor(body.graph, current_config())
+            executor.variables.share_resources(ctx.store)
         place = {p: k for k, p in enumerate(body.params)}
         computed = tuple(dict.fromkeys(t for t in results if t not in place))
         at = {t: k for k, t in enumerate(computed)}
