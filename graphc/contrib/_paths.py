@@ -25,13 +25,26 @@ class Path:
         return f"<names of {self._module}>"
 
 
-framework_python = Path(
-    "graphc.contrib.framework", frozenset({"framework", "ops", "variables"})
-)
+framework_python = Path("graphc.contrib.framework", frozenset({"framework", "ops", "variables"}))
 layers_python = Path(
     "graphc.contrib.layers", frozenset({"initializers", "layers", "ops", "regularizers"})
 )
 slim_python = Path("graphc.contrib.slim", frozenset({"slim"}))
 framework_nest = Path("graphc.tf1.nest", frozenset())
 slim_initializers = Path("graphc.contrib._initializers", frozenset())
+rnn_python = Path(
+    "graphc.contrib.rnn",
+    frozenset({
+        "core_rnn", "core_rnn_cell", "core_rnn_cell_impl", "fused_rnn_cell", "gru_ops", "lstm_ops",
+        "ops", "rnn", "rnn_cell",
+    }),
+)  # fmt: skip
+seq2seq_python = Path(
+    "graphc.contrib.seq2seq",
+    frozenset({
+        "attention_wrapper", "basic_decoder", "beam_search_decoder", "beam_search_ops", "decoder",
+        "helper", "loss", "ops",
+    }),
+)  # fmt: skip
+legacy_seq2seq_python = Path("graphc.contrib.legacy_seq2seq", frozenset({"ops", "seq2seq"}))
 training_python = Path("graphc.contrib.training", frozenset({"training", "hparam"}))

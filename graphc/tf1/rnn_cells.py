@@ -358,7 +358,8 @@ class MultiRNNCell(RNNCell):
                 "At least two cells provided to MultiRNNCell are the same object and will share "
                 "weights."
             )
-        self._cells = cells
+        # a tuple, so that copies of this cell have copies of the others
+        self._cells = tuple(cells)
         self._state_is_tuple = state_is_tuple
         sizes = [c.state_size for c in cells]
         if not state_is_tuple and any(nest.is_nested(s) for s in sizes):
