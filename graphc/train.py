@@ -29,6 +29,8 @@ __getattr__, __dir__, __all__ = attach(
             load_checkpoint load_variable remove_checkpoint update_checkpoint_state""",
         "graphc.tf1.coordinator": "Coordinator LooperThread",
         "graphc.tf1.queue_runner": "QueueRunner add_queue_runner start_queue_runners",
+        "graphc.tf1.checkpoint_init": "VocabInfo init_from_checkpoint warm_start",
+        "graphc.tf1.evaluation": "checkpoints_iterator",
         "graphc.tf1.session_hooks": """
             SessionRunArgs SessionRunContext SessionRunHook SessionRunValues""",
         "graphc.tf1.session_hooks_basic": """
