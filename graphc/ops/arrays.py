@@ -116,10 +116,16 @@ def _write(flow: Array, at: Array, value: Array, size: Array) -> Array:
 
 
 def _expand_write(node: Node) -> Tensor:
-    flow, at, value, _ = node.inputs
+    flow, at, value, size = node.inputs
     if _typed(flow.dims, value.dims) is None:
-        flow = F.fill(F.shape(node.outputs[0]), zero(flow.dtype))
+        flow = _all_zeros(size, value)
     return F.tensor_scatter_update(flow, F.reshape(at, [1, 1]), F.expand_dims(value, axis=0))
+
+
+def _all_zeros(size: Tensor, element: Tensor) -> Tensor:
+    dims = F.concat(F.reshape(size, [1]), F.shape(element), axis=0)
+    filled: Tensor = F.fill(dims, zero(element.dtype))
+    return filled
 
 
 def _write_gradient(node: Node, g: Tensor) -> tuple[Any, ...]:
@@ -160,7 +166,7 @@ def _grown(flow: Array, size: Array, like: Array) -> Array:
 def _expand_grown(node: Node) -> Tensor:
     flow, size, like = node.inputs
     if _typed(flow.dims, like.dims) is None:
-        return F.fill(F.shape(node.outputs[0]), zero(flow.dtype))
+        return _all_zeros(size, like)
     rows = F.reshape(F.subtract(size, F.gather(F.shape(flow), 0, axis=0, batch_dims=0)), [1])
     zeros = F.zeros_like(F.shape(flow))
     ahead = F.concat(rows, F.slice(zeros, [1], [-1]), axis=0)
