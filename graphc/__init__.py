@@ -147,6 +147,7 @@ _TABLE = {
     "graphc.tf1.decoding": """
         decode_base64 decode_compressed decode_csv decode_json_example decode_raw encode_base64
         matching_files parse_tensor read_file serialize_tensor write_file""",
+    "graphc.tf1.api_sequences": "edit_distance",
     # tables
     "graphc.tf1.lookup": "initialize_all_tables tables_initializer",
     # strings

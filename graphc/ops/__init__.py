@@ -26,6 +26,7 @@ MODULES = (
     "string_split",
     "unicode",
     "lookup",
+    "distance",
 )  # fmt: skip
 
 

@@ -187,7 +187,8 @@ class LookupInterface:
 
     @property
     def name(self) -> str:
-        return self._table.name
+        """Without the name scope."""
+        return self._table.name.rpartition("/")[2]
 
     @property
     def resource_handle(self) -> Table:
