@@ -11,11 +11,12 @@ the highest of those that it needs, and the next even or odd one where it waits 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from graphc.ir.node import Node, Tensor
+from graphc.ops.control import bodies_of
 from graphc.passes.functionalize import needed_nodes
 
 if TYPE_CHECKING:
@@ -34,8 +35,21 @@ def phases_of(spec: StageSpec) -> list[StageSpec]:
 
 
 def waits(node: Node) -> bool:
-    """Whether the node waits for other threads."""
-    return node.op.blocks
+    """Whether the node, or a body that it holds, waits for other threads and writes nothing.
+
+    A body that does both is run with the others that write: see `without_lock` in state.py.
+    """
+    return _any(node, lambda n: n.op.blocks) and not writes(node)
+
+
+def writes(node: Node) -> bool:
+    """Whether the node, or a body that it holds, writes variables."""
+    return _any(node, lambda n: bool(n.op.refs))
+
+
+def _any(node: Node, test: Callable[[Node], bool]) -> bool:
+    inner = (n for body in bodies_of(node) for n in body.graph.nodes)
+    return test(node) or any(_any(n, test) for n in inner)
 
 
 def levels_of(nodes: Sequence[Node], fed: Fed) -> dict[Node, int]:
@@ -46,7 +60,7 @@ def levels_of(nodes: Sequence[Node], fed: Fed) -> dict[Node, int]:
         level = max((out.get(n, 0) for n in (*before, *node.control_inputs)), default=0)
         if waits(node):
             level += level % 2
-        elif node.op.refs:
+        elif writes(node):
             level += 1 - level % 2
         out[node] = level
     return out
@@ -69,7 +83,7 @@ class _Cut:
         for level in range(last + 1):
             targets = [
                 n for n in self.nodes
-                if self.levels[n] == level and (n.op.refs if level % 2 else waits(n))
+                if self.levels[n] == level and (writes(n) if level % 2 else waits(n))
             ]  # fmt: skip
             if targets:
                 self._stage(targets, writes=bool(level % 2))

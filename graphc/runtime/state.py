@@ -221,6 +221,24 @@ def running_store() -> VariableStore | None:
 
 
 @contextlib.contextmanager
+def without_lock(store: VariableStore) -> Iterator[None]:
+    """Gives the store's lock away meanwhile, where this thread holds it.
+
+    What waits for other threads is run before the lock is taken (phases.py), but for branches and
+    loops that write variables too: within these, other runs may write between two steps.
+    """
+    lock: Any = store.lock
+    if not lock._is_owned():
+        yield
+        return
+    held = lock._release_save()
+    try:
+        yield
+    finally:
+        lock._acquire_restore(held)
+
+
+@contextlib.contextmanager
 def performing(context: RunContext) -> Iterator[None]:
     """Says which run this thread performs an effect for; runs may lie within runs."""
     before = _RUNNING.context

@@ -5,6 +5,7 @@ Lives here: ReferencePlan, evaluate_node. Imports ir, ops, runtime.state.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +19,7 @@ from graphc.ir.program import Program
 from graphc.ir.shape import evaluate
 from graphc.ops.control import HOLDERS
 from graphc.runtime.backends.control import evaluate_control
-from graphc.runtime.state import RunContext, performing
+from graphc.runtime.state import RunContext, performing, without_lock
 from graphc.runtime.trace import now
 
 Array = np.ndarray[Any, Any]
@@ -34,7 +35,8 @@ def evaluate_once(node: Node, inputs: Sequence[Array], ctx: RunContext) -> tuple
         return evaluate_node(node, inputs)
     done = ctx.done.get(node.name)
     if done is None:
-        with performing(ctx):
+        waiting = without_lock(ctx.store) if node.op.blocks else contextlib.nullcontext()
+        with performing(ctx), waiting:
             done = ctx.done[node.name] = evaluate_node(node, inputs)
     return done
 
