@@ -20,6 +20,7 @@ from graphc.ir.node import Node, Tensor
 from graphc.ir.shape import dims_product, is_static, merge_shapes, shape_text
 from graphc.ops.convert import constant_tensor, convert_to_tensor
 from graphc.ops.define import F
+from graphc.ops.function import FunctionGraph
 
 # rules that only hand their gradient on, so that sparse ones stay sparse
 _PASS_SPARSE = frozenset({"identity", "placeholder_with_default"})
@@ -71,9 +72,22 @@ def gradients(
     if not targets or not sources:
         return [None] * len(sources)
     graph = targets[0].graph
-    with graph.name_scope(name or "gradients"):
+    if isinstance(graph, FunctionGraph):  # a body: what is around it are parameters of it
+        targets, sources = ([graph.capture(t) for t in ts] for ts in (targets, sources))
+        stops = frozenset(graph.capture(t) for t in stops)
+    with graph.as_default(), graph.name_scope(name or "gradients"):
         seeds = [_seed(y, g, i) for i, (y, g) in enumerate(zip(targets, weights, strict=True))]
         return _Walk(targets, sources, stops).run(seeds)
+
+
+def walk(
+    targets: Sequence[Tensor], sources: Sequence[Tensor], seeds: Sequence[Gradient]
+) -> list[Gradient | None]:
+    """The derivatives of targets, weighted by seeds, with respect to sources.
+
+    What it makes goes to the default graph.
+    """
+    return _Walk(targets, sources, frozenset()).run(seeds)
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -186,7 +200,7 @@ class _Walk:
         if node.op.name not in _PASS_SPARSE:
             got = [None if g is None else as_dense(g) for g in got]
         for i, (g, out) in enumerate(zip(got, node.outputs, strict=True)):
-            if g is None and differentiable(out.dtype):
+            if g is None and differentiable(out.dtype) and node.op.family != "control":
                 got[i] = F.zeros_like(out)
         back = rule(node, *got)
         given = list(back) if isinstance(back, list | tuple) else [back]
