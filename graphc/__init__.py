@@ -165,10 +165,10 @@ __getattr__, __dir__, _public = attach(
     __name__,
     _TABLE,
     """
-        app bitwise compat config contrib data distributions errors estimator examples feature_column flags gfile
-        graph_util image initializers io keras layers linalg logging lookup losses math metrics
-        nest nn python_io random resource_loader saved_model sparse strings summary sysconfig test
-        train""",
+        app bitwise compat config contrib data distributions errors estimator examples
+        feature_column flags gfile graph_util image initializers io keras layers linalg logging
+        lookup losses math metrics nest nn python_io random resource_loader saved_model sparse
+        strings summary sysconfig test train""",
 )
 __all__ = [*_public, "GIT_VERSION", "VERSION", "__version__", "newaxis"]
 

@@ -51,6 +51,8 @@ def parts() -> list[str]:
 def __getattr__(name: str) -> Any:
     if name.startswith("_"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "keras":
+        return importlib.import_module("graphc.keras")
     if importlib.util.find_spec(f"{__name__}.{name}") is not None:
         return importlib.import_module(f"{__name__}.{name}")
     return missing("tf.contrib")(name)

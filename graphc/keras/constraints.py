@@ -1,0 +1,122 @@
+"""tf.keras.constraints: projections of weights after each update. Imports keras.core."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc.keras.core import math as K
+from graphc.keras.core.config import epsilon
+from graphc.keras.core.objects import deserialize_object, serialize_object
+
+__all__ = [
+    "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm",
+    "min_max_norm", "non_neg", "serialize", "unit_norm",
+]  # fmt: skip
+
+
+class Constraint:
+    """Base of constraints: called with weights, gives the weights that are allowed."""
+
+    def __call__(self, w: Any) -> Any:
+        return w
+
+    def get_config(self) -> dict[str, Any]:
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        return cls(**config)
+
+
+def _norms(w: Any, axis: Any) -> Any:
+    return K.sqrt(K.sum(K.square(w), axis=axis, keepdims=True))
+
+
+class MaxNorm(Constraint):
+    """Norms along `axis` at most `max_value`."""
+
+    def __init__(self, max_value: float = 2, axis: Any = 0) -> None:
+        self.max_value, self.axis = max_value, axis
+
+    def __call__(self, w: Any) -> Any:
+        norms = _norms(w, self.axis)
+        desired = K.clip(norms, 0, self.max_value)
+        return w * (desired / (epsilon() + norms))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"max_value": self.max_value, "axis": self.axis}
+
+
+class NonNeg(Constraint):
+    """Negative weights become 0."""
+
+    def __call__(self, w: Any) -> Any:
+        return w * K.cast(K.greater_equal(w, 0.0), w.dtype)
+
+
+class UnitNorm(Constraint):
+    """Norms along `axis` are 1."""
+
+    def __init__(self, axis: Any = 0) -> None:
+        self.axis = axis
+
+    def __call__(self, w: Any) -> Any:
+        return w / (epsilon() + _norms(w, self.axis))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"axis": self.axis}
+
+
+class MinMaxNorm(Constraint):
+    """Norms along `axis` move towards [min_value, max_value] at `rate`."""
+
+    def __init__(
+        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: Any = 0
+    ) -> None:
+        self.min_value, self.max_value = min_value, max_value
+        self.rate, self.axis = rate, axis
+
+    def __call__(self, w: Any) -> Any:
+        norms = _norms(w, self.axis)
+        clipped = K.clip(norms, self.min_value, self.max_value)
+        desired = self.rate * clipped + (1 - self.rate) * norms
+        return w * (desired / (epsilon() + norms))
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "min_value": self.min_value, "max_value": self.max_value, "rate": self.rate,
+            "axis": self.axis,
+        }  # fmt: skip
+
+
+max_norm = maxnorm = MaxNorm
+non_neg = nonneg = NonNeg
+unit_norm = unitnorm = UnitNorm
+min_max_norm = MinMaxNorm
+
+
+def serialize(constraint: Any) -> Any:
+    return serialize_object(constraint)
+
+
+def deserialize(config: Any, custom_objects: Any = None) -> Any:
+    """Raises ValueError: "Unknown constraint: ..."."""
+    return deserialize_object(config, globals().get, custom_objects, "constraint")
+
+
+def get(identifier: Any) -> Any:
+    """A constraint from a name, a configuration, None, or a callable itself.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, dict):
+        return deserialize(identifier)
+    if isinstance(identifier, str):
+        made = deserialize(identifier)
+        return made() if isinstance(made, type) else made
+    if callable(identifier):
+        return identifier
+    raise ValueError(f"Could not interpret constraint identifier: {identifier}")

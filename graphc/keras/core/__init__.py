@@ -1,0 +1,1 @@
+"""What keras.backend publishes: sessions, values, mathematics on tensors. Imports tf1 and ops."""

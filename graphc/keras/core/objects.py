@@ -1,0 +1,115 @@
+"""Objects to and from configurations: {"class_name": ..., "config": ...}.
+
+Lives here: serialize, deserialize, custom objects. Not here: the objects. Imports nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+__all__ = [
+    "CustomObjectScope", "custom_object_scope", "deserialize_object", "get_custom_objects",
+    "serialize_object",
+]  # fmt: skip
+
+_CUSTOM: dict[str, Any] = {}
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """The table of the user's own classes and functions; changes stay."""
+    return _CUSTOM
+
+
+class CustomObjectScope(contextlib.AbstractContextManager[None]):
+    """The user's own classes by name, known inside only."""
+
+    def __init__(self, *args: Mapping[str, Any]) -> None:
+        self._given = args
+        self._before: dict[str, Any] = {}
+
+    def __enter__(self) -> None:
+        self._before = dict(_CUSTOM)
+        for table in self._given:
+            _CUSTOM.update(table)
+
+    def __exit__(self, *error: Any) -> None:
+        _CUSTOM.clear()
+        _CUSTOM.update(self._before)
+
+
+def custom_object_scope(*args: Mapping[str, Any]) -> CustomObjectScope:
+    return CustomObjectScope(*args)
+
+
+@contextlib.contextmanager
+def known(table: Mapping[str, Any] | None) -> Iterator[None]:
+    with CustomObjectScope(table or {}):
+        yield
+
+
+def serialize_object(instance: Any) -> Any:
+    """The configuration of an object, or the name of a function; None for None.
+
+    Raises:
+        ValueError: neither get_config nor a name.
+    """
+    if instance is None or isinstance(instance, str):
+        return instance
+    if hasattr(instance, "get_config"):
+        name = getattr(type(instance), "_keras_name", type(instance).__name__)
+        return {"class_name": name, "config": instance.get_config()}
+    if hasattr(instance, "__name__"):
+        return instance.__name__
+    raise ValueError(f"Cannot serialize {instance}")
+
+
+def deserialize_object(
+    identifier: Any,
+    table: Callable[[str], Any],
+    custom_objects: Mapping[str, Any] | None,
+    kind: str,
+) -> Any:
+    """The object that a configuration or a name stands for.
+
+    Args:
+        table: name -> class or function, None where there is none. kind: for the error.
+
+    Raises:
+        ValueError: "Unknown <kind>: <name>".
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, Mapping):
+        if "class_name" not in identifier or "config" not in identifier:
+            raise ValueError(f"Improper config format: {identifier}")
+        cls = lookup(identifier["class_name"], table, custom_objects, kind)
+        config = dict(identifier["config"] or {})
+        if not hasattr(cls, "from_config"):
+            with CustomObjectScope(custom_objects or {}):
+                return cls(**config)
+        takes = "custom_objects" in inspect.signature(cls.from_config).parameters
+        more = {"custom_objects": {**_CUSTOM, **(custom_objects or {})}} if takes else {}
+        with CustomObjectScope(custom_objects or {}):
+            return cls.from_config(config, **more)
+    if isinstance(identifier, str):
+        return lookup(identifier, table, custom_objects, kind)
+    if inspect.isfunction(identifier):
+        return identifier
+    raise ValueError(f"Could not interpret serialized {kind}: {identifier}")
+
+
+def lookup(
+    name: str, table: Callable[[str], Any], custom: Mapping[str, Any] | None, kind: str
+) -> Any:
+    """The class or function of this name.
+
+    Raises:
+        ValueError: "Unknown <kind>: <name>".
+    """
+    for found in ((custom or {}).get(name), _CUSTOM.get(name), table(name)):
+        if found is not None:
+            return found
+    raise ValueError(f"Unknown {kind}: {name}")

@@ -1,0 +1,1 @@
+"""Layers, models and their training. Imports keras.core, tf1 and ops."""

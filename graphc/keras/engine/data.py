@@ -1,0 +1,188 @@
+"""What users hand to fit and its kin, as lists of arrays that fit a model's inputs.
+
+Lives here: standardize, check_lengths, class weights, splits, index arrays. Not here: loops.
+Imports NumPy only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from graphc.ir.dtypes import as_dtype
+
+__all__ = [
+    "batch_slices", "check_lengths", "class_weights_of", "length_of", "split_off", "standardize",
+    "take",
+]  # fmt: skip
+
+Array = np.ndarray[Any, Any]
+CAST_LIMIT = 1 << 30  # larger arrays keep their dtype and are converted batch by batch
+
+
+def _array(value: Any) -> Any:
+    if value is None or isinstance(value, np.ndarray):
+        return value
+    if hasattr(value, "to_numpy"):  # pandas
+        return value.to_numpy()
+    if hasattr(value, "values") and not callable(value.values):
+        return np.asarray(value.values)
+    if hasattr(value, "shape") and hasattr(value, "__getitem__"):  # h5py, memory maps
+        return value
+    return np.asarray(value)
+
+
+def _listed(data: Any, names: Sequence[str], prefix: str) -> list[Any]:
+    """The data as one entry a name."""
+    if data is None:
+        return [None] * len(names)
+    if isinstance(data, dict):
+        missing = [n for n in names if n not in data]
+        if missing:
+            raise ValueError(
+                f'No data provided for "{missing[0]}". Need data for each key in: {list(names)}'
+            )
+        return [_array(data[n]) for n in names]
+    if isinstance(data, list | tuple):
+        arrays = isinstance(data, tuple) or len(names) > 1 or (
+            len(data) == 1 and hasattr(data[0], "shape") and np.ndim(data[0]) > 0
+        )  # fmt: skip
+        if arrays and len(data) == len(names) and not all(np.ndim(x) == 0 for x in data):
+            return [_array(x) for x in data]
+        if len(names) > 1 or (data and hasattr(data[0], "shape") and np.ndim(data[0]) > 1):
+            raise ValueError(
+                f"Error when checking model {prefix}: the list of Numpy arrays that you are "
+                "passing to your model is not the size the model expected. Expected to see "
+                f"{len(names)} array(s), but instead got the following list of {len(data)} "
+                f"arrays: {str(data)[:200]}..."
+            )
+    elif len(names) > 1:
+        raise ValueError(
+            f"Error when checking model {prefix}: you are passing a single array, but the model "
+            f"expects {len(names)}: {list(names)}"
+        )
+    return [_array(data)]
+
+
+def standardize(
+    data: Any, names: Sequence[str], tensors: Sequence[Any], prefix: str, whole: bool = True
+) -> list[Any]:
+    """Arrays of the tensors' dtypes and ranks, in order.
+
+    Args:
+        data: an array, a list of them, or a dict by name. tensors: what is fed; None: not used.
+        prefix: "input" or "target", for errors. whole: convert the dtype now.
+
+    Raises:
+        ValueError: Keras' texts for a wrong number of arrays or a wrong shape.
+    """
+    out: list[Any] = []
+    for name, tensor, value in zip(names, tensors, _listed(data, names, prefix)):
+        if value is None or tensor is None:
+            out.append(None)
+            continue
+        dims = tensor.dims
+        if value.ndim == 1 and (dims is None or len(dims) != 1):
+            value = np.expand_dims(np.asarray(value), 1)
+        if dims is not None:
+            _check_shape(name, tuple(value.shape), tuple(dims), prefix)
+        want = as_dtype(tensor.dtype).np
+        if whole and isinstance(value, np.ndarray) and value.dtype != want:
+            if value.nbytes <= CAST_LIMIT and want.kind != "O":
+                value = value.astype(want)
+        out.append(value)
+    return out
+
+
+def _check_shape(name: str, shape: tuple[int, ...], dims: tuple[Any, ...], prefix: str) -> None:
+    where = f"Error when checking {prefix}: expected {name} to have"
+    if len(shape) != len(dims):
+        raise ValueError(
+            f"{where} {len(dims)} dimensions, but got array with shape {shape}"
+        )
+    for got, want in zip(shape[1:], dims[1:]):
+        if isinstance(want, int) and got != want:
+            inner = dims[1:]
+            raise ValueError(f"{where} shape {inner} but got array with shape {shape[1:]}")
+
+
+def length_of(arrays: Sequence[Any]) -> int:
+    """The number of samples."""
+    return next((int(a.shape[0]) for a in arrays if a is not None), 0)
+
+
+def check_lengths(inputs: Sequence[Any], targets: Sequence[Any], weights: Sequence[Any]) -> None:
+    """Raises ValueError where the numbers of samples differ."""
+    found = [sorted({int(a.shape[0]) for a in group if a is not None})
+             for group in (inputs, targets, weights)]  # fmt: skip
+    for what, sizes, group in zip(("input", "target"), found, (inputs, targets)):
+        if len(sizes) > 1:
+            raise ValueError(
+                f"All {what} arrays (x) should have the same number of samples. Got array shapes: "
+                f"{[a.shape for a in group if a is not None]}"
+            )
+    if found[0] and found[1] and found[0] != found[1]:
+        raise ValueError(
+            "Input arrays should have the same number of samples as target arrays. Found "
+            f"{found[0][0]} input samples and {found[1][0]} target samples."
+        )
+    if found[1] and found[2] and found[1] != found[2]:
+        raise ValueError(
+            "Sample_weight arrays should have the same number of samples as target arrays. Got "
+            f"{found[1][0]} target samples and {found[2][0]} sample weights."
+        )
+
+
+def take(arrays: Sequence[Any], index: Any) -> list[Any]:
+    """The samples of a slice or an index array."""
+    if isinstance(index, slice):
+        return [None if a is None else a[index] for a in arrays]
+    return [None if a is None else _rows(a, index) for a in arrays]
+
+
+def _rows(array: Any, index: Array) -> Any:
+    if isinstance(array, np.ndarray):
+        return array.take(index, 0)
+    # files want rising indices, each once
+    rising, inverse = np.unique(index, return_inverse=True)
+    return np.asarray(array[rising])[inverse]
+
+
+def batch_slices(size: int, batch_size: int) -> list[tuple[int, int]]:
+    return [(k, min(size, k + batch_size)) for k in range(0, size, batch_size)]
+
+
+def split_off(arrays: Sequence[Any], at: int) -> tuple[list[Any], list[Any]]:
+    """The samples before and from `at`."""
+    return take(arrays, slice(0, at)), take(arrays, slice(at, None))
+
+
+def class_weights_of(
+    y: Any, class_weight: dict[int, float] | None, sample_weight: Any = None
+) -> Any:
+    """One weight a sample: its own times its class's.
+
+    Raises:
+        ValueError: a class without a weight, or targets of more than two axes.
+    """
+    if class_weight is None:
+        return None if sample_weight is None else np.asarray(sample_weight)
+    if y.ndim > 2:
+        raise ValueError("`class_weight` not supported for 3+ dimensional targets.")
+    classes = y.argmax(axis=1) if y.ndim == 2 and y.shape[1] > 1 else y.reshape(-1)
+    classes = np.asarray(classes).astype(np.int64)
+    missing = set(np.unique(classes).tolist()) - {int(k) for k in class_weight}
+    if missing:
+        raise ValueError(
+            "`class_weight` must contain all classes in the data. The classes "
+            f"{missing} exist in the data but not in `class_weight`."
+        )
+    table = {int(k): float(v) for k, v in class_weight.items()}
+    low, high = min(table), max(table)
+    values = np.zeros(high - low + 1, np.float32)
+    for key, value in table.items():
+        values[key - low] = value
+    weights = values[classes - low]
+    return weights if sample_weight is None else weights * np.asarray(sample_weight)

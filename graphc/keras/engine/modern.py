@@ -1,0 +1,54 @@
+"""Configurations of Keras 3, as its HDF5 files hold them, in the words of Keras 2.
+
+Imports nothing of graphc.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ["plain_config"]
+
+# settings that say nothing here
+_DROPPED = ("quantization_config", "lora_rank", "lora_alpha", "module", "registered_name",
+            "build_config", "optional", "synchronized", "zero_output_for_mask",
+            "autocast", "shared_object_id")  # fmt: skip
+_RENAMED = {"batch_shape": "batch_input_shape"}
+
+
+def plain_config(value: Any) -> Any:
+    """The configuration without what only Keras 3 has."""
+    if isinstance(value, list | tuple):
+        return [plain_config(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("class_name") in ("DTypePolicy", "Policy") and "config" in value:
+        return value["config"].get("name", "float32")
+    if value.get("class_name") == "__tuple__":
+        return tuple(plain_config(v) for v in value.get("items", ()))
+    out = {_RENAMED.get(k, k): plain_config(v) for k, v in value.items() if k not in _DROPPED}
+    if out.get("groups") == 1 and "filters" in out:
+        out.pop("groups")
+    if "inbound_nodes" in out:
+        out["inbound_nodes"] = [_inbound(n) for n in value["inbound_nodes"]]
+    if out.get("ragged") is False:
+        out.pop("ragged")
+    return out
+
+
+def _inbound(node: Any) -> Any:
+    """A call as [[layer, call, output, arguments], ...]."""
+    if not isinstance(node, dict):
+        return node
+    kwargs = {k: v for k, v in (node.get("kwargs") or {}).items() if not isinstance(v, dict)}
+    return [[*ref, kwargs] for ref in _histories(node.get("args", ()))]
+
+
+def _histories(value: Any) -> list[list[Any]]:
+    if isinstance(value, dict):
+        if value.get("class_name") == "__keras_tensor__":
+            return [list(value["config"]["keras_history"])]
+        return [h for v in value.values() for h in _histories(v)]
+    if isinstance(value, list | tuple):
+        return [h for v in value for h in _histories(v)]
+    return []
