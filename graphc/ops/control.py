@@ -143,6 +143,14 @@ def is_stack(tensor: Tensor) -> bool:
     return node.op.name == "loop" and tensor.value_index >= node.attrs["loop"].carried
 
 
+def is_kept(tensor: Tensor) -> bool:
+    """Whether a user's tensor is something that a node keeps for its gradient."""
+    node = tensor.node
+    if node.op.name == "while_loop":
+        return tensor.value_index >= int(node.attrs["loop"].carried)
+    return node.op.name in ("while_saved", "cond_saved")
+
+
 def stack_type(tensor: Tensor) -> TensorType:
     """The user's type of a stack of `tensor`: the number of rows is unknown."""
     return TensorType(tensor.dtype, None if tensor.dims is None else (None, *tensor.dims))

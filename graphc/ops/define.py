@@ -73,6 +73,8 @@ class OpDef:
         blocks: an effect that may wait for other threads (queues): runs hold no lock meanwhile.
         shape_inputs: inputs whose values decide shapes or indexing (reshape's shape, a slice's
             begin): known when a plan is bound.
+        index_inputs: those of shape_inputs that kernels can read while they run, where the output
+            shapes are known without them (x[i], with i computed).
         data_dependent: output shapes depend on the data of other inputs: a host step.
         samples: what the registry-wide tests try (ops/samples.py).
     """
@@ -96,6 +98,7 @@ class OpDef:
     effect: bool = False
     blocks: bool = False
     shape_inputs: tuple[int, ...] = ()
+    index_inputs: tuple[int, ...] = ()
     data_dependent: bool = False
     samples: tuple[Any, ...] = ()
     default_name: str = ""

@@ -312,8 +312,8 @@ random_gamma = host(
 def _binomial(shape: Any, counts: Array, probs: Array, state: Array, dtype: DType) -> Array:
     n, p = np.asarray(counts, np.float64), np.asarray(probs, np.float64)
     valid = (n >= 0) & (p >= 0) & (p <= 1)
-    n, p = np.where(valid, np.floor(n), 0.0).astype(np.int64), np.where(valid, p, 0.0)
-    drawn = philox.generator(state).binomial(n, p, _extents(shape))
+    whole, p = np.where(valid, np.floor(n), 0.0).astype(np.int64), np.where(valid, p, 0.0)
+    drawn = philox.generator(state).binomial(whole, p, _extents(shape))
     return np.where(valid, drawn, -1 if dtype.is_integer else np.nan).astype(dtype.np)
 
 

@@ -370,7 +370,7 @@ strided_slice = movement(
     "strided_slice", tf="StridedSlice", default_name="strided_slice", infer=_strided_slice_type,
     kernel=_strided_slice_kernel, numpy=_strided_slice, grad=_strided_slice_gradient,
     args=("input", "begin", "end", "strides"), groups=("T", "Index", "Index", "Index"),
-    dtypes={"T": ALL, "Index": INDEX}, shape_inputs=(1, 2, 3),
+    dtypes={"T": ALL, "Index": INDEX}, shape_inputs=(1, 2, 3), index_inputs=(1, 2),
     samples=(
         sample(arg((5, 6)), *_vectors([1, 0], [4, 5], [2, 1])),
         sample(arg((5, 6)), *_vectors([-1, 4], [-5, 0], [-2, -1])),
@@ -389,8 +389,16 @@ def _grad_type(ctx: InferContext) -> TensorType:
     return TensorType(ctx.dtype(4), None if dims is None else tuple(dims))
 
 
+def _known(vector: Tensor) -> bool:
+    value = value_of(vector)
+    return value is not None and not any(v is None for v in value.reshape(-1).tolist())
+
+
 def _strided_slice_grad_gradient(node: Node, g: Tensor) -> tuple[Any, ...]:
-    _, begin, end, strides, _ = node.inputs
+    _, begin, end, strides, dy = node.inputs
+    if not any(node.attrs.values()) and not _known(begin):
+        back = F.slice(g, begin, F.shape(dy, out_type=begin.dtype))
+        return (None, None, None, None, back)
     back = F.strided_slice(g, begin, end, strides, **node.attrs)
     return (None, None, None, None, back)
 
@@ -400,7 +408,7 @@ strided_slice_grad = movement(
     kernel=_strided_slice_grad_kernel, numpy=_strided_slice_grad_np,
     grad=_strided_slice_grad_gradient, args=("shape", "begin", "end", "strides", "dy"),
     groups=("Index", "Index", "Index", "Index", "T"), dtypes={"T": ALL, "Index": INDEX},
-    shape_inputs=(0, 1, 2, 3),
+    shape_inputs=(0, 1, 2, 3), index_inputs=(1, 2),
     samples=(
         sample(*_vectors([5, 6], [1, 0], [4, 5], [2, 1]), arg((2, 5))),
         sample(*_vectors([5, 6], [-1, 4], [-5, 0], [-2, -1]), arg((2, 4))),
@@ -472,6 +480,10 @@ def _slice_kernel(ctx: KernelContext, which: int, idx: tuple[Expr, ...]) -> Expr
 def _slice_grad(node: Node, g: Tensor) -> tuple[Any, ...]:
     x, begin, _ = node.inputs
     kind = begin.dtype
+    if not _known(begin):  # a pad's widths decide its shape; this takes it from x
+        shape, ones = F.shape(x, out_type=kind), F.ones_like(begin)
+        end = F.add(begin, F.shape(g, out_type=kind))
+        return F.strided_slice_grad(shape, begin, end, ones, g), None, None
     after = F.subtract(F.subtract(F.shape(x, out_type=kind), F.shape(g, out_type=kind)), begin)
     return (F.pad(g, F.stack(begin, after, axis=1), zero_of(g.dtype)), None, None)
 
@@ -479,7 +491,7 @@ def _slice_grad(node: Node, g: Tensor) -> tuple[Any, ...]:
 slice_ = movement(
     "slice", tf="Slice", infer=_slice_type, kernel=_slice_kernel, numpy=_slice, grad=_slice_grad,
     args=("input", "begin", "size"), groups=("T", "Index", "Index"),
-    dtypes={"T": ALL, "Index": INDEX}, shape_inputs=(1, 2),
+    dtypes={"T": ALL, "Index": INDEX}, shape_inputs=(1, 2), index_inputs=(1,),
     samples=(
         sample(arg((5, 6)), *_vectors([1, 2], [3, -1])),
         sample(arg((5, 6)), *_vectors([0, 0], [5, 6])),

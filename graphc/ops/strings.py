@@ -266,10 +266,50 @@ string_to_number = OpDef(
 )
 
 
-def _as_string(x: Array, form: str) -> Array:
+def printf_form(
+    dtype: DType, precision: int, scientific: bool, shortest: bool, width: int, fill: str
+) -> str:
+    """C's format of these options: "%08.2f".
+
+    Raises:
+        InvalidArgumentError: options that do not go together, or not with the dtype.
+    """
+    real = dtype.is_floating or dtype.is_complex
+    if len(fill) > 1:
+        raise InvalidArgumentError("Fill string must be one or fewer characters")
+    if fill not in ("", " ", "+", "-", "0", "#"):
+        raise InvalidArgumentError(f"Fill argument not supported: {fill}")
+    if scientific and shortest:
+        raise InvalidArgumentError("Cannot select both scientific and shortest notation")
+    for given, what in (
+        (precision > -1, "precision"),
+        (scientific, "scientific format"),
+        (shortest, "shortest format"),
+    ):
+        if given and not real:
+            raise InvalidArgumentError(f"{what} not supported for datatype {dtype.tf_name}")
+    form = "%" + fill
+    if width > -1:
+        form += str(width)
+    if precision > -1:
+        form += f".{precision}"
+    if real:
+        return form + ("e" if scientific else "g" if shortest else "f")
+    return form + ("d" if dtype.is_integer else "s")
+
+
+def _as_string(
+    x: Array,
+    precision: int = -1,
+    scientific: bool = False,
+    shortest: bool = False,
+    width: int = -1,
+    fill: str = "",
+) -> Array:
     kind = x.dtype.kind
     if kind == "O":
         return x
+    form = printf_form(as_dtype(x.dtype), precision, scientific, shortest, width, fill)
     if kind == "b":
         return each(lambda v: (form % ("true" if v else "false")).encode(), x)
     if kind == "c":
@@ -294,9 +334,9 @@ as_string = OpDef(
     numpy=_as_string,
     nograd=NO_GRADIENT,
     samples=(
-        sample(arg((2, 3)), form="%.2f", grad=False, dtypes=FLOAT),
-        sample(fixed([1, -22]), form="%05d", grad=False, dtypes=INT),
-        sample(arg((3,), bools()), form="%s", grad=False, dtypes=(bool_,)),
+        sample(arg((2, 3)), precision=2, grad=False, dtypes=FLOAT),
+        sample(fixed([1, -22]), width=5, fill="0", grad=False, dtypes=INT),
+        sample(arg((3,), bools()), grad=False, dtypes=(bool_,)),
     ),
 )
 

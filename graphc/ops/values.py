@@ -32,6 +32,8 @@ FLOWS = frozenset(
 
 # ops that take unknown inputs: their elements become None, the others stay known
 JOINS = frozenset({"concat", "stack"})
+# ops whose values follow from the shape of their input alone
+LIKE = {"zeros_like": 0, "ones_like": 1}
 
 
 def value_of(tensor: Tensor) -> np.ndarray[Any, Any] | None:
@@ -91,6 +93,9 @@ def _evaluate(node: Node) -> tuple[Any, ...] | None:
         return tuple(_dims_value(t.dims, o) for t, o in zip(node.inputs, node.outputs, strict=True))
     if op not in FLOWS or not all(_small(t) for t in node.outputs):
         return None
+    if op in LIKE and isinstance(known := dims_product(node.inputs[0].dims or (None,)), int):
+        array = np.full(known, LIKE[op], node.outputs[0].dtype.np)
+        return (array.reshape(node.inputs[0].dims),)  # type: ignore[arg-type]  # static
     values = [t._value for t in node.inputs]
     if op in JOINS:
         values = [_unknowns(t) if t._value is None else t._value for t in node.inputs]

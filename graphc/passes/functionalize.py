@@ -363,7 +363,7 @@ class Functionalizer:
         for tensor in () if user.op.name == "tensor_array" else made.outputs:
             self._require_known(tensor, user)
         for i in made.op.shape_inputs:
-            if i < len(made.inputs):
+            if i < len(made.inputs) and i not in made.op.index_inputs:
                 value = value_of(made.inputs[i])
                 unknown = value is None or (
                     value.dtype == object and any(v is None for v in value.reshape(-1))

@@ -14,7 +14,7 @@ from graphc.ir.dtypes import int32
 from graphc.ir.node import Node, Tensor, TensorType
 from graphc.ir.program import Program, Update, live_nodes
 from graphc.ir.shape import dims_equal
-from graphc.ops.control import CONTROL, bodies_of, operands_of
+from graphc.ops.control import CONTROL, bodies_of, is_kept, operands_of
 from graphc.ops.define import F
 from graphc.ops.function import Body
 from graphc.ops.source import bound
@@ -72,7 +72,7 @@ def shape_operands(node: Node) -> list[Tensor]:
                     stack.extend(tensor.node.inputs)
             elif at >= first:
                 found[operands[at]] = None
-    return list(found)
+    return [t for t in found if not is_kept(t)]
 
 
 def extra_of(node: Node) -> tuple[Tensor, ...]:

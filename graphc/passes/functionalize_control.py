@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from graphc.errors import InvalidArgumentError
 from graphc.ir.node import Node, Tensor, TensorType
 from graphc.ir.program import Program, UnresolvedShape
 from graphc.ops.control import Branches, ProgramBranches
@@ -198,6 +199,13 @@ class _Branches:
 # ------------------------------------------------------------------ shapes that vary
 def _on_host(work: Functionalizer, node: Node, mask: int) -> None:
     """The whole node as one step of the host, which runs its bodies as plans of their own."""
+    loop = node.attrs.get("loop")
+    if "of" in node.attrs or (loop is not None and (loop.pops or loop.pushes)):
+        raise InvalidArgumentError(
+            node.node_def, node,
+            f"the gradient of {forward_of(node).name!r} needs shapes that stay the same from step "
+            "to step, or that do not depend on data",
+        )  # fmt: skip
     inputs = [_typed(work, operand(work, t, mask)) for t in node.inputs]
     made = work.builder.add(F.host_control, inputs, {"node": node}, [t.type for t in node.outputs])
     work.effects.append(made)

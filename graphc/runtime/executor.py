@@ -23,7 +23,7 @@ from graphc.errors import ConfigError, InternalError
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program, UnresolvedShape
-from graphc.ops.control import CONTROL
+from graphc.ops.control import CONTROL, is_kept
 from graphc.ops.values import value_of
 from graphc.passes.functionalize import (
     FeedValue,
@@ -364,8 +364,9 @@ def split_stage(spec: StageSpec, node: Node) -> tuple[StageSpec, StageSpec]:
             if reader in early_nodes:
                 continue
             for tensor in reader.inputs:
-                source = tensor.node.op.family == "source"
-                if tensor.node in early_nodes and tensor not in cut and not source:
+                # stacks of loops are not handed on: the later stage fills them again
+                kept = tensor.node.op.family == "source" or is_kept(tensor)
+                if tensor.node in early_nodes and tensor not in cut and not kept:
                     extra[tensor] = None
     passed = tuple(dict.fromkeys([*barrier, *extra]))
     early = StageSpec(passed, (), spec.feeds, dynamic, final=False, done=spec.done)

@@ -187,3 +187,18 @@ def test_functions_over_rows(config: Any) -> None:
     ]  # fmt: skip
     for one, other in zip(got, want, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_computed_indices(config: Any) -> None:
+    x = tf.placeholder(tf.float32, [2, 3])
+
+    def body(i: Any, s: Any) -> Any:
+        return i + 1, s + x[:, i] * tf.slice(x, [0, i], [2, 1])[:, 0] + x[i - 1, 0]
+
+    _, s = tf.while_loop(lambda i, s: i < 2, body, (0, tf.zeros([2])))
+    (g,) = tf.gradients(s, x)
+    got = run(config, [s, g], {x: X})
+    np.testing.assert_array_equal(got[0], (X[:, :2] ** 2).sum(1) + X[1, 0] + X[0, 0])
+    want = np.concatenate([2 * X[:, :2], np.zeros((2, 1))], 1)
+    want[:, 0] += 2
+    np.testing.assert_array_equal(got[1], want)
