@@ -27,6 +27,10 @@ __getattr__, __dir__, __all__ = attach(
             non_max_suppression_overlaps non_max_suppression_padded
             non_max_suppression_with_scores sample_distorted_bounding_box
             sample_distorted_bounding_box_v2=sample_distorted_bounding_box""",
+        "graphc.tf1.api_image_files": """
+            adjust_jpeg_quality decode_and_crop_jpeg decode_bmp decode_gif decode_image
+            decode_jpeg decode_png encode_jpeg encode_png extract_jpeg_shape is_jpeg
+            random_jpeg_quality""",
         "graphc.tf1.api_image_measure": """
             image_gradients psnr sobel_edges ssim ssim_multiscale total_variation""",
         "graphc.tf1.api_random": "random_crop",

@@ -9,7 +9,9 @@ import pytest
 import graphc as tf
 from tests.oracle.record import cases_of, compare, expected, run
 
-SUBJECTS = ("sparse_cases", "sampling_cases", "sort_cases", "image_cases", "box_cases")
+SUBJECTS = (
+    "sparse_cases", "sampling_cases", "sort_cases", "image_cases", "box_cases", "file_cases",
+)  # fmt: skip
 CASES = [(s, n) for s in SUBJECTS for n in cases_of(s)]
 WAYS = {"compiled": tf.Config(), "reference": tf.Config(backend="reference")}
 
