@@ -140,6 +140,13 @@ _TABLE = {
     "graphc.interop.messages": """
         AttrValue Event GraphDef HistogramProto LogMessage MetaGraphDef NameAttrList NodeDef
         SessionLog Summary SummaryMetadata""",
+    # queues and readers
+    "graphc.tf1.queues": "FIFOQueue PaddingFIFOQueue PriorityQueue QueueBase RandomShuffleQueue",
+    "graphc.tf1.readers": """
+        FixedLengthRecordReader IdentityReader ReaderBase TFRecordReader TextLineReader
+        WholeFileReader""",
+    "graphc.tf1.api_sparse_serial": """
+        deserialize_many_sparse deserialize_sparse serialize_many_sparse serialize_sparse""",
     # examples
     "graphc.tf1.parsing": """
         FixedLenFeature FixedLenSequenceFeature SparseFeature VarLenFeature parse_example
@@ -167,7 +174,7 @@ __getattr__, __dir__, _public = attach(
     """
         app bitwise compat config contrib data distributions errors estimator examples
         feature_column flags gfile graph_util image initializers io keras layers linalg logging
-        lookup losses math metrics nest nn python_io random resource_loader saved_model sparse
+        lookup losses math metrics nest nn python_io queue random resource_loader saved_model sparse
         strings summary sysconfig test train""",
 )
 __all__ = [*_public, "GIT_VERSION", "VERSION", "__version__", "newaxis"]

@@ -77,7 +77,11 @@ MODULES: dict[str, tuple[str, ...]] = {
     **_many("python.ops", "losses losses.losses losses.losses_impl losses.util", "graphc.losses"),
     **_many(
         "python.ops",
-        "distributions distributions.distribution distributions.distributions",
+        "distributions distributions.bernoulli distributions.beta distributions.categorical "
+        "distributions.dirichlet distributions.dirichlet_multinomial distributions.distribution "
+        "distributions.distributions distributions.exponential distributions.gamma "
+        "distributions.kullback_leibler distributions.laplace distributions.multinomial "
+        "distributions.normal distributions.student_t distributions.uniform",
         "graphc.distributions",
     ),
     **_many("python.ops", "summary_ops", "graphc.summary"),
@@ -102,8 +106,8 @@ MODULES: dict[str, tuple[str, ...]] = {
     **_many(
         "python.training",
         "adadelta adagrad adagrad_da adam basic_loops basic_session_run_hooks "
-        "checkpoint_management checkpoint_utils coordinator ftrl gradient_descent input learning_rate_decay "
-        "momentum monitored_session optimizer proximal_adagrad "
+        "checkpoint_management checkpoint_utils coordinator ftrl gradient_descent input "
+        "learning_rate_decay momentum monitored_session optimizer proximal_adagrad "
         "proximal_gradient_descent queue_runner queue_runner_impl rmsprop saver "
         "session_manager session_run_hook slot_creator supervisor training training_util",
         "graphc.train",

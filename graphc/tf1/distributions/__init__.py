@@ -1,0 +1,1 @@
+"""tf.distributions and tf.contrib.distributions: the classes, in modules by kind."""
