@@ -13,6 +13,14 @@ __getattr__, __dir__, __all__ = attach(
         "graphc.estimator.warm_start": "VocabInfo WarmStartSettings",
         "graphc.estimator.training": "EvalSpec TrainSpec train_and_evaluate",
         "graphc.estimator.exporter": "BestExporter Exporter FinalExporter LatestExporter",
+        "graphc.estimator.heads": "BinaryClassHead Head MultiClassHead MultiLabelHead",
+        "graphc.estimator.heads_regression": """
+            LogisticRegressionHead PoissonRegressionHead RegressionHead""",
+        "graphc.estimator.baseline": "BaselineClassifier BaselineEstimator BaselineRegressor",
+        "graphc.estimator.linear": "LinearClassifier LinearEstimator LinearRegressor",
+        "graphc.estimator.dnn": "DNNClassifier DNNEstimator DNNRegressor",
+        "graphc.estimator.combined": """
+            DNNLinearCombinedClassifier DNNLinearCombinedEstimator DNNLinearCombinedRegressor""",
     },
     "export inputs",
 )

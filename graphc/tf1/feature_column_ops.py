@@ -55,7 +55,8 @@ def _missing(values: Array, ignore: bool) -> Array:
 
 @functools.lru_cache(maxsize=64)
 def _table(words: tuple[Any, ...]) -> dict[Any, int]:
-    return {word: place for place, word in enumerate(words)}
+    # words that come out of a GraphDef are text
+    return {w.encode() if isinstance(w, str) else w: place for place, w in enumerate(words)}
 
 
 def _text(value: Any) -> bytes:
