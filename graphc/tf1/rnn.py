@@ -21,7 +21,12 @@ from graphc.tf1.api_create import zeros
 from graphc.tf1.api_math import cast, equal, logical_not, logical_or, maximum, minimum
 from graphc.tf1.api_reduce import reduce_all, reduce_max
 from graphc.tf1.control_flow import while_loop
-from graphc.tf1.rnn_cell_base import assert_like_rnncell, batch_shape, static_batch_shape
+from graphc.tf1.rnn_cell_base import (
+    assert_like_rnncell,
+    batch_shape,
+    batch_vector,
+    static_batch_shape,
+)
 from graphc.tf1.rnn_step import (
     best_effort_input_batch_size,
     initial_or_zero_state,
@@ -179,10 +184,13 @@ class _TimeLoop:
         return array.unstack(leaf)
 
     def _output_array(self, size: Any, number: int, kind: Any) -> Any:
-        return TensorArray(
+        array = TensorArray(
             kind, size=self.time_steps, element_shape=static_batch_shape(self.const_batch, size),
             tensor_array_name=f"output_{number}",
         )  # fmt: skip
+        # zeros whose extents are known before the loop
+        rows = batch_shape(self.time_steps, batch_vector(self.batch_size, size))
+        return array.unstack(zeros(rows, kind))
 
     def _stacked(self, arrays: Any) -> Any:
         sizes = nest.flatten(self.cell.output_size)

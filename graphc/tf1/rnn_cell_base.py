@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from graphc.ir.dtypes import as_dtype
+from graphc.ir.dtypes import as_dtype, int32
 from graphc.ir.graph import get_default_graph
 from graphc.ir.tensor_shape import TensorShape
 from graphc.ops.convert import convert_to_tensor, is_tensor_like
@@ -157,6 +157,11 @@ def batch_shape(prefix: Any, suffix: Any) -> Any:
     if not any(is_tensor_like(part) for part in parts):
         return [*parts[0], *parts[1]]
     return concat([p for p in parts if is_tensor_like(p) or p], 0)
+
+
+def batch_vector(prefix: Any, suffix: Any) -> Any:
+    """batch_shape as one int32 vector."""
+    return convert_to_tensor(batch_shape(prefix, suffix), int32)
 
 
 def _as_shape(value: Any, which: str) -> Any:
