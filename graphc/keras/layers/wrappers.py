@@ -1,0 +1,189 @@
+"""tf.keras.layers: TimeDistributed, Bidirectional. Imports keras.engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphc.ir.graph import get_default_graph
+from graphc.ir.node import Tensor
+from graphc.keras.core import arrays
+from graphc.keras.core.arrays import int_shape
+from graphc.keras.core.marks import mask_of, set_mask
+from graphc.keras.engine.base_layer import Layer
+from graphc.keras.engine.nodes import as_list, flat
+from graphc.tf1 import api_array
+
+__all__ = ["Bidirectional", "TimeDistributed", "Wrapper"]
+
+
+def inner_call(layer: Layer, inputs: Any, **kwargs: Any) -> Any:
+    """A layer inside another: built where it is not, applied without a record of the call."""
+    leaves = [t for t in flat(inputs) if isinstance(t, Tensor)]
+    with get_default_graph().name_scope(layer._scope_name()):
+        layer._maybe_build(inputs)
+        return layer._apply(inputs, leaves, (), {k: v for k, v in kwargs.items() if v is not None})
+
+
+class Wrapper(Layer):
+    """Base of layers around a layer."""
+
+    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.layer = layer
+
+    def get_config(self) -> dict[str, Any]:
+        inner = {"class_name": type(self.layer).__name__, "config": self.layer.get_config()}
+        return {**super().get_config(), "layer": inner}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        from graphc.keras.layers import deserialize
+
+        config = dict(config)
+        return cls(deserialize(config.pop("layer"), custom_objects), **config)
+
+
+class TimeDistributed(Wrapper):
+    """The layer at each step of axis 1.
+
+    Raises:
+        ValueError: no layer, or inputs of rank below 3.
+    """
+
+    supports_masking = True
+
+    def __init__(self, layer: Layer, **kwargs: Any) -> None:
+        if not isinstance(layer, Layer):
+            raise ValueError(
+                f"Please initialize `TimeDistributed` layer with a `Layer` instance. You passed: "
+                f"{layer}"
+            )
+        super().__init__(layer, **kwargs)
+
+    def build(self, input_shape: Any) -> None:
+        if len(input_shape) < 3:
+            raise ValueError(
+                "`TimeDistributed` Layer should be passed an `input_shape ` with at least 3 "
+                f"dimensions, received: {input_shape}"
+            )
+        self.built = True
+
+    def call(self, inputs: Any, mask: Any = None, training: Any = None) -> Any:  # type: ignore[override]
+        dims = int_shape(inputs)
+        steps = dims[1] if dims[1] is not None else api_array.shape(inputs)[1]
+        actual = api_array.shape(inputs)
+        rows = api_array.reshape(inputs, api_array.concat([[-1], actual[2:]], 0))
+        rows.set_shape([None, *dims[2:]])
+        takes = self.layer._call_names()
+        kwargs: dict[str, Any] = {}
+        if "training" in takes:
+            kwargs["training"] = training
+        if "mask" in takes and mask is not None:
+            inner = api_array.reshape(mask, api_array.concat([[-1], api_array.shape(mask)[2:]], 0))
+            kwargs["mask"] = inner
+        out = inner_call(self.layer, rows, **kwargs)
+        shape = api_array.shape(out)
+        whole = api_array.reshape(
+            out, api_array.concat([api_array.stack([actual[0], steps]), shape[1:]], 0)
+        )
+        whole.set_shape([dims[0], dims[1], *int_shape(out)[1:]])
+        return whole
+
+
+_MODES = ("sum", "mul", "concat", "ave", None)
+
+
+class Bidirectional(Wrapper):
+    """A recurrent layer in both directions.
+
+    Args:
+        layer: an RNN. merge_mode: "concat", "sum", "mul", "ave", or None: both outputs in a list.
+
+    Raises:
+        ValueError: an unknown merge_mode.
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self, layer: Layer, merge_mode: str | None = "concat", weights: Any = None,
+        backward_layer: Any = None, **kwargs: Any,
+    ) -> None:
+        if merge_mode not in _MODES:
+            raise ValueError(
+                'Invalid merge mode. Merge mode should be one of {"sum", "mul", "ave", "concat", '
+                "None}"
+            )
+        if "input_shape" not in kwargs and hasattr(layer, "_batch_input_shape"):
+            kwargs.setdefault("batch_input_shape", layer._batch_input_shape)
+        super().__init__(layer, weights=weights, **kwargs)
+        self.forward_layer = _copy(layer, {})
+        if backward_layer is not None:
+            self.backward_layer = backward_layer
+        else:
+            self.backward_layer = _copy(layer, {"go_backwards": not layer.go_backwards})
+        self.forward_layer.name = f"forward_{layer.name}"
+        self.backward_layer.name = f"backward_{layer.name}"
+        self.merge_mode = merge_mode
+        self.return_sequences, self.return_state = layer.return_sequences, layer.return_state
+        self.stateful = layer.stateful
+
+    def sublayers(self) -> Any:
+        return iter([self.forward_layer, self.backward_layer])
+
+    def __call__(self, inputs: Any, initial_state: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
+        if initial_state is not None:
+            first = inputs[0] if isinstance(inputs, list | tuple) else inputs
+            inputs = [first, *as_list(initial_state)]
+        return super().__call__(inputs, **kwargs)
+
+    def build(self, input_shape: Any) -> None:
+        self.built = True
+
+    def call(self, inputs: Any, mask: Any = None, training: Any = None) -> Any:  # type: ignore[override]
+        first = second = inputs
+        if isinstance(inputs, list | tuple):
+            states = list(inputs[1:])
+            half = len(states) // 2
+            first = [inputs[0], *states[:half]]
+            second = [inputs[0], *states[half:]]
+            mask = mask[0] if isinstance(mask, list | tuple) else mask
+        y = inner_call(self.forward_layer, first, mask=mask, training=training)
+        z = inner_call(self.backward_layer, second, mask=mask, training=training)
+        after: list[Any] = []
+        if self.return_state:
+            after = [*y[1:], *z[1:]]
+            y, z = y[0], z[0]
+        masks = mask_of(y)
+        if self.return_sequences:
+            z = arrays.reverse(z, 1)
+        out = self._merged(y, z)
+        if isinstance(out, Tensor):
+            set_mask(out, masks)
+        return [*as_list(out), *after] if after else out
+
+    def _merged(self, y: Tensor, z: Tensor) -> Any:
+        if self.merge_mode == "concat":
+            return arrays.concatenate([y, z])
+        if self.merge_mode == "sum":
+            return y + z
+        if self.merge_mode == "ave":
+            return (y + z) / 2.0
+        return y * z if self.merge_mode == "mul" else [y, z]
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        first = mask[0] if isinstance(mask, list | tuple) else mask
+        return first if self.return_sequences and self.merge_mode is not None else None
+
+    def reset_states(self) -> None:
+        """Sets the states of both directions to zeros."""
+        self.forward_layer.reset_states()
+        self.backward_layer.reset_states()
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "merge_mode": self.merge_mode}
+
+
+def _copy(layer: Layer, changed: dict[str, Any]) -> Any:
+    config = {**layer.get_config(), **changed}
+    return type(layer).from_config(config)
