@@ -29,6 +29,12 @@ __getattr__, __dir__, __all__ = attach(
             load_checkpoint load_variable remove_checkpoint update_checkpoint_state""",
         "graphc.tf1.coordinator": "Coordinator LooperThread",
         "graphc.tf1.queue_runner": "QueueRunner add_queue_runner start_queue_runners",
+        "graphc.tf1.input_producers": """
+            input_producer limit_epochs match_filenames_once range_input_producer
+            slice_input_producer string_input_producer""",
+        "graphc.tf1.input_batches": """
+            batch batch_join maybe_batch maybe_batch_join maybe_shuffle_batch
+            maybe_shuffle_batch_join shuffle_batch shuffle_batch_join""",
         "graphc.tf1.checkpoint_init": "VocabInfo init_from_checkpoint warm_start",
         "graphc.tf1.evaluation": "checkpoints_iterator",
         "graphc.tf1.session_hooks": """

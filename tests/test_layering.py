@@ -114,6 +114,7 @@ def test_modules_import_only_layers_below() -> None:
 # upward imports inside functions: they break a circle, or keep `import graphc` fast
 UPWARD = {
     ("ops", "interop"): "serialized tensors and examples are messages",
+    ("ops", "runtime"): "queues and readers are kept by the session that runs",
     ("ops", "autodiff"): "the gradient of gather is an IndexedSlices",
     ("ops", "tf1"): "some operators of Tensor are functions of the user's surface",
     ("runtime", "inspect"): "Config(dump=...) writes what a plan's build observed",

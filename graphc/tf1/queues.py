@@ -262,12 +262,10 @@ def _shapes(shapes: Any, partial: bool = False) -> list[TensorShape] | None:
     return made
 
 
-def _make(op: str, name: str, shared_name: str | None, attrs: dict[str, Any]) -> Tensor:
-    graph = get_default_graph()
-    with graph.name_scope(name) as scope:
-        full = scope.rstrip("/")
-        made: Tensor = getattr(F, op)(
-            name=scope, key=full, shared_name=shared_name or "", **attrs
+def _make(op: OpDef, name: str | None, shared_name: str | None, attrs: dict[str, Any]) -> Tensor:
+    with get_default_graph().name_scope(name or op.default_name) as scope:
+        made: Tensor = op(
+            name=scope, key=scope.rstrip("/"), shared_name=shared_name or "", **attrs
         )
     return made
 
@@ -290,12 +288,12 @@ class FIFOQueue(QueueBase):
         shapes: Any = None,
         names: Any = None,
         shared_name: str | None = None,
-        name: str = "fifo_queue",
+        name: str | None = "fifo_queue",
     ) -> None:
         types = _dtypes(dtypes)
         made = _shapes(shapes)
         _check_lengths(types, made, names)
-        ref = _make("fifo_queue", name, shared_name, _attrs(types, made, capacity))
+        ref = _make(F.fifo_queue, name, shared_name, _attrs(types, made, capacity))
         super().__init__(types, made, names, ref)
 
 
@@ -316,7 +314,7 @@ class PaddingFIFOQueue(QueueBase):
         shapes: Any,
         names: Any = None,
         shared_name: str | None = None,
-        name: str = "padding_fifo_queue",
+        name: str | None = "padding_fifo_queue",
     ) -> None:
         types = _dtypes(dtypes)
         if not isinstance(shapes, list | tuple | TensorShape):
@@ -328,7 +326,7 @@ class PaddingFIFOQueue(QueueBase):
                 f"and {len(made)} shapes."
             )
         _check_lengths(types, made, names)
-        ref = _make("padding_fifo_queue", name, shared_name, _attrs(types, made, capacity))
+        ref = _make(F.padding_fifo_queue, name, shared_name, _attrs(types, made, capacity))
         super().__init__(types, made, names, ref)
 
 
@@ -353,7 +351,7 @@ class RandomShuffleQueue(QueueBase):
         names: Any = None,
         seed: int | None = None,
         shared_name: str | None = None,
-        name: str = "random_shuffle_queue",
+        name: str | None = "random_shuffle_queue",
     ) -> None:
         types = _dtypes(dtypes)
         made = _shapes(shapes)
@@ -363,7 +361,7 @@ class RandomShuffleQueue(QueueBase):
         attrs.update(
             min_after_dequeue=int(min_after_dequeue), seed=first or 0, seed2=second or 0
         )
-        ref = _make("random_shuffle_queue", name, shared_name, attrs)
+        ref = _make(F.random_shuffle_queue, name, shared_name, attrs)
         super().__init__(types, made, names, ref)
 
 
@@ -383,14 +381,14 @@ class PriorityQueue(QueueBase):
         shapes: Any = None,
         names: Any = None,
         shared_name: str | None = None,
-        name: str = "priority_queue",
+        name: str | None = "priority_queue",
     ) -> None:
         others = _dtypes(types)
         made = _shapes(shapes)
         if made is None:
             made = [TensorShape([]) for _ in others]
         _check_lengths(others, made, None)
-        ref = _make("priority_queue", name, shared_name, _attrs(others, made, capacity))
+        ref = _make(F.priority_queue, name, shared_name, _attrs(others, made, capacity))
         super().__init__([int64, *others], [TensorShape([]), *made], names, ref)
 
 
