@@ -251,7 +251,7 @@ class _LoopGradient:
     ) -> Any:
         """((parameters, results) of the body, (parameters, test), pushes, saved tensors)."""
         back = self.back
-        carried = [back.parameter(TensorType(t.dtype, t.dims), f"c{k}") for k, t in enumerate(inits)]
+        carried = [back.parameter(TensorType(t.dtype, t.dims), "carried") for t in inits]
         rows = [back.parameter(TensorType(t.dtype, t.dims), "row") for t in pushed]
         params = self.loop.body.params
         sources = [params[k] for k in (*self.carried, *self.popped, *self.captured)]

@@ -15,6 +15,7 @@ from graphc.ir.node import Node, Tensor
 from graphc.ir.tensor_shape import TensorShape
 from graphc.ops.convert import register_tensor_conversion_function
 from graphc.ops.define import F
+from graphc.ops.function import FunctionGraph
 
 # a dense gradient from this many elements on is worth a warning, as in TF1
 LARGE_ELEMENTS = 100_000_000
@@ -113,6 +114,8 @@ def as_dense(value: Any, name: str | None = None) -> Tensor:
 
 
 def _warn_if_large(value: IndexedSlices) -> None:
+    if isinstance(value.values.graph, FunctionGraph) or value.values.dims is None:
+        return  # a row of what a loop carries is no surprise
     total = 1
     for dim in value.dims or (None,):
         if not isinstance(dim, int):

@@ -23,6 +23,7 @@ from graphc.kernel import prims as k
 from graphc.kernel.expr import Expr
 from graphc.ops.define import F, InferContext, KernelContext, composite, movement
 from graphc.ops.extents import scalar_value
+from graphc.ops.function import FunctionGraph
 from graphc.ops.samples import arg, fixed, sample
 
 Array = np.ndarray[Any, Any]
@@ -204,6 +205,9 @@ def _read_gradient(node: Node, g: Tensor) -> tuple[Any, ...]:
     from graphc.autodiff.indexed_slices import IndexedSlices
 
     flow, at = node.inputs
+    if not isinstance(node.graph, FunctionGraph):  # once, not once a step
+        size = F.gather(F.shape(flow), 0, axis=0, batch_dims=0)
+        return F.tensor_array_write(F.zeros_like(flow), at, g, size), None
     rows = F.expand_dims(g, axis=0)
     return IndexedSlices(rows, F.reshape(at, [1]), F.shape(flow)), None
 

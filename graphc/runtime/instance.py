@@ -28,7 +28,7 @@ from graphc.runtime.jumps import StackMemory
 from graphc.runtime.pool import Pool
 from graphc.runtime.state import Moved, RunContext, VariableStore
 from graphc.runtime.stats import STATS
-from graphc.runtime.steps import Step, Storage
+from graphc.runtime.steps import Cursor, Step, Storage
 
 if TYPE_CHECKING:
     from graphc.runtime.binding import Binding
@@ -296,7 +296,7 @@ class Instance:
             raw = self.arena[at : at + binding.nbytes[k]]
             return raw.view(tensor.dtype.np).reshape(shape)
         if storage.kind == "row":
-            return self.stacks[storage.key.stack].row(storage.key, tensor.dtype.np, shape)
+            return self._row(storage, tensor.dtype.np, shape)
         if storage.kind == "feed":
             return arrays[storage.position].reshape(shape)
         if storage.kind == "variable":
@@ -312,6 +312,11 @@ class Instance:
             skipped = sum(s is None for s in binding.outputs[: storage.position])
             return outs[storage.position - skipped].reshape(shape)
         return binding.arrays[k].reshape(shape)
+
+    def _row(self, storage: Storage, dtype: Any, shape: tuple[int, ...]) -> Array:
+        cursor = storage.key
+        assert isinstance(cursor, Cursor)
+        return self.stacks[cursor.stack].row(cursor, dtype, shape)
 
     def _with_results(self, outs: list[Array]) -> list[Array]:
         given = iter(outs)

@@ -39,7 +39,9 @@ def stack_of(tensor: Tensor) -> Storage:
 def control_steps(scheduler: Scheduler, node: Node) -> list[Step]:
     """The steps of a `loop` or `branch` node."""
     loop = node.attrs.get("loop")
-    return _branch(scheduler, node) if loop is None else _Loop(scheduler, node, loop).steps()
+    steps = _branch(scheduler, node) if loop is None else _Loop(scheduler, node, loop).steps()
+    steps[0].span, steps[0].holder = len(steps), node
+    return steps
 
 
 def _body(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from itertools import pairwise
 
 from graphc.config import Config
 from graphc.fusion.build import GroupBuilder
@@ -135,6 +136,9 @@ class Scheduler:
                     outside = any(r not in members for r in self.readers.get(tensor, ()))
                     if outside or tensor in roots:
                         unit.exposed.append(tensor)
+        chain = [u for u in map(self.unit_of.get, self.program.effects) if u is not None]
+        for early, late in pairwise(chain):
+            late.before.add(early)
         for unit in self.units:
             if unit.group is not None:
                 self._lower(unit)

@@ -95,6 +95,7 @@ class Step:
         reads, writes: storages, in the order of the argument slots.
         group: the fused nodes behind a kernel; node: of a call or a host step.
         inside: runs once for each step of a loop.
+        span: of the first step of a loop or a branch, whose node is `holder`: how many steps it is.
     """
 
     kind: str
@@ -112,6 +113,8 @@ class Step:
     number: int = 0
     back: bool = False
     inside: bool = False
+    span: int = 0
+    holder: Node | None = None
 
     @property
     def on_host(self) -> bool:

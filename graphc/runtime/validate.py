@@ -6,13 +6,14 @@ the one that is named, not the ones that read its result.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from graphc.errors import InternalError
 from graphc.ir.node import Node, Tensor
+from graphc.ops.control import is_stack
 from graphc.runtime import driver
 from graphc.runtime.backends.reference import ReferencePlan, evaluate_node
 from graphc.runtime.state import RunContext
@@ -43,7 +44,15 @@ def validated_run(
     memory = _Memory(instance, ctx, arrays, outs, wanted)
     expected: dict[Tensor, Array] = {}
     group: object = None
-    for at, step in enumerate(instance.binding.steps):
+    steps = instance.binding.steps
+    at = -1
+    while (at := at + 1) < len(steps):
+        step = steps[at]
+        if step.holder is not None:
+            _run_control(instance, table, at, lambda s: instance.run_host(s, ctx, arrays, outs))
+            _compare_control(step, memory)
+            at += step.span - 1
+            continue
         if step.on_host:
             instance.run_host(step, ctx, arrays, outs)
             continue
@@ -60,6 +69,38 @@ def validated_run(
             for tensor, want in expected.items():
                 if memory.home.get(tensor) is storage and storage.kind in ("arena", "fetch"):
                     _compare(step, tensor, memory.array(tensor), want, scale)
+
+
+def _run_control(
+    instance: Instance, table: Array, first: int, run_host: Callable[[Step], None]
+) -> None:
+    """A loop or a branch as a whole: the steps of its body are the compiler's own."""
+    steps = instance.binding.steps
+    part = table[: first + steps[first].span]
+    code = driver.drive(part, start=first)
+    while code != driver.FINISHED:
+        stopped = steps[code]
+        if stopped.cursor is not None:
+            instance.stacks[stopped.cursor.stack].grow()
+        else:
+            run_host(stopped)
+        code = driver.drive(part, start=code + 1)
+
+
+def _compare_control(step: Step, memory: _Memory) -> None:
+    node = step.holder
+    assert node is not None
+    for tensor in node.outputs:
+        home = memory.home.get(tensor)
+        if home is None or home.kind not in ("arena", "fetch") or is_stack(tensor):
+            continue
+        held = node.attrs.get("branches")
+        if held is not None and tensor.value_index >= held.shared:
+            continue  # what one branch keeps, if it was the one
+        want = memory.wanted[tensor]
+        finite = np.abs(want[np.isfinite(want)]) if tensor.dtype.kind == "f" else want
+        scale = float(np.max(finite, initial=1e-30)) if tensor.dtype.kind == "f" else 1.0
+        _compare(step, tensor, memory.array(tensor), want, scale)
 
 
 class _Memory:

@@ -21,7 +21,9 @@ def config(request: Any) -> Any:
         yield CONFIGS[request.param]
 
 
-def check(config: Any, fn: Callable[[Any], Any], x: Any = X, feed: Any = None, order: int = 1) -> None:
+def check(
+    config: Any, fn: Callable[[Any], Any], x: Any = X, feed: Any = None, order: int = 1
+) -> None:
     """The gradient of sum(fn(x)) against central differences; `order` 2: of the gradient's own."""
     p = tf.placeholder(tf.float64, [None] * np.ndim(x))
     y = fn(p)

@@ -43,26 +43,33 @@ class _BodyContext(RunContext):
 
 
 def evaluate_control(
-    node: Node, inputs: Sequence[Array], ctx: RunContext, symbols: Mapping[str, int]
+    node: Node, inputs: Sequence[Array], ctx: RunContext, symbols: Mapping[str, int], check: bool
 ) -> tuple[Any, ...]:
-    """The node's outputs; a stack is the list of its rows."""
-    held = node.attrs.get("loop")
-    if held is not None:
-        return _loop(held, inputs, ctx, symbols)
-    return _branch(node.attrs["branches"], inputs, ctx, symbols)
+    """The node's outputs; a stack is the list of its rows. check: names the first NaN inside."""
+    held = node.attrs.get("loop") or node.attrs["branches"]
+    plans = [_Plan(p, symbols, check) for p in held.programs]
+    if isinstance(held, ProgramLoop):
+        return _loop(held, plans, inputs, ctx)
+    return _branch(held, plans, inputs, ctx)
 
 
-def _evaluate(
-    program: Program, ctx: RunContext, feeds: Sequence[Array], symbols: Mapping[str, int]
-) -> dict[Tensor, Array]:
-    from graphc.runtime.backends.reference import ReferencePlan
+class _Plan:
+    """A held program, ready to be evaluated many times."""
 
-    return ReferencePlan(program, Config()).evaluate(ctx, feeds, symbols)
+    def __init__(self, program: Program, symbols: Mapping[str, int], check: bool) -> None:
+        from graphc.runtime.backends.reference import ReferencePlan
+
+        self.plan = ReferencePlan(program, Config(check_numerics=check))
+        self.symbols = symbols
+
+    def values(self, ctx: RunContext, feeds: Sequence[Array]) -> dict[Tensor, Array]:
+        return self.plan.evaluate(ctx, feeds, self.symbols)
 
 
 def _loop(
-    held: ProgramLoop, inputs: Sequence[Any], ctx: RunContext, symbols: Mapping[str, int]
+    held: ProgramLoop, plans: Sequence[_Plan], inputs: Sequence[Any], ctx: RunContext
 ) -> tuple[Any, ...]:
+    cond, body = plans
     carried = dict(zip(held.variables, inputs, strict=False))
     stacks = [list(s) for s in inputs[held.carried : held.carried + held.pops]]
     captured = list(inputs[held.carried + held.pops :])
@@ -70,10 +77,10 @@ def _loop(
     while True:
         tops = [s[-1] if s else np.empty(0) for s in stacks]
         step = _BodyContext(ctx, _Carried(ctx, carried))
-        values = _evaluate(held.cond, step, [*tops, *captured], symbols)
+        values = cond.values(step, [*tops, *captured])
         if not bool(values[held.cond.outputs[0]]):
             break
-        values = _evaluate(held.body, step, [*tops, *captured], symbols)
+        values = body.values(step, [*tops, *captured])
         carried = {u.variable: np.array(values[u.value]) for u in held.body.updates}
         for rows, tensor in zip(pushed, held.body.outputs, strict=True):
             rows.append(np.array(values[tensor]))
@@ -83,12 +90,12 @@ def _loop(
 
 
 def _branch(
-    held: ProgramBranches, inputs: Sequence[Array], ctx: RunContext, symbols: Mapping[str, int]
+    held: ProgramBranches, plans: Sequence[_Plan], inputs: Sequence[Array], ctx: RunContext
 ) -> tuple[Any, ...]:
     taken = bool(inputs[0])
     program = held.then if taken else held.orelse
     step = _BodyContext(ctx, ctx.store)
-    values = _evaluate(program, step, inputs[1:], symbols)
+    values = plans[not taken].values(step, inputs[1:])
     outs: list[Any] = [np.array(values[t]) for t in program.outputs]
     only_then = [_nothing(t) for t in held.then.outputs[held.shared :]]
     only_else = [_nothing(t) for t in held.orelse.outputs[held.shared :]]
