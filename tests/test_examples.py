@@ -141,3 +141,16 @@ def test_fused_vs_unfused_prints_both(
     out = capsys.readouterr().out
     assert "-- elementwise chain" in out and "-- layer norm" in out
     assert out.count("largest difference:") == 2
+
+
+def test_char_rnn_learns_the_text(capsys: pytest.CaptureFixture[str]) -> None:
+    bits = example("char_rnn").main(epochs=2)
+    # log2 of the alphabet's size is 6.4; the letters' frequencies alone give about 4.7
+    assert bits[0] < 5.0 and bits[1] < 3.8
+    assert "an alphabet of" in capsys.readouterr().out
+
+
+def test_seq2seq_attention_turns_sequences_round(capsys: pytest.CaptureFixture[str]) -> None:
+    greedy, beams = example("seq2seq_attention").main(steps=250)
+    assert greedy >= 0.95 and beams >= 0.95
+    assert "beam search: " in capsys.readouterr().out
