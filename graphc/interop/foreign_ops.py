@@ -12,6 +12,7 @@ import numpy as np
 
 from graphc.errors import NotFoundError
 from graphc.interop import attributes
+from graphc.interop.data_nodes import READERS
 from graphc.interop.importer import ForeignRule, Importer, Wanted, constant_of
 from graphc.interop.messages import NodeDef
 from graphc.interop.node_rules import ConstInput
@@ -277,4 +278,5 @@ FOREIGN: dict[str, ForeignRule] = {
     "Relu6Grad": _unary_grad(
         lambda g, x: F.select(F.logical_and(x > 0, x < 6), g, F.zeros_like(g))
     ),
+    **READERS,
 }  # fmt: skip

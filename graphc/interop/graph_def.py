@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphc.interop import attributes
+from graphc.interop.data_nodes import WRITERS
 from graphc.interop.expansions import EXPANSIONS
 from graphc.interop.messages import GraphDef, NodeDef
 from graphc.interop.node_rules import RULES, ConstInput, Rule, attr_names, type_attrs
@@ -345,4 +346,5 @@ _SPECIAL: dict[str, Callable[[_Writer, Node, NodeDef], None]] = {
     "dynamic_stitch": _stitch,
     "sum_to_shape": _sum_to_shape,
     "initialized_value": _initialized,
+    **WRITERS,
 }

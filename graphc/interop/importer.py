@@ -46,6 +46,10 @@ class Wanted:
     values: tuple[Any, ...]
 
 
+# what a rule gives back that has finished its node by itself
+DONE = object()
+
+
 @dataclass
 class Importer:
     """One import: the nodes of `graph_def` under `prefix` ("" or "scope/")."""
@@ -82,6 +86,8 @@ class Importer:
                 # helper ops of its expansion lie below its name
                 stack.enter_context(self.graph.name_scope(f"{self.prefix}{nd.name}/"))
                 got = foreign(self, nd, inputs)
+                if got is DONE:
+                    return
                 if got is not None:
                     values = got if isinstance(got, tuple | list) else [got]
                     named = [self._named(nd, k, v) for k, v in enumerate(values)]

@@ -106,6 +106,14 @@ RULES: dict[str, Rule] = {
     "print_values": Rule({"message": "message", "summarize": "summarize"}, (), {"T": 0, "*U": 1}),
     "assert_true": Rule({"summarize": "summarize"}, (), {"*T": 1}),
     "identity_n": Rule({}, (), {"*T": 0}),
+    "decode_csv": Rule({"OUT_TYPE": "dtypes"}, (), {}),
+    "reduce_join": Rule(
+        {"keep_dims": "keepdims"}, (ConstInput(1, "reduction_indices", "axes", True),), {}
+    ),
+    "string_format": Rule({}, (), {"*T": 0}),
+    "unicode_transcode": Rule(
+        {"input_encoding": "encoding", "replace_control_characters": "replace_controls"}, (), {}
+    ),
     "sparse_apply_momentum": Rule(order=(0, 1, 2, 3, 5, 4)),
     "sparse_apply_ftrl": Rule(order=(0, 1, 2, 3, 8, 4, 5, 6, 7)),
     "sparse_apply_ftrl_v2": Rule(order=(0, 1, 2, 3, 9, 4, 5, 6, 7, 8)),
@@ -116,7 +124,10 @@ RULES: dict[str, Rule] = {
 DEFAULTS: dict[str, Any] = {
     "keepdims": False, "transpose_a": False, "transpose_b": False, "output_type": int64,
     "exclusive": False, "reverse": False, "batch_dims": 0, "container": "", "shared_name": "",
-    "message": "", "summarize": 3, "data_format": "NHWC", "adjoint": False, "lower": True,
+    "message": "", "summarize": 3, "separator": "", "unit": "BYTE", "skip_empty": True,
+    "little_endian": True, "field_delim": ",", "use_quote_delim": True, "na_value": "",
+    "select_cols": (), "maxsplit": -1, "replace_global": True, "pad": False,
+    "data_format": "NHWC", "adjoint": False, "lower": True,
     "sorted": True, "alpha": 0.2, "axis": 0, "batch_axis": 0, "output_dtype": int64,
     "compute_uv": True, "full_matrices": False, "compute_v": True, "axes": None,
     "begin_mask": 0, "end_mask": 0, "ellipsis_mask": 0, "new_axis_mask": 0,

@@ -12,8 +12,10 @@ the end. Every dimension is an int or a SymDim; the symbols stand for extents of
 from __future__ import annotations
 
 import contextlib
+import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from graphc.ir.graph import enter_default_graph, exit_default_graph
@@ -158,7 +160,10 @@ class Program:
 def live_nodes(
     roots: Sequence[Tensor], keep: Sequence[Tensor] = (), effects: Sequence[Node] = ()
 ) -> tuple[Node, ...]:
-    """The nodes that the roots and effects need, and those of `keep`, in topological order."""
+    """The nodes that the roots and effects need, and those of `keep`, in topological order.
+
+    Effects keep their order, also where a pass has made an early one anew.
+    """
     seen: dict[int, Node] = {}
     stack = [*(t.node for t in (*roots, *keep)), *effects]
     while stack:
@@ -167,7 +172,31 @@ def live_nodes(
             continue
         seen[node.id] = node
         stack.extend(t.node for t in node.inputs if t.node.id not in seen)
-    return tuple(seen[i] for i in sorted(seen))
+    nodes = tuple(seen[i] for i in sorted(seen))
+    numbers = [n.id for n in effects]
+    return nodes if numbers == sorted(numbers) else _with_effects_in_order(nodes, effects)
+
+
+def _with_effects_in_order(nodes: Sequence[Node], effects: Sequence[Node]) -> tuple[Node, ...]:
+    """The oldest node first of those whose inputs, and for effects the one before, are there."""
+    before = {n: {t.node for t in n.inputs} for n in nodes}
+    for early, late in pairwise(effects):
+        before[late].add(early)
+    after: dict[Node, list[Node]] = {}
+    for node, sources in before.items():
+        for source in sources:
+            after.setdefault(source, []).append(node)
+    ready = [n.id for n in nodes if not before[n]]
+    by_id = {n.id: n for n in nodes}
+    out: list[Node] = []
+    while ready:
+        node = by_id[heapq.heappop(ready)]
+        out.append(node)
+        for later in after.get(node, ()):
+            before[later].discard(node)
+            if not before[later]:
+                heapq.heappush(ready, later.id)
+    return tuple(out)
 
 
 def consumers_of(program: Program) -> dict[Tensor, list[Node]]:

@@ -151,7 +151,7 @@ def dense_batch(
             if not default.size and count:
                 raise row.missing(key, dtype)
             if count:
-                out[k] = default
+                out[k] = default.reshape(dims)[()]
             continue
         if len(values) != count:
             raise row.fail(

@@ -24,6 +24,7 @@ from graphc.ir.graph import get_default_graph
 from graphc.ir.node import Tensor
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.define import F
+from graphc.ops.strings import printf_form
 from graphc.ops.values import value_of
 
 __all__ = [
@@ -127,8 +128,11 @@ def reduce_join(
     wanted = reduction_indices if axis is None else axis
     kept = bool(keep_dims if keepdims is None else keepdims)
     data = convert_to_tensor(inputs, string, "inputs")
+    axes = _axes(wanted)
+    if axes is None and data.rank is not None:
+        axes = tuple(range(data.rank - 1, -1, -1))
     made: Tensor = F.reduce_join(
-        data, axes=_axes(wanted), keepdims=kept, separator=separator, name=name
+        data, axes=axes, keepdims=kept, separator=separator, name=name
     )
     return made
 
@@ -305,36 +309,13 @@ def as_string(
         InvalidArgumentError: options that do not go together, or not with the dtype.
     """
     data = convert_to_tensor(input)
-    form = _printf(data.dtype, precision, scientific, shortest, width, fill)
-    made: Tensor = F.as_string(data, form=form, name=name)
+    if data.dtype is not string:
+        printf_form(data.dtype, precision, scientific, shortest, width, fill)
+    made: Tensor = F.as_string(
+        data, precision=precision, scientific=bool(scientific), shortest=bool(shortest),
+        width=width, fill=fill, name=name,
+    )  # fmt: skip
     return made
-
-
-def _printf(
-    dtype: Any, precision: int, scientific: bool, shortest: bool, width: int, fill: str
-) -> str:
-    real = dtype.is_floating or dtype.is_complex
-    if len(fill) > 1:
-        raise InvalidArgumentError("Fill string must be one or fewer characters")
-    if fill not in ("", " ", "+", "-", "0", "#"):
-        raise InvalidArgumentError(f"Fill argument not supported: {fill}")
-    if scientific and shortest:
-        raise InvalidArgumentError("Cannot select both scientific and shortest notation")
-    for given, what in (
-        (precision > -1, "precision"),
-        (scientific, "scientific format"),
-        (shortest, "shortest format"),
-    ):
-        if given and not real:
-            raise InvalidArgumentError(f"{what} not supported for datatype {dtype.tf_name}")
-    form = "%" + fill
-    if width > -1:
-        form += str(width)
-    if precision > -1:
-        form += f".{precision}"
-    if real:
-        return form + ("e" if scientific else "g" if shortest else "f")
-    return form + ("d" if dtype.is_integer else "s")
 
 
 # ------------------------------------------------------------------ hashes

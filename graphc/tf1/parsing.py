@@ -155,11 +155,14 @@ class _Raw:
 
     def _default(self, key: str) -> Tensor:
         value, dtype, shape = self.defaults[key], self.dense[key], self.shapes[key]
+        rows = bool(shape) and shape[0] is None
         if value is None:
-            return constant_tensor([], dtype, "Const")
+            # rows are padded with it
+            nothing = "" if dtype is string else 0
+            return constant_tensor(nothing if rows else [], dtype, "Const")
         name = "key_" + "".join(c if c.isalnum() or c in "_.-/" else "_" for c in key)
         tensor = convert_to_tensor(value, dtype, name)
-        if shape and shape[0] is None:
+        if rows:
             return tensor
         made: Tensor = F.reshape(tensor, constant_tensor(list(shape), int32))
         return made

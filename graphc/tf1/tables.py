@@ -59,6 +59,7 @@ class Table:
         self.key_dims = key_dims
         self.mutable = mutable
         self.forbidden = dict(forbidden)
+        self.shared_name = shared_name or ""
         self._place: Any = ("table", shared_name) if shared_name else self
 
     def __repr__(self) -> str:

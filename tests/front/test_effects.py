@@ -110,3 +110,18 @@ def test_type_checks() -> None:
     assert tf.assert_scalar(tf.constant(1.0)).shape.ndims == 0
     with pytest.raises(TypeError, match="proper"):
         tf.assert_proper_iterable("text")
+
+
+# ------------------------------------------------------------------ order
+def test_effects_keep_their_order_where_passes_make_an_early_one_anew() -> None:
+    tf.reset_default_graph()
+    table = tf.contrib.lookup.MutableHashTable(tf.string, tf.int64, -1)
+    known = tf.contrib.lookup.index_table_from_tensor(["a", "b"], num_oov_buckets=3)
+    words = tf.placeholder(tf.string, [None])
+    # the number is a chain of ops that passes rewrite; the words are not
+    with tf.control_dependencies([table.insert(words, known.lookup(words))]):
+        found = table.lookup(words)
+    for config in (tf.Config(), tf.Config(backend="reference"), tf.Config(fuse=False)):
+        with tf.Session(options=config) as sess:
+            sess.run(tf.tables_initializer())
+            assert sess.run(found, {words: ["b", "z"]}).tolist() == [1, 3]

@@ -38,6 +38,8 @@ def chosen_cases(name: str):
 
 
 def same(a, b) -> bool:
+    if isinstance(a, bytes):
+        return a == b
     a, b = np.asarray(a), np.asarray(b)
     if a.dtype != b.dtype or a.shape != b.shape:
         return False
