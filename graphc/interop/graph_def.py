@@ -176,7 +176,8 @@ class _Writer:
             rank = node.inputs[0].rank
             if rank is None:
                 return self.all_axes(node, const)
-            value = range(rank - 1, -1, -1) if const.attr == "perm" else range(rank)
+            last_first = const.attr == "perm" or node.op.name == "reduce_join"
+            value = range(rank - 1, -1, -1) if last_first else range(rank)
         array = np.array(list(value) if const.vector and value is not None else value, np.int32)
         return self.const(f"{self.label(node)}/{const.name}", array)
 
