@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from graphc.contrib import _slim_evaluation
 from graphc.contrib import losses as losses
 from graphc.contrib import metrics as metrics
 from graphc.contrib._layers_base import (
@@ -18,6 +19,7 @@ from graphc.contrib._layers_base import (
     convert_collection_to_dict,
 )
 from graphc.contrib._optimize import clip_gradient_norms, create_train_op, multiply_gradients
+from graphc.contrib._slim_learning import train, train_step
 from graphc.ir.graph import get_default_graph
 
 
@@ -60,8 +62,9 @@ model_analyzer = SimpleNamespace(
 )  # fmt: skip
 learning = SimpleNamespace(
     clip_gradient_norms=clip_gradient_norms, create_train_op=create_train_op,
-    multiply_gradients=multiply_gradients,
+    multiply_gradients=multiply_gradients, train=train, train_step=train_step,
 )  # fmt: skip
+evaluation = _slim_evaluation
 utils = SimpleNamespace(
     collect_named_outputs=collect_output, convert_collection_to_dict=convert_collection_to_dict,
 )  # fmt: skip

@@ -29,7 +29,7 @@ _find, __dir__, __all__ = attach(
             get_variables_by_suffix get_variables_to_restore has_arg_scope local_variable
             model_variable variable""",
         "graphc.contrib._slim": """
-            assign_from_checkpoint_fn learning losses metrics model_analyzer utils""",
+            assign_from_checkpoint_fn evaluation learning losses metrics model_analyzer utils""",
         "graphc.contrib._paths": "initializers=slim_initializers python=slim_python",
     },
 )

@@ -13,6 +13,10 @@ _find, __dir__, __all__ = attach(
         "graphc.contrib._hparams": "HParams parse_values",
         "graphc.contrib._optimize": """
             clip_gradient_norms create_train_op multiply_gradients""",
+        "graphc.contrib._training_loop": "train",
+        "graphc.tf1.evaluation": """
+            StopAfterNEvalsHook SummaryAtEndHook checkpoints_iterator evaluate_once
+            evaluate_repeatedly get_or_create_eval_step wait_for_new_checkpoint""",
         "graphc.contrib._paths": "python=training_python",
     },
 )

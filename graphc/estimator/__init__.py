@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "graphc.estimator.model_fn": "EstimatorSpec ModeKeys",
         "graphc.estimator.run_config": "RunConfig",
         "graphc.estimator.estimator": "Estimator",
+        "graphc.estimator.extenders": "add_metrics",
         "graphc.estimator.warm_start": "VocabInfo WarmStartSettings",
         "graphc.estimator.training": "EvalSpec TrainSpec train_and_evaluate",
         "graphc.estimator.exporter": "BestExporter Exporter FinalExporter LatestExporter",
@@ -22,5 +23,5 @@ __getattr__, __dir__, __all__ = attach(
         "graphc.estimator.combined": """
             DNNLinearCombinedClassifier DNNLinearCombinedEstimator DNNLinearCombinedRegressor""",
     },
-    "export inputs",
+    "experimental export inputs",
 )

@@ -1,7 +1,7 @@
 """Heads: losses, metrics, predictions and outputs of the models that are there already.
 
 Lives here: Head and its kinds for classification. Not here: regression (heads_regression.py), the
-models (dnn.py, linear.py, ...). Users make heads to give them to DNNEstimator and its kin, or to their model_fn.
+models (dnn.py, linear.py, ...). Users give heads to DNNEstimator and its kin, or to a model_fn.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Heads of regressions: squared errors, counts, probabilities.
 
-Lives here: RegressionHead, PoissonRegressionHead, LogisticRegressionHead. Not here: what heads share
-(heads.py).
+Lives here: RegressionHead, PoissonRegressionHead, LogisticRegressionHead. Not here: what heads
+share (heads.py).
 """
 
 from __future__ import annotations

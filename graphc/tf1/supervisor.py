@@ -96,6 +96,7 @@ class Supervisor:
                 self._save_path = os.path.join(self._logdir, checkpoint_basename)  # noqa: PTH118
             self._init_writer(summary_writer)
         self._graph_added_to_summary = False
+        self._writer_open = self._summary_writer is not None
         self._session_manager = session_manager or self._default_manager()
         self._graph.finalize()
 
@@ -187,6 +188,7 @@ class Supervisor:
         self._coord.clear_stop()
         if self._summary_writer is not None:
             self._summary_writer.reopen()
+            self._writer_open = True
         if not self._is_chief:
             session = self._session_manager.wait_for_session(
                 master, config=config, max_wait_secs=max_wait_secs
@@ -318,10 +320,10 @@ class Supervisor:
                 ignore_live_threads=ignore_live_threads,
             )
         finally:
-            if close_summary_writer and self._summary_writer is not None:
+            if close_summary_writer and self._writer_open:
                 self._summary_writer.add_session_log(SessionLog(status=SessionLog.STOP))
                 self._summary_writer.close()
-                self._graph_added_to_summary = False
+                self._writer_open = self._graph_added_to_summary = False
 
     def request_stop(self, ex: Any = None) -> None:
         """Asks the threads to stop; `ex` is raised by stop()."""

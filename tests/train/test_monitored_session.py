@@ -195,6 +195,16 @@ def test_run_step_fn() -> None:
     assert session.should_stop()
 
 
+def test_queue_runners_are_started() -> None:
+    queue = tf.train.input_producer(tf.constant([1, 2, 3]), num_epochs=2, shuffle=False)
+    item = queue.dequeue()
+    got = []
+    with tf.train.MonitoredSession() as session:
+        while not session.should_stop():
+            got.append(int(session.run(item)))
+    assert got == [1, 2, 3, 1, 2, 3]
+
+
 def test_session_manager_recovers_or_says_that_it_did_not(tmp_path: Path) -> None:
     v = tf.get_variable("v", initializer=1.0)
     saver = tf.train.Saver()

@@ -116,6 +116,17 @@ def test_without_a_directory_nothing_is_written(tmp_path: Path) -> None:
     assert sv.save_path is None
 
 
+def test_queues_run_beside_the_session() -> None:
+    queue = tf.train.input_producer(tf.constant([1, 2, 3]), num_epochs=1, shuffle=False)
+    item = queue.dequeue()
+    sv = tf.train.Supervisor()
+    got = []
+    with sv.managed_session() as session:
+        while not sv.should_stop():
+            got.append(int(session.run(item)))
+    assert got == [1, 2, 3]
+
+
 def test_basic_train_loop() -> None:
     _, train, step = model()
     sv = tf.train.Supervisor()

@@ -1,0 +1,129 @@
+"""Estimators made from others, early stopping, tf.contrib.estimator."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as tf
+
+X = np.linspace(-1, 1, 20, dtype=np.float32)
+numpy_input_fn = tf.estimator.inputs.numpy_input_fn
+train_fn = numpy_input_fn({"x": X}, 2 * X, 20, None, shuffle=False)
+eval_fn = numpy_input_fn({"x": X}, 2 * X, 20, 1, shuffle=False)
+COLUMNS = [tf.feature_column.numeric_column("x")]
+
+
+def make(folder: Path, rate: float = 0.01, **settings: Any) -> Any:
+    return tf.estimator.LinearRegressor(
+        COLUMNS, str(folder), optimizer=tf.train.GradientDescentOptimizer(rate),
+        config=tf.estimator.RunConfig(**settings),
+    )  # fmt: skip
+
+
+def test_more_metrics(tmp_path: Path) -> None:
+    def metric_fn(labels: Any, predictions: Any) -> Any:
+        return {"mae": tf.metrics.mean_absolute_error(labels, predictions["predictions"][:, 0])}
+
+    model = make(tmp_path).train(train_fn, steps=1)
+    more = tf.estimator.add_metrics(model, metric_fn)
+    result = more.evaluate(eval_fn)
+    assert {"mae", "average_loss"} <= set(result)
+    weight = model.get_variable_value("linear/linear_model/x/weights")[0, 0]
+    assert result["mae"] == pytest.approx(np.abs((2 - weight) * X).mean(), rel=1e-4)
+    more.train(train_fn, steps=1)
+    assert model.evaluate(eval_fn)["global_step"] == 2
+    with pytest.raises(ValueError, match="has following not expected args"):
+        tf.estimator.add_metrics(model, lambda other: {})
+
+
+def test_features_among_the_predictions(tmp_path: Path) -> None:
+    model = make(tmp_path).train(train_fn, steps=1)
+    both = tf.contrib.estimator.forward_features(model, "x")
+    got = [p["x"] for p in both.predict(eval_fn)]
+    np.testing.assert_array_equal(np.ravel(got), X)
+    with pytest.raises(ValueError, match="Key y is not in features dict"):
+        next(tf.contrib.estimator.forward_features(model, ["y"]).predict(eval_fn))
+
+
+def test_clipped_gradients(tmp_path: Path) -> None:
+    clip = tf.contrib.estimator.clip_gradients_by_norm
+    model = tf.estimator.LinearRegressor(
+        COLUMNS, str(tmp_path), optimizer=clip(tf.train.GradientDescentOptimizer(1.0), 0.25)
+    )
+    model.train(train_fn, steps=2)
+    found = [
+        model.get_variable_value(f"linear/linear_model/{n}").ravel()
+        for n in ("x/weights", "bias_weights")
+    ]
+    assert np.linalg.norm(np.concatenate(found)) == pytest.approx(0.5, rel=1e-3)
+
+
+def test_a_training_without_progress_stops(tmp_path: Path) -> None:
+    # a rate of zero: the loss never becomes smaller
+    model = make(tmp_path, rate=0.0, save_checkpoints_steps=2)
+    hook = tf.estimator.experimental.stop_if_no_decrease_hook(
+        model, "loss", max_steps_without_decrease=6, run_every_secs=None, run_every_steps=1
+    )
+    tf.estimator.train_and_evaluate(
+        model,
+        tf.estimator.TrainSpec(train_fn, max_steps=100, hooks=[hook]),
+        tf.estimator.EvalSpec(eval_fn, throttle_secs=0),
+    )
+    steps = list(tf.contrib.estimator.read_eval_metrics(model.eval_dir()))
+    assert 8 <= steps[-1] <= 12
+
+
+def test_a_training_that_is_good_enough_stops(tmp_path: Path) -> None:
+    model = make(tmp_path, rate=0.05, save_checkpoints_steps=2)
+    lower = tf.estimator.experimental.stop_if_lower_hook(
+        model, "average_loss", 1e-3, run_every_secs=None, run_every_steps=1
+    )
+    result, _ = tf.estimator.train_and_evaluate(
+        model,
+        tf.estimator.TrainSpec(train_fn, max_steps=500, hooks=[lower]),
+        tf.estimator.EvalSpec(eval_fn, throttle_secs=0),
+    )
+    assert result["average_loss"] < 1e-3
+    assert result["global_step"] < 100
+    with pytest.raises(TypeError, match="`estimator` must have type"):
+        tf.estimator.experimental.make_early_stopping_hook(None, lambda: True)
+
+
+def test_evaluations_while_a_training_runs(tmp_path: Path) -> None:
+    model = make(tmp_path)
+    hook = tf.estimator.experimental.InMemoryEvaluatorHook(model, eval_fn, every_n_iter=3)
+    model.train(train_fn, steps=7, hooks=[hook])
+    found = tf.contrib.estimator.read_eval_metrics(model.eval_dir())
+    assert list(found) == [0, 3, 6, 7]
+    losses = [m["loss"] for m in found.values()]
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_heads_of_contrib(tmp_path: Path) -> None:
+    contrib = tf.contrib.estimator
+    counts = np.random.RandomState(0).poisson(np.exp(1 + X)).astype(np.float32)
+    model = contrib.LinearEstimator(
+        contrib.poisson_regression_head(), COLUMNS, str(tmp_path / "p"),
+        optimizer=tf.train.AdamOptimizer(0.1),
+    )  # fmt: skip
+    model.train(numpy_input_fn({"x": X}, counts, 20, None, shuffle=False), steps=200)
+    means = np.array([p["predictions"][0] for p in model.predict(eval_fn)])
+    # maximum likelihood: the means add up to the counts
+    assert means.sum() == pytest.approx(counts.sum(), rel=0.02)
+    deep = contrib.DNNEstimator(
+        contrib.multi_class_head(3), [4], COLUMNS, str(tmp_path / "d"), optimizer="Adam"
+    )
+    labels = np.digitize(X, [-0.3, 0.3])
+    deep.train(numpy_input_fn({"x": X}, labels, 20, None, shuffle=False), steps=10)
+    assert next(deep.predict(eval_fn))["probabilities"].shape == (3,)
+    head = contrib.logistic_regression_head()
+    spec = head.create_estimator_spec(
+        {}, "eval", tf.constant([[0.0], [1.0]]), tf.constant([0.5, 1.0])
+    )
+    with tf.Session() as session:
+        want = (np.log(2) + np.log1p(np.exp(-1))) / 2
+        assert session.run(spec.loss) == pytest.approx(want, rel=1e-5)
