@@ -2,9 +2,10 @@
 
 Lives here: the checksum and its mask. Not here: file formats. Imports NumPy only.
 
-Long data is cut into lanes whose checksums advance together, four table look-ups for eight
-bytes; the lanes are then merged pairwise. Checksums are linear: zeros in front of the data change
-nothing once the initial state has been added to the first four bytes.
+Checksums are linear: zeros in front of the data change nothing once the initial state has been
+added to the first four bytes, and each byte adds what its value adds at its distance from the end:
+data of up to some thousand bytes is one look-up a byte. Long data is cut into lanes whose
+checksums advance together, four look-ups for eight bytes; the lanes are then merged pairwise.
 """
 
 from __future__ import annotations
@@ -18,8 +19,12 @@ Array = np.ndarray[Any, Any]
 
 _POLY = 0x82F63B78
 _MASK_DELTA = 0xA282EAD8
-# below this a loop over bytes is faster than some hundred NumPy calls
-_SMALL = 1024
+# below this a loop over bytes is faster than a few NumPy calls
+_SMALL = 64
+# bytes a piece: the tables of all distances are 1 MiB, for the second-level cache
+_NEAR = 1024
+# above this lanes are faster
+_MEDIUM = 1 << 18
 # bytes that are worked on at once: the lanes' words stay in the second-level cache
 _CHUNK = 1 << 19
 
@@ -99,14 +104,39 @@ def _raw(data: Array, lane_log2: int) -> int:
     return int(state[0])
 
 
+@cache
+def _distances() -> tuple[Array, Array]:
+    """(what each byte adds at each distance from the end, farthest first; where rows begin)."""
+    byte = np.array(_BYTES, np.uint32)
+    rows = np.empty((_NEAR, 256), np.uint32)
+    rows[-1] = byte
+    for k in range(_NEAR - 2, -1, -1):
+        rows[k] = byte[rows[k + 1] & 255] ^ (rows[k + 1] >> 8)
+    return rows.reshape(-1), np.arange(0, _NEAR * 256, 256, dtype=np.int32)
+
+
+def _medium(data: Array, crc: int) -> int:
+    """Extends the state `crc` over data, by pieces of up to 1024 bytes."""
+    table, starts = _distances()
+    for at in range(0, len(data), _NEAR):
+        piece = data[at : at + _NEAR]
+        if len(piece) < 4:
+            return _small(piece.tobytes(), crc)
+        places = piece + starts[_NEAR - len(piece) :]
+        for k in range(4):
+            places[k] ^= crc >> 8 * k & 255
+        crc = int(np.bitwise_xor.reduce(table.take(places)))
+    return crc
+
+
 def _large(data: Array, crc: int) -> int:
     """Extends the state `crc` over data of more than four bytes."""
     start = 0
     while start < len(data):
         piece = data[start : start + _CHUNK]
         start += len(piece)
-        if len(piece) < _SMALL:
-            return _small(piece.tobytes(), crc)
+        if len(piece) <= _MEDIUM:
+            return _medium(piece, crc)
         log2 = max((len(piece) - 1).bit_length(), 6)
         padded = np.zeros(1 << log2, np.uint8)
         front = len(padded) - len(piece)

@@ -130,9 +130,7 @@ _BULK = {"float": ("fiu", "f4"), "double": ("fiu", "f8"), "int64": ("i", "i8")}
 def _copied(value: Any) -> Any:
     if not isinstance(value, Message):
         return value
-    made = type(value)()
-    made.CopyFrom(value)
-    return made
+    return value._clone()
 
 
 def _leaver(parent: Message, field: Field) -> Callable[[], None]:
@@ -167,20 +165,18 @@ class Message:
         cls.BY_NUMBER = {f.number: f for f in fields}
         MESSAGES[cls.__qualname__] = cls
 
+    # what a new message begins with
+    _present: bool = False
+    _unknown: bytes = b""
+    # what a change of a member of a oneof calls: the others of the oneof go
+    _touched: Callable[[], None] | None = None
+    _values: dict[str, Any]
+
     def __init__(self, **values: Any) -> None:
-        object.__setattr__(self, "_values", {})
-        object.__setattr__(self, "_present", False)
-        object.__setattr__(self, "_unknown", b"")
-        object.__setattr__(self, "_touched", None)
+        self.__dict__["_values"] = {}
         for name, value in values.items():
             if value is not None:
                 self._init_field(name, value)
-
-    _values: dict[str, Any]
-    _present: bool
-    _unknown: bytes
-    # what a change of a member of a oneof calls: the others of the oneof go
-    _touched: Callable[[], None] | None
 
     def _init_field(self, name: str, value: Any) -> None:
         field = self.FIELDS.get(name)
@@ -193,8 +189,8 @@ class Message:
         elif field.kind == "message":
             if field.oneof:
                 self._leave_oneof(field)
-            getattr(self, name).CopyFrom(_checked(field, value))
-            getattr(self, name).SetInParent()
+            made = self._values[name] = _checked(field, value)
+            made.SetInParent()
         else:
             setattr(self, name, value)
 
@@ -301,6 +297,26 @@ class Message:
         object.__setattr__(self, "_present", True)
 
     # ------------------------------------------------------------ copies
+    def _clone(self) -> Self:
+        """A message of its own with the same contents."""
+        made = type(self)()
+        values = made._values
+        for name, value in self._values.items():
+            if isinstance(value, list):
+                copy: Any = Repeated(self.FIELDS[name])
+                list.extend(copy, map(_copied, value))
+                values[name] = copy
+            elif isinstance(value, dict):
+                values[name] = Map(self.FIELDS[name])
+                dict.update(values[name], {k: _copied(v) for k, v in value.items()})
+            else:
+                values[name] = _copied(value)
+        if self._present:
+            made.__dict__["_present"] = True
+        if self._unknown:
+            made.__dict__["_unknown"] = self._unknown
+        return made
+
     def CopyFrom(self, other: Message) -> None:
         if other is self:
             return

@@ -32,14 +32,14 @@ def test_crc32c_of_the_standard_check_value() -> None:
     assert crc32c(b"123456789") == 0xE3069283
 
 
-@pytest.mark.parametrize("size", [0, 1, 4, 1023, 1024, 1025, 4097, 70001])
-def test_crc32c_is_the_same_by_lanes_and_by_bits(size: int) -> None:
+@pytest.mark.parametrize("size", [0, 1, 4, 63, 64, 1023, 1024, 1025, 1027, 4097, 70001])
+def test_crc32c_is_the_same_by_pieces_and_by_bits(size: int) -> None:
     data = np.random.default_rng(size).integers(0, 256, size, np.uint8).tobytes()
     assert crc32c(data) == slow_crc(data)
     assert crc32c(data[size // 3 :], crc32c(data[: size // 3])) == crc32c(data)
 
 
-def test_crc32c_of_more_than_one_chunk_continues() -> None:
+def test_crc32c_by_lanes_continues_that_by_pieces() -> None:
     data = np.random.default_rng(0).integers(0, 256, (1 << 19) + 5000, np.uint8)
     assert crc32c(data[70000:], crc32c(data[:70000])) == crc32c(data)
 
