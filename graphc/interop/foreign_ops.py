@@ -13,6 +13,7 @@ import numpy as np
 from graphc.errors import NotFoundError
 from graphc.interop import attributes
 from graphc.interop.data_nodes import READERS
+from graphc.interop.foreign_images import IMAGES, SPARSE
 from graphc.interop.importer import ForeignRule, Importer, Wanted, constant_of
 from graphc.interop.messages import NodeDef
 from graphc.interop.node_rules import ConstInput
@@ -279,4 +280,6 @@ FOREIGN: dict[str, ForeignRule] = {
         lambda g, x: F.select(F.logical_and(x > 0, x < 6), g, F.zeros_like(g))
     ),
     **READERS,
+    **IMAGES,
+    **SPARSE,
 }  # fmt: skip

@@ -102,6 +102,15 @@ RULES: dict[str, Rule] = {
     "random_shuffle": Rule({}, (), {"T": 0}, drop=(1,)),
     "random_gamma": Rule({}, (), {"S": 0, "T": 1}, drop=(2,)),
     "random_poisson": Rule({"dtype": "dtype"}, (), {"S": 0, "R": 1}, drop=(2,)),
+    "distorted_box": Rule(
+        {k: k for k in ("aspect_ratio_range", "area_range", "max_attempts",
+                        "use_image_if_no_bounding_boxes")}, (), {"T": 0}, drop=(3,),
+    ),
+    **dict.fromkeys(
+        ("log_uniform_candidates", "uniform_candidates"),
+        Rule({k: k for k in ("num_true", "num_sampled", "unique", "range_max")}, (), {},
+             drop=(1,)),
+    ),
     "multinomial": Rule({"output_dtype": "output_dtype"}, (), {"T": 0}, drop=(2,)),
     "print_values": Rule({"message": "message", "summarize": "summarize"}, (), {"T": 0, "*U": 1}),
     "assert_true": Rule({"summarize": "summarize"}, (), {"*T": 1}),

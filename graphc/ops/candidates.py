@@ -241,7 +241,7 @@ def _found(true_classes: Array, sampled: Array) -> tuple[Array, Array]:
 _WORST = -np.finfo(np.float32).max
 
 
-def _hits(true_classes: Array, sampled: Array) -> tuple[Array, Array, Array]:
+def _hits(true_classes: Array, sampled: Array, num_true: int = 1) -> tuple[Array, Array, Array]:
     at, places = _found(true_classes, sampled)
     rows = at // max(true_classes.shape[1], 1)
     return rows, places, np.full(len(at), _WORST, np.float32)
@@ -273,7 +273,8 @@ _SAMPLED = fixed([5, 3, 0, 3], int64)
 accidental_hits = host(
     "accidental_hits", tf="ComputeAccidentalHits", infer=_hit_types, numpy=_hits,
     nograd="positions are integers", args=("true_classes", "sampled_candidates"),
-    groups=(int64, int64), data_dependent=True, samples=(sample(_TRUE, _SAMPLED, grad=False),),
+    groups=(int64, int64), data_dependent=True,
+    samples=(sample(_TRUE, _SAMPLED, num_true=2, grad=False),),
 )  # fmt: skip
 accidental_mask = host(
     "accidental_mask", tf="AccidentalMask", infer=_mask_type, numpy=_mask,

@@ -85,7 +85,8 @@ def _check(boxes: Array, scores: Array, limit: Any) -> None:
 
 
 def _non_max(
-    boxes: Array, scores: Array, count: Any, limit: Any, least: Any, sigma: Any, pad: bool
+    boxes: Array, scores: Array, count: Any, limit: Any, least: Any, sigma: Any,
+    pad_to_max_output_size: bool,
 ) -> tuple[Array, Array, Array]:
     _check(boxes, scores, limit)
     wide = boxes.astype(np.float32)
@@ -99,7 +100,7 @@ def _non_max(
         chosen = suppressed(overlap, scores, int(count), float(limit), float(least))
         kept = scores[chosen]
     valid = len(chosen)
-    if pad:
+    if pad_to_max_output_size:
         chosen = np.pad(chosen, (0, int(count) - valid))
         kept = np.pad(kept, (0, int(count) - valid))
     return chosen, kept, np.asarray(valid)
@@ -111,7 +112,7 @@ def _non_max_types(ctx: InferContext) -> list[TensorType]:
     shape = ctx.shape(0)
     if shape is not None and isinstance(shape[1], int) and shape[1] != 4:
         raise ctx.fail(f"boxes must have 4 columns, got {shape[1]}")
-    count = scalar_value(ctx, 2) if ctx.attrs["pad"] else None
+    count = scalar_value(ctx, 2) if ctx.attrs["pad_to_max_output_size"] else None
     rows = count if isinstance(count, int) else None
     return [
         TensorType(int32, (rows,)), TensorType(ctx.dtype(1), (rows,)), TensorType(int32, ()),
@@ -128,8 +129,8 @@ non_max_suppression = host(
     args=("boxes", "scores", "max_output_size", "iou_threshold", "score_threshold", "sigma"),
     groups=("T", "T", int32, "T", "T", "T"), dtypes={"T": (float32, float16)},
     samples=(
-        sample(*_NMS, fixed(0.0), pad=False, grad=False, dtypes=(float32,)),
-        sample(*_NMS, fixed(0.5), pad=True, grad=False, dtypes=(float32,)),
+        sample(*_NMS, fixed(0.0), pad_to_max_output_size=False, grad=False, dtypes=(float32,)),
+        sample(*_NMS, fixed(0.5), pad_to_max_output_size=True, grad=False, dtypes=(float32,)),
     ),
     doc="(numbers of the boxes kept, their scores, how many)",
 )  # fmt: skip
@@ -300,18 +301,19 @@ def _covers(crop: Array, boxes: Array, least: float) -> bool:
 
 
 def _distorted(
-    size: Array, boxes: Array, least: Any, state: Array, ratios: Any, areas: Any, attempts: int,
-    whole: bool,
+    size: Array, boxes: Array, least: Any, state: Array, aspect_ratio_range: Any = (0.75, 1.33),
+    area_range: Any = (0.05, 1.0), max_attempts: int = 100,
+    use_image_if_no_bounding_boxes: bool = False,
 ) -> tuple[Array, Array, Array]:  # fmt: skip
     if len(size) != 3 or min(int(size[0]), int(size[1])) <= 0:
         raise InvalidArgumentError(
             f"image_size must be [height, width, channels], got {size.tolist()}"
         )
     rng = philox.generator(state)
-    pixels = _rectangles(size, boxes, whole)
+    pixels = _rectangles(size, boxes, use_image_if_no_bounding_boxes)
     found = np.array([0, 0, int(size[0]), int(size[1])])
-    for _ in range(attempts):
-        crop = _crop(rng, size, areas, float(rng.uniform(*ratios)))
+    for _ in range(max_attempts):
+        crop = _crop(rng, size, area_range, float(rng.uniform(*aspect_ratio_range)))
         if crop is not None and _covers(crop, pixels, float(least)):
             found = crop
             break
@@ -330,8 +332,8 @@ distorted_box = host(
     groups=("T", float32, float32, uint32), dtypes={"T": (int32, int64, uint8)},
     samples=(
         sample(fixed([40, 50, 3], int32), fixed([[[0.2, 0.3, 0.6, 0.9]]], float32),
-               fixed(0.1, float32), fixed([7, 11, 0, 5], uint32), ratios=(0.75, 1.33),
-               areas=(0.05, 1.0), attempts=100, whole=False, grad=False),
+               fixed(0.1, float32), fixed([7, 11, 0, 5], uint32), aspect_ratio_range=(0.5, 2.0),
+               grad=False),
     ),
     doc="(begin, size, box) of a random crop that covers enough of some box",
 )  # fmt: skip

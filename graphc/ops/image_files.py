@@ -1,7 +1,7 @@
 """Ops between encoded images and arrays.
 
-Lives here: decode_pixels, decode_frames, decode_bitmap, decode_any, encode_png, encode_jpeg,
-jpeg_shape, is_jpeg. Not here: the formats (ops/image_png.py, ops/image_codecs.py), TF1's functions
+Lives here: decode_png to decode_image, encode_png, encode_jpeg, jpeg_shape, is_jpeg. Not here:
+the formats (ops/image_png.py, ops/image_codecs.py), TF1's functions
 (tf1/api_image_files.py). They run on the host.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphc.errors import InvalidArgumentError
-from graphc.ir.dtypes import DType, bool_, int32, int64, string, uint8, uint16
+from graphc.ir.dtypes import DType, bool_, float32, int32, int64, string, uint8, uint16
 from graphc.ir.node import TensorType
 from graphc.ops import image_codecs, image_png
 from graphc.ops.define import InferContext, OpDef, host
@@ -50,19 +50,41 @@ def _pixels_type(ctx: InferContext) -> TensorType:
     return TensorType(ctx.attrs["dtype"], (None, None, ctx.attrs["channels"] or None))
 
 
-def _pixels(
-    contents: Any, channels: int, dtype: DType, ratio: int = 1, truncated: bool = False
-) -> Array:
-    return image_codecs.pixels_of(
-        _bytes_of(contents), channels, dtype is uint16, ratio, truncated=truncated
-    )
-
-
-decode_pixels = _record(
-    "decode_pixels", "DecodePng", _pixels_type, _pixels,
+decode_png = _record(
+    "decode_png", "DecodePng", _pixels_type,
+    lambda contents, channels, dtype: image_codecs.pixels_of(
+        _bytes_of(contents), channels, dtype is uint16
+    ),
     sample(fixed(_PNG, string), channels=0, dtype=uint8, grad=False),
     sample(fixed(_PNG, string), channels=1, dtype=uint16, grad=False),
     sample(fixed(_PNG, string), channels=4, dtype=uint8, grad=False),
+)  # fmt: skip
+
+
+def _jpeg_type(ctx: InferContext) -> TensorType:
+    need_rank(ctx, 0, 0)
+    return TensorType(uint8, (None, None, ctx.attrs["channels"] or None))
+
+
+def _jpeg(
+    contents: Any,
+    channels: int,
+    ratio: int = 1,
+    fancy_upscaling: bool = True,
+    try_recover_truncated: bool = False,
+    acceptable_fraction: float = 1.0,
+    dct_method: str = "",
+) -> Array:
+    """The accurate transform, whatever dct_method; what cannot be recovered is grey."""
+    return image_codecs.pixels_of(
+        _bytes_of(contents), channels, False, ratio, truncated=try_recover_truncated
+    )
+
+
+decode_jpeg = _record(
+    "decode_jpeg", "DecodeJpeg", _jpeg_type, _jpeg,
+    sample(fixed(_PNG, string), channels=0, grad=False),
+    sample(fixed(_PNG, string), channels=1, ratio=2, grad=False),
 )  # fmt: skip
 
 
@@ -71,8 +93,8 @@ def _frames_type(ctx: InferContext) -> TensorType:
     return TensorType(uint8, (None, None, None, 3))
 
 
-decode_frames = _record(
-    "decode_frames", "DecodeGif", _frames_type,
+decode_gif = _record(
+    "decode_gif", "DecodeGif", _frames_type,
     lambda contents: image_codecs.frames_of(_bytes_of(contents)),
     sample(fixed(_PNG, string), grad=False),
 )  # fmt: skip
@@ -83,8 +105,8 @@ def _bitmap_type(ctx: InferContext) -> TensorType:
     return TensorType(uint8, (None, None, ctx.attrs["channels"] or None))
 
 
-decode_bitmap = _record(
-    "decode_bitmap", "DecodeBmp", _bitmap_type,
+decode_bmp = _record(
+    "decode_bmp", "DecodeBmp", _bitmap_type,
     lambda contents, channels: image_codecs.bitmap(_bytes_of(contents), channels),
     sample(fixed(_BMP, string), channels=0, grad=False),
     sample(fixed(_BMP, string), channels=4, grad=False),
@@ -93,34 +115,37 @@ decode_bitmap = _record(
 
 def _any_type(ctx: InferContext) -> TensorType:
     need_rank(ctx, 0, 0)
-    if ctx.attrs["frames"]:
+    if ctx.attrs["expand_animations"]:
         return TensorType(ctx.attrs["dtype"], None)
     return TensorType(ctx.attrs["dtype"], (None, None, ctx.attrs["channels"] or None))
 
 
-def _any(contents: Any, channels: int, dtype: DType, frames: bool) -> Array:
+def _any(contents: Any, channels: int, dtype: DType, expand_animations: bool) -> Array:
     """Of whatever format; of a GIF file all frames, or the first."""
     data = _bytes_of(contents)
-    wide = dtype is uint16
+    wide = dtype is not uint8
     kind = image_codecs.format_of(data)
-    if kind not in ("gif", "bmp"):
-        if not kind:
-            raise image_codecs.unknown(data, "BMP, GIF, JPEG, or PNG")
-        return image_codecs.pixels_of(data, channels, wide)
-    if kind == "bmp":
-        image = image_codecs.bitmap(data, channels)
-    else:
+    if not kind:
+        raise image_codecs.unknown(data, "BMP, GIF, JPEG, or PNG")
+    if kind == "gif":
         if channels not in (0, 3):
             raise InvalidArgumentError("channels must be 0 or 3 for GIF files")
         image = image_codecs.gif_frames(data)
-        image = image if frames else image[0]
-    return image.astype(np.uint16) * np.uint16(257) if wide else image
+        image = image if expand_animations else image[0]
+    elif kind == "bmp":
+        image = image_codecs.bitmap(data, channels)
+    else:
+        image = image_codecs.pixels_of(data, channels, wide)
+    if wide and image.dtype == np.uint8:
+        image = image.astype(np.uint16) * np.uint16(257)
+    return image.astype(np.float32) * np.float32(1 / 65535) if dtype is float32 else image
 
 
-decode_any = _record(
-    "decode_any", "DecodeImage", _any_type, _any,
-    sample(fixed(_PNG, string), channels=0, dtype=uint8, frames=False, grad=False),
-    sample(fixed(_BMP, string), channels=3, dtype=uint16, frames=True, grad=False),
+decode_image = _record(
+    "decode_image", "DecodeImage", _any_type, _any,
+    sample(fixed(_PNG, string), channels=0, dtype=uint8, expand_animations=False, grad=False),
+    sample(fixed(_BMP, string), channels=3, dtype=uint16, expand_animations=True, grad=False),
+    sample(fixed(_PNG, string), channels=3, dtype=float32, expand_animations=True, grad=False),
 )  # fmt: skip
 
 
@@ -156,19 +181,47 @@ encode_png = host(
 )  # fmt: skip
 
 
-def _encode_jpeg(image: Array, quality: Any, **options: Any) -> Array:
-    if not 0 <= int(quality) <= 100:
-        raise InvalidArgumentError(f"quality must be in [0,100], got {int(quality)}")
-    return _one(image_codecs.encode_jpeg(image, quality=int(quality), **options))
+def _encode_jpeg(
+    image: Array,
+    format: str = "",
+    quality: int = 95,
+    progressive: bool = False,
+    optimize_size: bool = False,
+    chroma_downsampling: bool = True,
+    density_unit: str = "in",
+    x_density: int = 300,
+    y_density: int = 300,
+    xmp_metadata: str = "",
+) -> Array:
+    return _one(
+        image_codecs.encode_jpeg(
+            image, format, quality, progressive, optimize_size, chroma_downsampling,
+            (density_unit, x_density, y_density),
+        )
+    )  # fmt: skip
 
 
+_SMOOTH = np.add.outer(np.arange(8) * 9, np.arange(8) * 7)[:, :, None]
 encode_jpeg = host(
     "encode_jpeg", tf="EncodeJpeg", infer=_encoded_type, numpy=_encode_jpeg, nograd=_WHY,
-    args=("image", "quality"), groups=(uint8, int32),
+    args=("image",), groups=(uint8,),
     samples=(
-        sample(arg((8, 8, 3), uniform(0, 255), uint8), fixed(95, int32), form="", progressive=False,
-               optimize=False, chroma=True, density=("in", 300, 300), grad=False),
+        sample(fixed(_SMOOTH, uint8), quality=90, grad=False),
+        sample(fixed(np.repeat(_SMOOTH, 3, 2), uint8), grad=False),
     ),
+)  # fmt: skip
+
+
+def _encode_at(image: Array, quality: Any) -> Array:
+    if not 0 <= int(quality) <= 100:
+        raise InvalidArgumentError(f"quality must be in [0,100], got {int(quality)}")
+    return _encode_jpeg(image, quality=int(quality))
+
+
+encode_jpeg_variable_quality = host(
+    "encode_jpeg_variable_quality", tf="EncodeJpegVariableQuality", infer=_encoded_type,
+    numpy=_encode_at, nograd=_WHY, args=("images", "quality"), groups=(uint8, int32),
+    samples=(sample(fixed(_SMOOTH, uint8), fixed(80, int32), grad=False),),
 )  # fmt: skip
 
 

@@ -33,8 +33,8 @@ def _suppress(
 ) -> Any:
     table = convert_to_tensor(boxes, preferred_dtype=float32)
     return F.non_max_suppression(
-        table, convert_to_tensor(scores, table.dtype), _count(count), limit, least, sigma, pad=pad,
-        name=name,
+        table, convert_to_tensor(scores, table.dtype), _count(count), limit, least, sigma,
+        pad_to_max_output_size=pad, name=name,
     )  # fmt: skip
 
 
@@ -166,9 +166,10 @@ def sample_distorted_bounding_box(
     return F.distorted_box(
         index_tensor(image_size), convert_to_tensor(bounding_boxes, float32),
         convert_to_tensor(min_object_covered, float32), state,
-        ratios=tuple(float(v) for v in ratios), areas=tuple(float(v) for v in areas),
-        attempts=100 if max_attempts is None else int(max_attempts),
-        whole=bool(use_image_if_no_bounding_boxes), name=name,
+        aspect_ratio_range=tuple(float(v) for v in ratios),
+        area_range=tuple(float(v) for v in areas),
+        max_attempts=100 if max_attempts is None else int(max_attempts),
+        use_image_if_no_bounding_boxes=bool(use_image_if_no_bounding_boxes), name=name,
     )  # fmt: skip
 
 

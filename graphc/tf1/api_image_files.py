@@ -53,8 +53,8 @@ def decode_png(
     wanted = as_dtype(dtype)
     if wanted not in (uint8, uint16):
         raise ValueError(f"dtype must be uint8 or uint16, got {wanted.name}")
-    return F.decode_pixels(
-        _contents(contents), channels=_channels(channels), dtype=wanted, name=name or "DecodePng"
+    return F.decode_png(
+        _contents(contents), channels=_channels(channels), dtype=wanted, name=name
     )
 
 
@@ -84,12 +84,10 @@ def decode_jpeg(
     """
     if ratio not in (1, 2, 4, 8):
         raise ValueError(f"ratio must be 1, 2, 4, 8 got {ratio}")
-    more: dict[str, Any] = {"truncated": True} if try_recover_truncated else {}
-    if ratio != 1:
-        more["ratio"] = int(ratio)
-    return F.decode_pixels(
-        _contents(contents), channels=_channels(channels), dtype=uint8, name=name or "DecodeJpeg",
-        **more,
+    return F.decode_jpeg(
+        _contents(contents), channels=_channels(channels), ratio=int(ratio),
+        fancy_upscaling=bool(fancy_upscaling), try_recover_truncated=bool(try_recover_truncated),
+        acceptable_fraction=float(acceptable_fraction), dct_method=dct_method, name=name,
     )  # fmt: skip
 
 
@@ -118,12 +116,12 @@ def decode_and_crop_jpeg(
 
 def decode_gif(contents: Any, name: str | None = None) -> Tensor:
     """The uint8 frames [frames, height, width, 3] of a GIF file."""
-    return F.decode_frames(_contents(contents), name=name)
+    return F.decode_gif(_contents(contents), name=name)
 
 
 def decode_bmp(contents: Any, channels: int = 0, name: str | None = None) -> Tensor:
     """The uint8 image [height, width, channels] of an uncompressed BMP file."""
-    return F.decode_bitmap(_contents(contents), channels=_channels(channels), name=name)
+    return F.decode_bmp(_contents(contents), channels=_channels(channels), name=name)
 
 
 def decode_image(
@@ -146,9 +144,10 @@ def decode_image(
     """
     wanted = as_dtype(dtype)
     with _contents(contents).graph.name_scope(name or "decode_image"):
-        image = F.decode_any(
-            _contents(contents), channels=_channels(channels), frames=bool(expand_animations),
-            dtype=uint8 if wanted in (uint8, float32) else uint16,
+        image = F.decode_image(
+            _contents(contents), channels=_channels(channels),
+            dtype=wanted if wanted in (uint8, uint16, float32) else uint16,
+            expand_animations=bool(expand_animations),
         )  # fmt: skip
         return image if wanted is image.dtype else convert_image_dtype(image, wanted)
 
@@ -166,7 +165,7 @@ def encode_png(image: Any, compression: int = -1, name: str | None = None) -> Te
 def encode_jpeg(
     image: Any,
     format: str = "",
-    quality: Any = 95,
+    quality: int = 95,
     progressive: bool = False,
     optimize_size: bool = False,
     chroma_downsampling: bool = True,
@@ -190,13 +189,13 @@ def encode_jpeg(
     """
     if format not in ("", "grayscale", "rgb") or density_unit not in ("in", "cm"):
         raise ValueError(f"format {format!r} or density_unit {density_unit!r} is not known")
-    if isinstance(quality, int) and not 0 <= quality <= 100:
+    if not 0 <= int(quality) <= 100:
         raise ValueError(f"quality must be in [0,100], got {quality}")
     return F.encode_jpeg(
-        convert_to_tensor(image, uint8), convert_to_tensor(quality, int32), form=format,
-        progressive=bool(progressive), optimize=bool(optimize_size),
-        chroma=bool(chroma_downsampling), density=(density_unit, int(x_density), int(y_density)),
-        name=name,
+        convert_to_tensor(image, uint8), format=format, quality=int(quality),
+        progressive=bool(progressive), optimize_size=bool(optimize_size),
+        chroma_downsampling=bool(chroma_downsampling), density_unit=density_unit,
+        x_density=int(x_density), y_density=int(y_density), xmp_metadata=xmp_metadata, name=name,
     )  # fmt: skip
 
 
@@ -231,7 +230,8 @@ def adjust_jpeg_quality(image: Any, jpeg_quality: Any, name: str | None = None) 
         bytes_ = convert_image_dtype(x, uint8, saturate=True)
         channels = x.dims[-1] if x.dims is not None else 0
         count = channels if isinstance(channels, int) else 0
-        again = decode_jpeg(encode_jpeg(bytes_, quality=jpeg_quality), channels=count)
+        data = F.encode_jpeg_variable_quality(bytes_, convert_to_tensor(jpeg_quality, int32))
+        again = decode_jpeg(data, channels=count)
         again.set_shape(x.dims)
         return convert_image_dtype(again, x.dtype, saturate=True)
 

@@ -197,7 +197,7 @@ def compute_accidental_hits(
     """
     return F.accidental_hits(
         convert_to_tensor(true_classes, int64), convert_to_tensor(sampled_candidates, int64),
-        name=name,
+        num_true=int(num_true), name=name,
     )  # fmt: skip
 
 

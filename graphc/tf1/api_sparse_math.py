@@ -213,7 +213,7 @@ sparse_minimum = _extreme("minimum", _EXTREME_DOC.format("minimum"))
 
 
 # ------------------------------------------------------------------ with dense tensors
-def _dense_at(x: SparseTensor, dense: Tensor) -> Tensor:
+def dense_at(x: SparseTensor, dense: Tensor) -> Tensor:
     """The elements of a dense tensor, broadcast to x, at the places of x's entries.
 
     Raises:
@@ -242,14 +242,14 @@ def _dense_at(x: SparseTensor, dense: Tensor) -> Tensor:
 def times(x: SparseTensor, dense: Any) -> SparseTensor:
     """x * dense, broadcast to x: an entry for each of x."""
     with scope_of(x, None, "mul"):
-        other = _dense_at(x, convert_to_tensor(dense, x.dtype))
+        other = dense_at(x, convert_to_tensor(dense, x.dtype))
         return with_entries(x, x.indices, x.values * other)
 
 
 def over(x: SparseTensor, dense: Any) -> SparseTensor:
     """x / dense, broadcast to x: an entry for each of x."""
     with scope_of(x, None, "truediv"):
-        other = _dense_at(x, convert_to_tensor(dense, x.dtype))
+        other = dense_at(x, convert_to_tensor(dense, x.dtype))
         return with_entries(x, x.indices, truediv(x.values, other))
 
 

@@ -211,6 +211,16 @@ def any_format(tf: Any) -> Any:
     ]
 
 
+@case
+def colours(tf: Any) -> Any:
+    """Ops of TensorFlow's files that are many of graphc's."""
+    x = tf.constant(SQUARE[:2] / np.float32(255))
+    return [
+        tf.image.rgb_to_hsv(x), tf.image.hsv_to_rgb(x), tf.image.adjust_hue(x, 0.3),
+        tf.image.adjust_saturation(x, 0.6), tf.image.adjust_contrast(x, 1.4),
+    ]
+
+
 for _name, _call in {
     "no_image": lambda tf: tf.image.decode_png(b"not an image"),
     "no_image_at_all": lambda tf: tf.image.decode_image(b""),

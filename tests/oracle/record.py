@@ -2,12 +2,14 @@
 
     PYTHONPATH=. python -m tests.oracle.record sparse_cases ...     (needs tensorflow)
 
-writes tests/fixtures/<name>.json. Lives here: what is kept, how it is compared. Not here: the
-cases, one module a subject with CASES: name -> function of tf that gives tensors.
+writes tests/fixtures/<name>.json and, for GRAPHS, the graphs themselves as <name>.pb.gz. Lives
+here: what is kept, how it is compared. Not here: the cases, one module a subject with CASES: name
+-> function of tf that gives tensors.
 """
 
 from __future__ import annotations
 
+import gzip
 import importlib
 import json
 import os
@@ -19,6 +21,8 @@ import numpy as np
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 ERROR = "error: "
+# subjects whose graphs are kept as TensorFlow writes them
+GRAPHS = ("sparse_cases", "box_cases", "file_cases")
 
 
 def run(case: Any, tf: Any) -> Any:
@@ -86,6 +90,29 @@ def expected(subject: str) -> dict[str, Any]:
     return dict(json.loads((FIXTURES / f"{subject}.json").read_text()))
 
 
+def in_graph(name: str, kept: Any) -> bool:
+    """Whether a case is in the subject's graph: no errors, no gradients, nothing long."""
+    left_out = ("gradient", "embeddings")
+    return not isinstance(kept[0], str) and not any(word in name for word in left_out)
+
+
+def graph_of(subject: str, kept: dict[str, Any], tf: Any) -> bytes:
+    """A GraphDef of all cases without variables; output k of a case is called "case/out_k"."""
+    with tf.Graph().as_default() as graph:
+        for name, case in cases_of(subject).items():
+            if not in_graph(name, kept[name]):
+                continue
+            with tf.name_scope(name) as scope:
+                got = case(tf)
+            for k, value in enumerate(got if isinstance(got, list) else [got]):
+                parts = [value] if isinstance(value, tf.Tensor) else [
+                    value.indices, value.values, value.dense_shape
+                ]  # fmt: skip
+                for part in parts:
+                    tf.identity(part, name=f"{scope}out_{k}")
+        return graph.as_graph_def().SerializeToString()
+
+
 def main() -> None:
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import tensorflow.compat.v1 as tf
@@ -93,6 +120,9 @@ def main() -> None:
     tf.disable_v2_behavior()
     for subject in sys.argv[1:]:
         kept = {name: run(case, tf) for name, case in cases_of(subject).items()}
+        if subject in GRAPHS:
+            packed = gzip.compress(graph_of(subject, kept, tf), mtime=0)
+            (FIXTURES / f"{subject}.pb.gz").write_bytes(packed)
         lines = [f"{json.dumps(k)}: {json.dumps(v)}" for k, v in kept.items()]
         (FIXTURES / f"{subject}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
         kept = {k: v[:1] if isinstance(v[0], str) else v for k, v in kept.items()}
