@@ -19,7 +19,7 @@ LENGTHS = [2, 4, 0]
 def values(name: str, shape: Any, scale: float = 0.5) -> np.ndarray:
     """Numbers that depend on a name only."""
     rng = np.random.RandomState(zlib.crc32(name.encode()) % 2**31)
-    return (rng.randn(*shape) * scale).astype(np.float32)
+    return np.asarray(rng.randn(*shape) * scale, np.float32)
 
 
 def _inputs(tf: Any, static: bool = True, name: str = "x") -> Any:
