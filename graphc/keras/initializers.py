@@ -6,6 +6,7 @@ tf1.initializers.
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from graphc.keras.core.config import floatx
@@ -33,7 +34,9 @@ class _Configured:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        return cls(**{k: v for k, v in config.items() if k != "dtype"})
+        # newer files hold settings that say nothing here
+        known = inspect.signature(cls.__init__).parameters
+        return cls(**{k: v for k, v in config.items() if k in known and k != "dtype"})
 
     def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Any:
         return super().__call__(shape, dtype or floatx(), partition_info)  # type: ignore[misc]

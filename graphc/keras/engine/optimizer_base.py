@@ -23,6 +23,10 @@ from graphc.tf1.variables import Variable
 
 __all__ = ["Optimizer"]
 
+# settings of newer files that are off
+_SILENT = ("weight_decay", "use_ema", "ema_overwrite_frequency", "loss_scale_factor",
+           "gradient_accumulation_steps", "jit_compile", "is_legacy_optimizer")  # fmt: skip
+
 
 class Optimizer:
     """Base of optimizers.
@@ -184,6 +188,8 @@ class Optimizer:
         pairs = [(convert_to_tensor(g), v) for g, v in grads_and_vars if g is not None]
         if not pairs:
             raise ValueError("No gradients provided for any variable.")
+        grads = self._clipped([g for g, _ in pairs])
+        pairs = list(zip(grads, [v for _, v in pairs]))
         return group(*self._updates(pairs), name=name)
 
     def minimize(
@@ -240,7 +246,8 @@ class Optimizer:
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        config = dict(config)
+        config = {k: v for k, v in config.items() if k not in _SILENT or v not in (None, False)}
+        config.pop("ema_momentum", None)
         rate = config.get("learning_rate", config.get("lr"))
         if isinstance(rate, dict):
             from graphc.keras.optimizers import schedules

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from graphc.keras.core.marks import history_of
 from graphc.keras.engine.base_layer import Layer
 from graphc.keras.engine.input_layer import Input, InputLayer
 from graphc.keras.engine.network import Network
@@ -43,6 +44,9 @@ class Sequential(Model):
         Raises:
             TypeError: no layer. ValueError: one with several outputs.
         """
+        history = history_of(layer)
+        if history is not None and isinstance(history.layer, InputLayer):
+            layer = history.layer  # what Input gave
         if not isinstance(layer, Layer):
             raise TypeError(
                 "The added layer must be an instance of class Layer. Found: " + str(layer)

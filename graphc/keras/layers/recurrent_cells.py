@@ -50,6 +50,7 @@ class Cell(Layer):
         **kwargs: Any,
     ) -> None:
         self.implementation = kwargs.pop("implementation", 1)
+        self.seed = kwargs.pop("seed", None)
         super().__init__(**kwargs)
         self.units, self.use_bias = int(units), use_bias
         settle(self, {
@@ -107,7 +108,7 @@ class Cell(Layer):
             return None
         ones = api_array.ones_like(like)
         return [
-            K.in_train_phase(lambda: nn.dropout(ones, rate), ones, training)
+            K.in_train_phase(lambda: nn.dropout(ones, rate, seed=self.seed), ones, training)
             for _ in range(self.gates)
         ]
 
