@@ -8,6 +8,7 @@ the graph gets no save and restore ops.
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import threading
 import time
@@ -279,6 +280,7 @@ class Saver:
         if not keys:
             return
         self._check_graph(session, keys)
+        logging.getLogger("tensorflow").info("Restoring parameters from %s", prefix)
         reader = CheckpointReader(prefix)
         values = [(_node(v), self._value(reader, k, v)) for k, v in keys.items()]
         store = session.executor.variables
