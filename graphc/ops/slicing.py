@@ -391,15 +391,14 @@ def _grad_type(ctx: InferContext) -> TensorType:
 
 def _known(vector: Tensor) -> bool:
     value = value_of(vector)
-    return value is not None and not any(v is None for v in value.reshape(-1).tolist())
+    return value is not None and None not in value.reshape(-1).tolist()
 
 
 def _strided_slice_grad_gradient(node: Node, g: Tensor) -> tuple[Any, ...]:
     _, begin, end, strides, dy = node.inputs
-    if not any(node.attrs.values()) and not _known(begin):
-        back = F.slice(g, begin, F.shape(dy, out_type=begin.dtype))
-        return (None, None, None, None, back)
-    back = F.strided_slice(g, begin, end, strides, **node.attrs)
+    whole = any(node.attrs.values()) or _known(begin)
+    back = F.strided_slice(g, begin, end, strides, **node.attrs) if whole else (
+        F.slice(g, begin, F.shape(dy, out_type=begin.dtype)))  # fmt: skip
     return (None, None, None, None, back)
 
 

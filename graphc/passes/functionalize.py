@@ -132,6 +132,8 @@ class Functionalizer:
         self.effects: list[Node] = []
         self.bits = 0
         self.companions: dict[Node, list[Node]] = {}
+        self.used: set[Tensor] = set()  # tensors that some node or fetch needs
+        self.converted: set[Node] = set()  # control-flow nodes
         self.lenient = False  # unknown shapes are allowed: to find out what a loop carries
         self._symbol_of: dict[int, SymDim] = {}
         self.feed_tensors = tuple(self._feed(k, f) for k, f in enumerate(feeds))
@@ -185,7 +187,7 @@ class Functionalizer:
             UnresolvedShape: some node's shape depends on data. InvalidArgumentError: a
             placeholder is needed and not fed; shapes conflict.
         """
-        self.companions = bodies.companions(nodes)
+        self.expect(nodes, fetches)
         with self.builder.building():
             for node in nodes:
                 self._convert(node, fed)
@@ -199,6 +201,13 @@ class Functionalizer:
         effects = tuple(self.effects)
         nodes_ = live_nodes(roots, self.feed_tensors, effects)
         return Program(nodes_, self.feed_tensors, outputs, updates, self.builder, effects)
+
+    def expect(self, nodes: Sequence[Node], results: Sequence[Tensor]) -> None:
+        """Says that these nodes are about to be converted, for these results."""
+        self.used.update(results)
+        self.used.update(t for n in nodes for t in n.inputs)
+        for base, forms in bodies.companions(nodes).items():
+            self.companions.setdefault(base, []).extend(forms)
 
     def _convert(self, node: Node, fed: Mapping[Tensor, Any]) -> None:
         mask = 0

@@ -87,36 +87,36 @@ def _saved(node: Node, name: str) -> tuple[Tensor, ...]:
     return found
 
 
-def written_variables(work: Functionalizer, node: Node) -> list[Node]:
-    """The variables that the node's bodies assign to, in order of their first assignment."""
+def written_variables(
+    work: Functionalizer, node: Node, parts: Iterable[tuple[Body, Sequence[Node]]]
+) -> list[Node]:
+    """The variables that these nodes of the node's bodies assign to, in order."""
     found: dict[Node, None] = {}
-    for tensor in _written_refs(node):
-        variable = work.variable_of.get(tensor)
-        if variable is not None:
-            found[variable] = None
+    for body, nodes in parts:
+        for tensor in _written_refs(node, body, nodes):
+            variable = work.variable_of.get(tensor)
+            if variable is not None:
+                found[variable] = None
     return list(found)
 
 
-def _written_refs(node: Node) -> list[Tensor]:
-    """The node's operands that its bodies write."""
+def _written_refs(node: Node, body: Body, nodes: Sequence[Node]) -> list[Tensor]:
+    """The node's operands that these nodes of its body write."""
     found: list[Tensor] = []
     operands = operands_of(node)
-    for body in bodies_of(node):
-        place = {p: k for k, p in enumerate(body.params)}
-        for inner in nodes_of(body, _own(body, extra_of(node))):
-            refs = [inner.inputs[i] for i in inner.op.refs]
-            if inner.op.name in CONTROL:
-                refs = _written_refs(inner)
-            for ref in refs:
-                while ref not in place and ref.node.op.refs:
-                    ref = ref.node.inputs[ref.node.op.refs[0]]
-                if ref in place:
-                    found.append(operands[place[ref]])
+    place = {p: k for k, p in enumerate(body.params)}
+    for inner in nodes:
+        refs = [inner.inputs[i] for i in inner.op.refs]
+        if inner.op.name in CONTROL:
+            for held in bodies_of(inner):
+                own = [t for t in extra_of(inner) if t.graph is held.graph]
+                refs.extend(_written_refs(inner, held, nodes_of(held, own)))
+        for ref in refs:
+            while ref not in place and ref.node.op.refs:
+                ref = ref.node.inputs[ref.node.op.refs[0]]
+            if ref in place:
+                found.append(operands[place[ref]])
     return found
-
-
-def _own(body: Body, tensors: Iterable[Tensor]) -> list[Tensor]:
-    return [t for t in tensors if t.graph is body.graph]
 
 
 # ------------------------------------------------------------------ how it begins and ends
@@ -157,8 +157,9 @@ def feed_like(inner: Functionalizer, like: Tensor, position: int, name: str) -> 
     return out
 
 
-def run_body(inner: Functionalizer, nodes: Sequence[Node]) -> None:
-    inner.companions = companions(nodes)
+def run_body(inner: Functionalizer, nodes: Sequence[Node], results: Sequence[Tensor]) -> None:
+    """Converts a body's nodes."""
+    inner.expect(nodes, results)
     with inner.builder.building():
         for node in nodes:
             inner._convert(node, {})
@@ -194,9 +195,10 @@ def enter(
         inner.values[param] = own
 
 
-def assign(work: Functionalizer, node: Node, values: Sequence[Tensor]) -> None:
-    for mine, theirs in zip(node.outputs, values, strict=True):
-        work.values.setdefault(mine, theirs)
+def assign(mine: Sequence[Tensor], theirs: Sequence[Tensor], work: Functionalizer) -> None:
+    """Says what stands for a user's tensors, where no feed does."""
+    for user, value in zip(mine, theirs, strict=True):
+        work.values.setdefault(user, value)
 
 
 def write_back(

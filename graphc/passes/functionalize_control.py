@@ -24,7 +24,6 @@ from graphc.ops.values import value_of
 from graphc.passes.functionalize_bodies import (
     Varying,
     assign,
-    companions,
     enter,
     feed_like,
     forward_of,
@@ -57,9 +56,10 @@ def convert(work: Functionalizer, node: Node, mask: int) -> None:
         _on_host(work, node, mask)
         return
     group = [node, *work.companions.get(forward_of(node), ())]
-    if all(t in work.values for n in group for t in n.outputs):
-        return  # converted with the node that it belongs to
+    if node in work.converted:
+        return  # with the node that it belongs to
     group = list(dict.fromkeys(group))
+    work.converted.update(group)
     try:
         if "loop" in node.attrs:
             LoopConversion(work, node, mask).convert(group)
@@ -102,7 +102,9 @@ class _Branches:
         if known is not None and known.dtype != object:
             self._inline(bool(known), plain, saved)
             return
-        written = list(dict.fromkeys(v for n in plain for v in written_variables(self.work, n)))
+        parts = [(self.held.then, nodes_of(self.held.then, then)),
+                 (self.held.orelse, nodes_of(self.held.orelse, orelse))]  # fmt: skip
+        written = written_variables(self.work, self.node, parts) if plain else []
         operands = [self._capture(t) for t in self.node.inputs[1:]]
         operands += [self.work._version(v, self.mask) for v in written]
         first = self._branch(self.held.then, operands, written, then)
@@ -134,7 +136,7 @@ class _Branches:
             enter(self.work, inner, param, user, own)
         for variable, own in zip(written, feeds[len(body.params) :], strict=True):
             inner.start(variable, own)
-        run_body(inner, nodes_of(body, saved))
+        run_body(inner, nodes_of(body, saved), (*body.results, *saved))
         with inner.builder.building():
             outs = [inner._read_fetch(t) for t in body.results]
             outs += [inner._version(v, None) for v in written]
@@ -147,14 +149,14 @@ class _Branches:
     ) -> None:  # fmt: skip
         count = len(self.held.then.results)
         for node in plain:
-            assign(self.work, node, outs[:count])
+            assign(node.outputs, outs[:count], self.work)
         write_back(self.work, plain, written, outs[count : count + len(written)])
         first = list(outs[count + len(written) :])
         second = first[thens:]
         for node in saved:
             mine = [first.pop(0) for _ in node.attrs["then"]]
             mine += [second.pop(0) for _ in node.attrs["orelse"]]
-            assign(self.work, node, mine)
+            assign(node.outputs, mine, self.work)
 
     def _inline(self, taken: bool, plain: Sequence[Node], saved: Sequence[Node]) -> None:
         """The predicate is known: the taken branch's nodes stand in the program itself."""
@@ -170,7 +172,7 @@ class _Branches:
         name = "then" if taken else "orelse"
         wanted = [t for n in saved for t in n.attrs[name]]
         nodes = nodes_of(body, wanted)
-        work.companions.update(companions(nodes))
+        work.expect(nodes, (*body.results, *wanted))
         for node in nodes:
             if node.op.name != "placeholder":
                 work._convert(node, {})
@@ -180,7 +182,7 @@ class _Branches:
             written |= work.masks[node]
         for node in plain:
             work.masks[node] = work.masks.get(node, 0) | written
-            assign(work, node, [work._input(t, written) for t in body.results])
+            assign(node.outputs, [work._input(t, written) for t in body.results], work)
         for node in saved:
             self._inline_saved(node, name)
 
@@ -209,7 +211,7 @@ def _on_host(work: Functionalizer, node: Node, mask: int) -> None:
     inputs = [_typed(work, operand(work, t, mask)) for t in node.inputs]
     made = work.builder.add(F.host_control, inputs, {"node": node}, [t.type for t in node.outputs])
     work.effects.append(made)
-    assign(work, node, made.outputs)
+    assign(node.outputs, made.outputs, work)
 
 
 def _typed(work: Functionalizer, tensor: Tensor) -> Tensor:

@@ -21,7 +21,6 @@ from graphc.passes.functionalize_bodies import (
     enter,
     feed_like,
     inner_of,
-    nodes_of,
     operand,
     program_of,
     run_body,
@@ -45,19 +44,42 @@ class LoopConversion:
         self.node = node
         self.mask = mask
         self.loop: Loop = node.attrs["loop"]
+        self.alive: list[int] = []  # what is carried and needed
+        self.nodes: dict[Body, list[Node]] = {}
+
+    def _look(self, plain: Sequence[Node], pushes: Sequence[Tensor]) -> None:
+        """Finds out what is needed of the loop: carried values and nodes of its bodies."""
+        from graphc.passes.functionalize import needed_nodes
+
+        loop = self.loop
+        params = {p.node: k for b in (loop.cond, loop.body)
+                  for k, p in enumerate(b.params[: loop.carried])}  # fmt: skip
+        used = self.work.used
+        alive = {k for n in plain for k, t in enumerate(n.outputs[: loop.carried]) if t in used}
+        before = -1
+        while len(alive) != before:
+            before = len(alive)
+            results = (*(loop.body.results[k] for k in sorted(alive)), *pushes)
+            self.nodes = {
+                loop.cond: needed_nodes(loop.cond.results, loop.cond.targets, {}),
+                loop.body: needed_nodes(results, loop.body.targets, {}),
+            }
+            alive.update(params[n] for ns in self.nodes.values() for n in ns if n in params)
+        self.alive = sorted(alive)
 
     def convert(self, group: Sequence[Node]) -> None:
         work, loop = self.work, self.loop
         plain = [n for n in group if n.op.name == "while_loop"]
         saved = [n for n in group if n.op.name == "while_saved"]
         pushes = [*loop.pushes, *(t for n in saved for t in n.attrs["tensors"])]
-        written = list(dict.fromkeys(v for n in group for v in written_variables(work, n)))
+        self._look(plain, pushes)
+        written = written_variables(work, self.node, self.nodes.items())
         users = self.node.inputs
-        inits = [operand(work, t, self.mask) for t in users[: loop.carried]]
+        inits = [operand(work, users[k], self.mask) for k in self.alive]
         rest = [operand(work, t, self.mask) for t in users[loop.carried :]]
         inits += [work._version(v, self.mask) for v in written]
         made, inits = self._settled(inits, rest, written, pushes)
-        carried = len(inits)
+        carried, alive = len(inits), len(self.alive)
         body = made.body
         types = [t.type for t in inits] + [t.type for t in body.outputs]
         work.builder.at(self.node.origins, self.node.name)
@@ -65,11 +87,12 @@ class LoopConversion:
         outs = node.outputs
         for user in plain:
             stacks = outs[carried : carried + len(loop.pushes)]
-            assign(work, user, [*outs[: loop.carried], *stacks])
-        write_back(work, plain, written, outs[loop.carried : carried])
+            assign([user.outputs[k] for k in self.alive], outs[:alive], work)
+            assign(user.outputs[loop.carried :], stacks, work)
+        write_back(work, plain, written, outs[alive:carried])
         kept = iter(outs[carried + len(loop.pushes) :])
         for user in saved:
-            assign(work, user, [next(kept) for _ in user.outputs])
+            assign(user.outputs, [next(kept) for _ in user.outputs], work)
         if made.body.effects or made.cond.effects:
             work.effects.append(node)
 
@@ -126,7 +149,7 @@ class LoopConversion:
         tested = program_of(cond, feeds, [test])
         body, feeds = self._body(loop.body, variables, rest, written, pushes, lenient)
         with body.builder.building():
-            after = [body._read_fetch(t) for t in loop.body.results]
+            after = [body._read_fetch(loop.body.results[k]) for k in self.alive]
             after += [body._version(v, None) for v in written]
             pushed = [body._read_fetch(t) for t in pushes]
         updates = [Update(v, t) for v, t in zip(variables, after, strict=True)]
@@ -154,12 +177,12 @@ class LoopConversion:
         ]
         feeds = [feed_like(inner, t, k, t.node.name) for k, t in enumerate(rest)]
         params = body.params
-        for param, own in zip(params[: loop.carried], reads, strict=False):
-            inner.values[param] = own
+        for k, own in zip(self.alive, reads, strict=False):
+            inner.values[params[k]] = own
         users = self.node.inputs[loop.carried :]
         for param, user, own in zip(params[loop.carried :], users, feeds, strict=True):
             enter(work, inner, param, user, own)
-        for variable, own in zip(written, reads[loop.carried :], strict=True):
+        for variable, own in zip(written, reads[len(self.alive) :], strict=True):
             inner.start(variable, own)
-        run_body(inner, nodes_of(body, pushes))
+        run_body(inner, self.nodes[body], (*body.results, *pushes))
         return inner, feeds

@@ -14,6 +14,7 @@ from graphc.ir.graph import Graph, get_default_graph
 from graphc.ir.node import Node, Tensor, TensorType
 from graphc.ir.shape import Shape
 from graphc.ir.tensor_shape import TensorShape
+from graphc.ops.arrays import zero
 from graphc.ops.control import Branches, Loop
 from graphc.ops.convert import constant_tensor, convert_to_tensor
 from graphc.ops.define import F
@@ -30,6 +31,7 @@ from graphc.tf1.loop_vars import (
     tensors_of,
 )
 from graphc.tf1.scopes import name_scope
+from graphc.tf1.tensor_array import TensorArray
 
 __all__ = ["case", "cond", "while_loop"]
 
@@ -320,6 +322,12 @@ class _While:
         inits = [t for leaf in self.leaves for t in tensors_of(leaf)]
         self.outer = default if isinstance(default, BodyGraph) else inits[0].graph
         self.inits = [constant_tensor(0, int32, "step", self.outer), *inits]
+        # stand-ins for the lengths that arrays which grow will have: see _counted
+        self.capacities = {
+            k: F.identity(constant_tensor(0, int32, graph=self.outer), name="capacity")
+            for k, leaf in enumerate(self.leaves)
+            if isinstance(leaf, TensorArray) and leaf.dynamic_size and leaf._capacity is None
+        }
         kept = invariants(loop_vars, shapes, self.leaves)
         self.types = [
             TensorType(t.dtype, dims) for t, dims in zip(self.inits, [(), *kept], strict=True)
@@ -332,8 +340,13 @@ class _While:
         graph.step = params[0]
         with graph.as_default():
             values = iter(params[1:])
-            leaves = [like(leaf, values) for leaf in self.leaves]
+            leaves = [self._sized(like(leaf, values), k) for k, leaf in enumerate(self.leaves)]
         return graph, params, pack(self.structure, leaves)
+
+    def _sized(self, leaf: Leaf, number: int) -> Leaf:
+        """Arrays that grow have their final length inside of the loop."""
+        capacity = self.capacities.get(number)
+        return leaf if capacity is None else leaf._over(leaf.flow, leaf._size, capacity)
 
     def _arguments(self, structure: Any) -> list[Any]:
         return list(structure.values()) if isinstance(structure, dict) else list(structure)
@@ -416,9 +429,12 @@ class _While:
             back_prop=back_prop,
         )
         controls = [*self.cond_graph.outer_controls(), *self.body_graph.outer_controls()]
+        inits = self.inits
+        if self.capacities:
+            inits, captured = self._counted(loop, captured, controls)
         with self.outer.control_dependencies(controls):
             node = F.while_loop.node(
-                *self.inits, *captured, loop=loop, types=tuple(self.types), name=self.scope
+                *inits, *captured, loop=loop, types=tuple(self.types), name=self.scope
             )
         outs = iter(node.outputs[1:])
         with self.outer.as_default():
@@ -427,14 +443,46 @@ class _While:
         return pack(self.result, leaves)
 
 
+    def _counted(
+        self, loop: Loop, captured: Sequence[Tensor], controls: Sequence[Node]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """(initial values, captured tensors) with arrays of the length that they will have.
+
+        The loop as it is, without anything but what decides lengths, tells them: a run needs no
+        more of it, and the rest is pruned.
+        """
+        with self.outer.control_dependencies(controls):
+            count = F.while_loop.node(
+                *self.inits, *captured, loop=loop, types=tuple(self.types), name="count"
+            )
+        inits, lengths = list(self.inits), {}
+        at = 1
+        for number, leaf in enumerate(self.leaves):
+            if number in self.capacities:
+                length = lengths[self.capacities[number]] = count.outputs[at + 1]
+                inits[at] = _lengthened(leaf, length)
+            at += len(tensors_of(leaf))
+        return inits, [lengths.get(t, t) for t in captured]
+
+
+def _lengthened(array: TensorArray, length: Tensor) -> Tensor:
+    """The flow of an array with more rows."""
+    flow = array.flow
+    if flow.node.op.name == "tensor_array":
+        return F.tensor_array(length, **flow.node.attrs)
+    shape = F.shape(flow)
+    zeros = F.zeros_like(shape)
+    more = F.concat(F.reshape(F.subtract(length, array._size), [1]), F.slice(zeros, [1], [-1]),
+                    axis=0)  # fmt: skip
+    return F.pad(flow, F.stack(zeros, more, axis=1), zero(flow.dtype))
+
+
 def _composite(leaf: Leaf) -> bool:
     return not isinstance(leaf, Tensor)
 
 
 def _rooted(before: Leaf, after: Leaf) -> Leaf:
     """The kind of leaf that comes out: what went in, with what the body learnt."""
-    from graphc.tf1.tensor_array import TensorArray
-
     if isinstance(before, TensorArray) and isinstance(after, TensorArray):
         before._learn(after._element[0])
     return before

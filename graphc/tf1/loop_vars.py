@@ -36,7 +36,7 @@ def leaf_of(value: Any, dtype: DType | None = None) -> Leaf:
 def tensors_of(leaf: Leaf) -> tuple[Tensor, ...]:
     """The tensors behind a leaf."""
     if isinstance(leaf, TensorArray):
-        return (leaf.flow,)
+        return (leaf.flow, leaf._size) if leaf.dynamic_size else (leaf.flow,)
     if isinstance(leaf, SparseTensor):
         return (leaf.indices, leaf.values, leaf.dense_shape)
     if isinstance(leaf, IndexedSlices):
@@ -49,7 +49,8 @@ def like(leaf: Leaf, tensors: Iterator[Tensor]) -> Leaf:
     """The same kind of leaf over other tensors."""
     mine = [next(tensors) for _ in tensors_of(leaf)]
     if isinstance(leaf, TensorArray):
-        return leaf._over(mine[0])
+        size = mine[1] if leaf.dynamic_size else None
+        return leaf._over(mine[0], size, leaf._capacity)
     if isinstance(leaf, SparseTensor):
         return SparseTensor(*mine)
     if isinstance(leaf, IndexedSlices):
@@ -71,7 +72,8 @@ def pack(structure: Any, leaves: Sequence[Leaf]) -> Any:
 
 def shape_of(leaf: Leaf, tensor: Tensor) -> Shape:
     """The shape that a carried tensor keeps; TensorArrays learn theirs by being written."""
-    return None if isinstance(leaf, TensorArray) else tensor.dims
+    of_array = isinstance(leaf, TensorArray) and tensor is leaf.flow
+    return None if of_array else tensor.dims
 
 
 def invariants(structure: Any, given: Any, leaves: Sequence[Leaf]) -> list[Shape]:
@@ -108,7 +110,7 @@ def _flat_shapes(structure: Any, given: Any) -> list[Any]:
 
 def _leaf_invariants(leaf: Leaf, shape: Any) -> list[Shape]:
     if isinstance(leaf, TensorArray):
-        return [None]
+        return [shape_of(leaf, t) for t in tensors_of(leaf)]
     if isinstance(leaf, SparseTensor):
         dense = as_shape(shape).dims_tuple
         rank = None if dense is None else len(dense)

@@ -56,6 +56,8 @@ class TensorArray:
         self._dynamic = bool(dynamic_size)
         self._infer_shape = infer_shape or element_shape is not None
         self._element: list[Shape] = [as_shape(element_shape).dims_tuple]
+        # rows of the flow, where they are more than elements: inside a loop that makes it longer
+        self._capacity: Tensor | None = None
         if flow is not None:
             self._flow: Tensor = convert_to_tensor(flow)
             self._size: Tensor = F.gather(F.shape(self._flow), 0, axis=0, batch_dims=0)
@@ -68,7 +70,9 @@ class TensorArray:
                 self._size, dtype=self._dtype, element=self._element[0], name=scope
             )
 
-    def _over(self, flow: Tensor, size: Tensor | None = None) -> TensorArray:
+    def _over(
+        self, flow: Tensor, size: Tensor | None = None, capacity: Tensor | None = None
+    ) -> TensorArray:
         """This array with another flow; what is learnt of the elements' shape is shared."""
         made = object.__new__(TensorArray)
         made._dtype = self._dtype
@@ -77,6 +81,7 @@ class TensorArray:
         made._element = self._element
         made._flow = flow
         made._size = self._size if size is None else size
+        made._capacity = capacity
         return made
 
     def _learn(self, dims: Shape) -> None:
@@ -130,7 +135,7 @@ class TensorArray:
     # ------------------------------------------------------------ ops
     def identity(self) -> TensorArray:
         """The same array, ordered behind the control dependencies in force."""
-        return self._over(F.identity(self._flow))
+        return self._over(F.identity(self._flow), capacity=self._capacity)
 
     def grad(self, source: Any, flow: Any = None, name: str | None = None) -> TensorArray:
         """Gradients flow through reads and writes by themselves.
@@ -142,8 +147,6 @@ class TensorArray:
 
     def size(self, name: str | None = None) -> Tensor:
         """The number of elements: scalar int32."""
-        if self._dynamic:
-            return F.gather(F.shape(self._flow), 0, axis=0, batch_dims=0, name=name)
         return F.identity(self._size, name=name or "TensorArraySize")
 
     def read(self, index: Any, name: str | None = None) -> Tensor:
@@ -166,19 +169,31 @@ class TensorArray:
             if not self._dynamic:
                 flow = F.tensor_array_write(self._flow, at, element, self._size)
                 return self._over(flow)
-            size = F.maximum(self.size(), F.add(at, 1))
+            size = F.maximum(self._size, F.add(at, 1))
+            if self._capacity is not None:
+                flow = F.tensor_array_write(self._flow, at, element, self._capacity)
+                return self._over(flow, size, self._capacity)
             flow = F.tensor_array_write(
                 F.tensor_array_grow(self._flow, size, element), at, element, size
             )
-            return self._over(flow)
+            return self._over(flow, size)
 
     def stack(self, name: str | None = None) -> Tensor:
         """All elements along a new first axis: [size, *element]."""
-        out = F.identity(self._flow, name=name or "TensorArrayStack")
+        out = F.identity(self._elements(), name=name or "TensorArrayStack")
         size = value_of(self._size)
         rows = int(size) if size is not None and not self._dynamic and _is_int(size) else None
         out.set_shape(self._rows_shape(rows))
         return out
+
+    def _elements(self) -> Tensor:
+        """The flow without the rows that are not elements yet."""
+        if self._capacity is None:
+            return self._flow
+        begin = F.zeros_like(F.shape(self._flow))
+        tail = F.slice(F.shape(self._flow), [1], [-1])
+        size = F.concat(F.reshape(self._size, [1]), tail, axis=0)
+        return F.slice(self._flow, begin, size)
 
     def gather(self, indices: Any, name: str | None = None) -> Tensor:
         """Elements by number (vector int32) along a new first axis."""
@@ -191,7 +206,8 @@ class TensorArray:
         """All elements joined along their first axis."""
         element = self._element[0]
         tail = F.slice(F.shape(self._flow), [2], [-1])
-        out = F.reshape(self._flow, F.concat([-1], tail, axis=0), name=name or "TensorArrayConcat")
+        joined = F.concat([-1], tail, axis=0)
+        out = F.reshape(self._elements(), joined, name=name or "TensorArrayConcat")
         if element is not None:
             out.set_shape(TensorShape((None, *element[1:])))
         return out
@@ -214,7 +230,7 @@ class TensorArray:
         size = self._size
         if self._dynamic:
             last = F.add(F.reduce_max(at, axes=None, keepdims=False), 1)
-            size = F.maximum(self.size(), last)
+            size = F.maximum(self._size, last)
         shape = F.concat(F.reshape(size, [1]), F.slice(F.shape(rows), [1], [-1]), axis=0)
         flow = F.scatter_nd(F.expand_dims(at, axis=1), rows, shape, name=name)
         return self._over(flow, size)

@@ -189,3 +189,30 @@ def test_dropout_in_a_loop_has_one_mask_a_step(config: Any) -> None:
         out, grad = sess.run([y, g], {x: np.ones(64, np.float32)})
     np.testing.assert_array_equal(out, grad)
     assert 0 < np.count_nonzero(out) < 32
+
+
+def collected(x: Any) -> Any:
+    """As long as its sum is small: an array whose length the data decide."""
+
+    def body(i: Any, y: Any, ta: Any) -> Any:
+        z = y * 1.5 + tf.cos(x)
+        return i + 1, z, ta.write(i, z * x)
+
+    empty = tf.TensorArray(tf.float64, 0, dynamic_size=True)
+    loop = tf.while_loop(lambda i, y, ta: tf.reduce_sum(tf.abs(y)) < 20.0, body, (0, x, empty))
+    return tf.reduce_sum(loop[2].stack(), 0)
+
+
+def test_arrays_that_grow(config: Any) -> None:
+    check(config, collected)
+
+
+def test_arrays_that_grow_from_some_elements(config: Any) -> None:
+    def fn(x: Any) -> Any:
+        ta = tf.TensorArray(tf.float64, 1, dynamic_size=True, clear_after_read=False).write(0, x)
+        _, ta = tf.while_loop(
+            lambda i, ta: i < 4, lambda i, ta: (i + 1, ta.write(i, ta.read(i - 1) * x)), (1, ta)
+        )
+        return tf.reduce_prod(ta.stack(), 0)
+
+    check(config, fn)
