@@ -333,13 +333,17 @@ def resize_image_with_crop_or_pad(
     """The middle of an image, or the image with zeros around it (tf.image's function).
 
     Args:
-        image: [batch, height, width, channels] or [height, width, channels].
+        image: [batch, height, width, channels] or [height, width, channels], taken for the
+            latter where its rank is not known.
         target_height, target_width: positive numbers, or scalar tensors.
 
     Raises:
         ValueError: a rank other than 3 and 4, a target that is not positive.
     """
     x = convert_to_tensor(image)
+    if x.rank is None:
+        x = F.identity(x)
+        x.set_shape([None] * 3)
     if x.rank not in (3, 4):
         raise ValueError(f"'image' (shape {x.shape}) must have either 3 or 4 dimensions.")
     with x.graph.name_scope("resize_image_with_crop_or_pad"):
@@ -359,6 +363,10 @@ def resize_image_with_crop_or_pad(
         )
         zero = False if x.dtype.is_bool else np.zeros((), x.dtype.np)
         out: Tensor = F.pad(cut, pads, zero)
+        known = value_of(wanted)
+        sizes = (None, None) if known is None else tuple(known.tolist())
+        dims = x.dims or ()
+        out.set_shape((*dims[:-3], *(d if isinstance(d, int) else None for d in sizes), dims[-1]))
         return out
 
 

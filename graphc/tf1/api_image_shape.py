@@ -42,12 +42,15 @@ def image_tensor(image: Any, name: str = "image") -> Tensor:
 
 
 def _ranked(image: Any) -> Tensor:
-    """An image or a batch of images.
+    """An image or a batch of images; where the rank is not known, one image.
 
     Raises:
         ValueError: another rank.
     """
     x = image_tensor(image)
+    if x.rank is None:
+        x = F.identity(x)
+        x.set_shape([None] * 3)
     if x.rank not in (3, 4):
         raise ValueError(f"'image' (shape {x.shape}) must have either 3 or 4 dimensions.")
     return x
@@ -86,13 +89,9 @@ def _reversed(x: Tensor, axis: int) -> Tensor:
 
 # ------------------------------------------------------------------ mirrors
 def _flip(image: Any, axis: int, scope: str) -> Tensor:
-    x = image_tensor(image)
-    if x.rank is None:
-        raise ValueError("'image' contains no shape.")
-    if x.rank not in (3, 4):
-        raise ValueError(f"'image' (shape {x.shape}) must have either 3 or 4 dimensions.")
+    x = _ranked(image)
     with x.graph.name_scope(scope):
-        return _reversed(x, axis + x.rank)
+        return _reversed(x, axis + (x.rank or 0))
 
 
 def flip_left_right(image: Any) -> Tensor:
@@ -273,7 +272,10 @@ def pad_to_bounding_box(
         before = _spread(x, offset_height, offset_width, 0)
         pads = F.stack(before, _spread(x, below, right, 0), axis=1)
         zero = False if x.dtype.is_bool else np.zeros((), x.dtype.np)
-        return F.pad(x, pads, zero)
+        out = F.pad(x, pads, zero)
+        dims = x.dims or ()
+        out.set_shape((*dims[:-3], _static(target_height), _static(target_width), dims[-1]))
+        return out
 
 
 def resize_image_with_pad(
@@ -308,7 +310,4 @@ def resize_image_with_pad(
             half = F.floor((wanted - fitted) / np.float32(2))
             pads = F.unstack(F.maximum(F.cast(half, dtype=int32), np.int32(0)), num=2, axis=0)
         resized = resize_images(x, new, method, align_corners)
-        out = pad_to_bounding_box(resized, pads[0], pads[1], target_height, target_width)
-        out.set_shape([*(x.dims or ())[:-3], _static(target_height), _static(target_width),
-                       (x.dims or (None,))[-1]])  # fmt: skip
-        return out
+        return pad_to_bounding_box(resized, pads[0], pads[1], target_height, target_width)

@@ -201,3 +201,31 @@ def test_glimpses_beyond_the_image_hold_noise() -> None:
     border[1:5, 1:5] = False
     assert ((a[0, border] >= 3) & (a[0, border] <= 5)).all() and np.ptp(a[0, border]) > 0.5
     assert np.ptp(b[0, border]) > 1
+
+
+def test_an_image_of_unknown_rank_is_one_image(tmp_path: Any) -> None:
+    """What decode_image gives, in a pipeline of a dataset."""
+    paths = []
+    for number in range(4):
+        paths.append(str(tmp_path / f"{number}.png"))
+        image = np.full((6 + number, 9, 3), 20 * number, np.uint8)
+        with tf.Graph().as_default(), tf.Session() as sess:
+            (tmp_path / f"{number}.png").write_bytes(sess.run(tf.image.encode_png(image)))
+
+    def load(path: Any, label: Any) -> Any:
+        image = tf.image.decode_image(tf.read_file(path), channels=3)
+        image = tf.image.random_flip_left_right(image)
+        image = tf.image.resize_image_with_crop_or_pad(image, 8, 8)
+        return tf.image.convert_image_dtype(image, tf.float32), label
+
+    data = tf.data.Dataset.from_tensor_slices((paths, [0, 1, 2, 3])).map(load).batch(2)
+    images, labels = data.make_one_shot_iterator().get_next()
+    assert images.get_shape().as_list() == [None, 8, 8, None]
+    free = tf.image.decode_image(tf.read_file(paths[2]))
+    turned = tf.image.rot90(free, tf.constant(3) - tf.placeholder_with_default(2, []))
+    with tf.Session() as sess:
+        for first in (0, 2):
+            got, numbers = sess.run([images, labels])
+            assert got.shape == (2, 8, 8, 3) and numbers.tolist() == [first, first + 1]
+            np.testing.assert_allclose(got.max((1, 2, 3)), np.array(numbers) * 20 / 255, rtol=1e-6)
+        assert sess.run(turned).shape == (9, 8, 3)
