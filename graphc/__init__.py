@@ -163,6 +163,7 @@ _TABLE = {
         string_to_hash_bucket string_to_hash_bucket_fast string_to_hash_bucket_strong
         string_to_number substr""",
     # random numbers
+    "graphc.tf1.api_fourier": "fft fft2d fft3d ifft ifft2d ifft3d roll",
     "graphc.tf1.api_random": """
         get_seed multinomial random_crop random_gamma random_normal random_poisson random_shuffle
         random_uniform truncated_normal""",
@@ -173,9 +174,9 @@ __getattr__, __dir__, _public = attach(
     _TABLE,
     """
         app bitwise compat config contrib data distributions errors estimator examples
-        feature_column flags gfile graph_util image initializers io keras layers linalg logging
-        lookup losses math metrics nest nn python_io queue random resource_loader saved_model sparse
-        strings summary sysconfig test train""",
+        feature_column flags gfile graph_util image initializers io keras layers linalg
+        logging lookup losses math metrics nest nn python_io queue random resource_loader
+        saved_model signal sparse spectral strings summary sysconfig test train""",
 )
 __all__ = [*_public, "GIT_VERSION", "VERSION", "__version__", "newaxis"]
 

@@ -8,24 +8,14 @@ import importlib.util
 from graphc.ops import operators as operators  # installs Tensor's operators
 
 MODULES = (
-    "source", "state", "math", "math_special", "gamma", "complex", "logic", "reduce", "gradient",
-    "shape", "slicing", "joining", "tiling", "creation", "diagonal", "index", "ranking",
-    "scatter", "segment", "scatter_state", "sets", "matmul", "linalg", "decomposition", "nn",
-    "normalize", "losses", "random", "training", "conv_patches", "conv_direct", "conv", "pool",
-    "pool_lrn", "spatial", "resize",
-    "effects", "iterators", "queues", "readers", "sparse_serial", "control", "arrays", "sparse", "candidates",
-    "beams", "image_boxes", "image_files",
-    "parsing",
-    "parsing_sequence",
-    "decoding",
-    "files",
-    "json_examples",
-    "hashing",
-    "strings",
-    "regex",
-    "string_split",
-    "unicode",
-    "lookup",
+    "source", "state", "math", "math_special", "gamma", "complex", "fourier", "logic", "reduce",
+    "gradient", "shape", "slicing", "joining", "tiling", "creation", "diagonal", "index",
+    "ranking", "scatter", "segment", "scatter_state", "sets", "matmul", "linalg",
+    "decomposition", "nn", "normalize", "losses", "random", "training", "conv_patches",
+    "conv_direct", "conv", "pool", "pool_lrn", "spatial", "resize", "effects", "iterators",
+    "queues", "readers", "sparse_serial", "control", "arrays", "sparse", "candidates", "beams",
+    "image_boxes", "image_files", "parsing", "parsing_sequence", "decoding", "files",
+    "json_examples", "hashing", "strings", "regex", "string_split", "unicode", "lookup",
     "distance",
 )  # fmt: skip
 
