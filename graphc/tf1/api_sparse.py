@@ -97,6 +97,21 @@ def need_known_rank(x: SparseTensor, what: str) -> int:
     return x.rank
 
 
+def unit_of(x: SparseTensor, axis: int) -> Any:
+    """A vector over the axes of x: one at `axis`, zeros elsewhere.
+
+    Raises:
+        ValueError: an axis that x does not have.
+    """
+    if x.rank is not None:
+        if not -x.rank <= axis < x.rank:
+            raise ValueError(f"axis {axis} is not in [{-x.rank}, {x.rank})")
+        return np.eye(x.rank, dtype=np.int64)[axis]
+    rank = F.size(x.dense_shape)
+    at = np.int32(axis) if axis >= 0 else rank + np.int32(axis)
+    return F.cast(F.equal(F.range(np.int32(0), rank, np.int32(1)), at), dtype=int64)
+
+
 def entry_numbers(kept: Tensor) -> Tensor:
     """The numbers of the entries for which a bool vector is true."""
     return F.reshape(F.where(kept), _LINE)
@@ -318,11 +333,10 @@ def sparse_concat(
     parts = [as_sparse(p) for p in sp_inputs]
     if not parts:
         raise ValueError("sparse_concat needs at least one input")
-    rank = need_known_rank(parts[0], "sparse_concat")
-    at = static_int(renamed("concat_dim", concat_dim, "axis", axis), "axis") % rank
+    at = static_int(renamed("concat_dim", concat_dim, "axis", axis), "axis")
     with scope_of(parts[0], name, "SparseConcat"):
-        one = np.eye(rank, dtype=np.int64)[at]
-        offset: Any = convert_to_tensor(np.zeros(rank, np.int64))
+        one = unit_of(parts[0], at)
+        offset: Any = F.zeros_like(parts[0].dense_shape)
         largest = parts[0].dense_shape * (1 - one)
         moved = []
         for part in parts:
@@ -336,7 +350,8 @@ def sparse_concat(
         indices = F.concat(*moved, axis=0)
         values = F.concat(*(p.values for p in parts), axis=0)
         joined = SparseTensor(indices, values, largest + offset)
-        return joined if at == 0 else sparse_reorder(joined)
+        in_order = at == 0 or -at == parts[0].rank
+        return joined if in_order else sparse_reorder(joined)
 
 
 def _checked(mine: Tensor, other: Tensor) -> Tensor:
@@ -371,9 +386,8 @@ def sparse_split(
     if where is None:
         raise ValueError("axis is required")
     x = as_sparse(sp_input)
-    rank = need_known_rank(x, "sparse_split")
-    one = np.eye(rank, dtype=np.int64)[static_int(where, "axis") % rank]
     with scope_of(x, name, "SparseSplit"):
+        one = unit_of(x, static_int(where, "axis"))
         extent = F.reduce_sum(x.dense_shape * one, axes=None, keepdims=False)
         each, left = F.floordiv(extent, num_split), F.floormod(extent, num_split)
         begin: Any = convert_to_tensor(np.int64(0))

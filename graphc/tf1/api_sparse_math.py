@@ -24,6 +24,7 @@ from graphc.tf1.api_sparse import (
     scope_of,
     take,
     union,
+    unit_of,
     values_at,
     with_entries,
 )
@@ -39,16 +40,13 @@ _ONE = np.array([1], np.int32)
 
 
 # ------------------------------------------------------------------ reductions
-def _kept_axes(x: SparseTensor, axis: Any) -> list[int] | None:
+def _kept_axes(x: SparseTensor, given: tuple[int, ...]) -> list[int] | None:
     """The axes that stay; None: all go.
 
     Raises:
         ValueError: an axis that the tensor does not have, or an unknown rank.
     """
-    if axis is None:
-        return None
     rank = need_known_rank(x, "a reduction over axes")
-    given = static_ints(axis, "axis")
     for number in given:
         if not -rank <= number < rank:
             raise ValueError(
@@ -81,6 +79,24 @@ def _reduce(record: OpDef, x: SparseTensor, kept: list[int] | None, keepdims: bo
     at = F.sparse_positions(columns, extents, row_strides(extents), ordered=False)
     out = _total(record, x.values, at, F.reduce_prod(extents, axes=None, keepdims=False))
     return F.reshape(out, _with_ones(x, kept) if keepdims else extents)
+
+
+def _reduce_of_any_rank(
+    record: OpDef, x: SparseTensor, given: tuple[int, ...], keepdims: bool
+) -> Tensor:
+    """As _reduce where the graph does not know the rank: of some axes extents count as one."""
+    gone = unit_of(x, given[0])
+    for axis in given[1:]:
+        gone = F.maximum(gone, unit_of(x, axis))
+    extents = F.maximum(x.dense_shape * (1 - gone), gone)
+    at = F.sparse_positions(
+        x.indices * (1 - gone), extents, row_strides(extents), ordered=False
+    )
+    out = _total(record, x.values, at, F.reduce_prod(extents, axes=None, keepdims=False))
+    if keepdims:
+        return F.reshape(out, extents)
+    left = F.reshape(F.where(F.equal(gone, np.int64(0))), _ONE * -1)
+    return F.reshape(out, take(x.dense_shape, left))
 
 
 def _with_ones(x: SparseTensor, kept: list[int] | None) -> Tensor:
@@ -127,7 +143,12 @@ def _reduction(record: str, build: Callable[..., Any], doc: str) -> Callable[...
         wanted = renamed("reduction_axes", reduction_axes, "axis", axis)
         wide = renamed("keep_dims", keep_dims, "keepdims", keepdims)
         with scope_of(x, None, "SparseReduce"):
-            return build(getattr(F, record), x, _kept_axes(x, wanted), bool(wide))
+            if wanted is None:
+                return build(getattr(F, record), x, None, bool(wide))
+            given = static_ints(wanted, "axis")
+            if x.rank is None and build is _reduce and given:
+                return _reduce_of_any_rank(getattr(F, record), x, given, bool(wide))
+            return build(getattr(F, record), x, _kept_axes(x, given), bool(wide))
 
     reduce.__doc__ = doc
     return reduce

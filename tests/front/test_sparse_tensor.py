@@ -171,3 +171,84 @@ def test_entries_may_be_none_at_all() -> None:
             assert len(got[3].values) == len(got[5].values) == len(value.values)
             assert got[4].values.sum() == got[6].values.sum() == dense.sum() + 5
         assert got[7].dense_shape.tolist() == [0, 0]
+
+
+def _zero_where(condition: Any, x: Any) -> Any:
+    return np.where(condition, x, 0)
+
+
+UNKNOWN_RANK: dict[str, Any] = {
+    "dense": (lambda x: tf.sparse_tensor_to_dense(x), lambda d: d),
+    "product": (lambda x: tf.sparse_tensor_dense_matmul(x, tf.eye(4)), lambda d: d),
+    "sum": (lambda x: tf.sparse_reduce_sum(x), lambda d: d.sum()),
+    "sum of rows": (lambda x: tf.sparse_reduce_sum(x, 1), lambda d: d.sum(1)),
+    "kept": (lambda x: tf.sparse_reduce_sum(x, [1, -2], True), lambda d: d.sum(keepdims=True)),
+    "added": (lambda x: tf.sparse_tensor_to_dense(tf.sparse_add(x, x)), lambda d: 2 * d),
+    "retained": (
+        lambda x: tf.sparse_tensor_to_dense(tf.sparse_retain(x, x.values > 0)),
+        lambda d: _zero_where(d > 0, d),
+    ),
+    "reordered": (lambda x: tf.sparse_tensor_to_dense(tf.sparse_reorder(x)), lambda d: d),
+    "transposed": (lambda x: tf.sparse_tensor_to_dense(tf.sparse_transpose(x)), lambda d: d.T),
+    "reshaped": (
+        lambda x: tf.sparse_tensor_to_dense(tf.sparse_reshape(x, [2, -1])),
+        lambda d: d.reshape(2, -1),
+    ),
+    "sliced": (
+        lambda x: tf.sparse_tensor_to_dense(tf.sparse_slice(x, [0, 1], [2, 3])),
+        lambda d: d[:2, 1:],
+    ),
+    "scaled": (
+        lambda x: tf.sparse_tensor_to_dense(x * tf.constant([1.0, 2.0, 3.0, 4.0])),
+        lambda d: d * [1, 2, 3, 4],
+    ),
+    "joined": (
+        lambda x: tf.sparse_tensor_to_dense(tf.sparse_concat(-1, [x, x])),
+        lambda d: np.concatenate([d, d], 1),
+    ),
+    "split": (
+        lambda x: tf.sparse_tensor_to_dense(tf.sparse_split(sp_input=x, num_split=2, axis=1)[1]),
+        lambda d: d[:, 2:],
+    ),
+    "in a branch": (
+        lambda x: tf.cond(
+            x.values[0] > 0, lambda: tf.sparse_tensor_to_dense(x), lambda: tf.zeros([3, 4])
+        ),
+        lambda d: d,
+    ),
+    "in a loop": (
+        lambda x: tf.while_loop(
+            lambda i, a: i < 3,
+            lambda i, a: (i + 1, a + tf.sparse_tensor_dense_matmul(x, tf.ones([4, 1]))),
+            [0, tf.zeros([3, 1])],
+        )[1],
+        lambda d: 3 * d.sum(1, keepdims=True),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", UNKNOWN_RANK)
+def test_placeholders_of_unknown_rank_go_anywhere(name: str) -> None:
+    build, want = UNKNOWN_RANK[name]
+    x = tf.sparse_placeholder(tf.float32)
+    at = np.array([[0, 1], [0, 3], [1, 0], [2, 2]])
+    values = np.array([1.0, -2.0, 3.0, 4.0], np.float32)
+    dense = np.zeros((3, 4), np.float32)
+    dense[tuple(at.T)] = values
+    with tf.Session() as sess:
+        got = sess.run(build(x), {x: (at, values, [3, 4])})
+    np.testing.assert_allclose(got, want(dense), rtol=1e-6)
+
+
+def test_gradients_pass_through_products_in_loops() -> None:
+    x = tf.SparseTensor([[0, 1], [1, 0], [2, 2]], [1.0, 2.0, 3.0], [3, 3])
+    w = tf.Variable(np.ones((3, 1), np.float32))
+
+    def step(i: Any, a: Any) -> Any:
+        return i + 1, a + tf.reduce_sum(tf.sparse_tensor_dense_matmul(x, w))
+
+    total = tf.while_loop(lambda i, a: i < 4, step, [0, 0.0])[1]
+    slope = tf.gradients(total, w)[0]
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        np.testing.assert_allclose(sess.run(slope), [[8.0], [4.0], [12.0]])
