@@ -5,6 +5,7 @@ Lives here: stacking and padding of elements. Not here: the user's methods (data
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
@@ -12,7 +13,15 @@ from typing import Any
 import numpy as np
 
 from graphc.data.source import Array, Element, Env, Source
-from graphc.data.structure import batched, flatten, flatten_like, pack, unbatched
+from graphc.data.structure import (
+    batched,
+    flatten,
+    flatten_like,
+    is_sparse,
+    leaves_of,
+    pack,
+    unbatched,
+)
 from graphc.data.transforms import scalar, tensors_in
 from graphc.errors import DataLossError, InvalidArgumentError
 from graphc.ir.dtypes import as_dtype
@@ -30,8 +39,10 @@ def batch(parent: Source, batch_size: Any, drop_remainder: Any = False) -> Sourc
         n = _checked(env.integer(size))
         if parent.arrays is not None:
             return _rows(parent.arrays(env), n, drop)
-        return map(_stack_all, _Groups(parent.run(env), n, drop))
+        return map(gather, _Groups(parent.run(env), n, drop))
 
+    sparse = [is_sparse(leaf) for leaf in leaves_of(parent.spec)]
+    gather = functools.partial(_stack_leaves, sparse) if any(sparse) else _stack_all
     static = size if drop and isinstance(size, int) else None
     return Source(batched(parent.spec, static), run, (parent,), tensors_in(size))
 
@@ -62,6 +73,35 @@ class _Groups(Iterator[list[Element]]):
         if len(items) < self.least:
             raise StopIteration
         return items
+
+
+def _stack_leaves(sparse: Sequence[bool], items: list[Element]) -> Element:
+    """Dense leaves are stacked, sparse ones get the element's number as their first index."""
+    columns = list(zip(*items, strict=True))
+    out: list[Array] = []
+    for is_one in sparse:
+        at = len(out)
+        if is_one:
+            out += _stack_sparse(*columns[at : at + 3])
+        else:
+            out.append(stack(columns[at], at))
+    return tuple(out)
+
+
+def _stack_sparse(
+    places: Sequence[Array], values: Sequence[Array], shapes: Sequence[Array]
+) -> list[Array]:
+    if len({len(s) for s in shapes}) > 1:
+        raise InvalidArgumentError("All sparse elements in a batch must have the same rank.")
+    rows = [
+        np.column_stack([np.full(len(p), k, np.int64), p]) for k, p in enumerate(places)
+    ]
+    extents = np.max(np.stack(shapes), axis=0)
+    return [
+        np.concatenate(rows),
+        np.concatenate(values),
+        np.concatenate([[len(places)], extents]).astype(np.int64),
+    ]
 
 
 def _stack_all(items: list[Element]) -> Element:
@@ -101,6 +141,8 @@ def padded_batch(
         TypeError, ValueError: shapes or values that do not fit the elements.
     """
     size = scalar(batch_size, "batch_size")
+    if any(is_sparse(leaf) for leaf in leaves_of(parent.spec)):
+        raise TypeError("Batching of padded sparse tensors is not currently supported")
     leaves = flatten(parent.spec)
     given = leaf_shapes(parent.spec, padded_shapes)
     shapes = [_padded_shape(t, s) for t, s in zip(leaves, given, strict=True)]

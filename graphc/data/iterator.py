@@ -200,7 +200,7 @@ class Iterator:
         Raises:
             TypeError, ValueError: shapes whose structure is not that of the types.
         """
-        spec = make_spec(output_types, output_shapes)
+        spec = make_spec(output_types, output_shapes, output_classes)
         name = shared_name or get_default_graph().unique_name("Iterator")
         return Iterator(Resource(name), spec, None)
 
@@ -216,7 +216,7 @@ class Iterator:
         Raises:
             ValueError: the handle is no string.
         """
-        spec = make_spec(output_types, output_shapes)
+        spec = make_spec(output_types, output_shapes, output_classes)
         handle = convert_to_tensor(string_handle, string)
         return Iterator(_ByHandle(spec), spec, None, handle)
 
@@ -246,6 +246,12 @@ class Iterator:
         if not same_form(mine, theirs) or flatten(mine) != flatten(theirs):
             raise TypeError(
                 f"Expected output types {mine!r} but got dataset with output types {theirs!r}."
+            )
+        kinds = [classes_of(s) for s in (self._spec, source.spec)]
+        if flatten(kinds[0]) != flatten(kinds[1]):
+            raise TypeError(
+                f"Expected output classes {kinds[0]!r} but got dataset with output classes "
+                f"{kinds[1]!r}."
             )
         if not fits(self._spec, source.spec):
             raise TypeError(

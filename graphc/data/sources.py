@@ -17,6 +17,8 @@ from graphc.data.source import Array, Element, Env, Source, object_scalar
 from graphc.data.structure import (
     flatten,
     flatten_like,
+    is_sparse,
+    leaves_of,
     map_leaves,
     spec_of,
     tensors_of,
@@ -52,6 +54,8 @@ def from_tensor_slices(tensors: Any) -> Source:
         ValueError: a scalar, or static numbers of rows that differ.
     """
     structure = tensors_of(tensors)
+    if any(is_sparse(leaf) for leaf in leaves_of(structure)):
+        raise TypeError("rows of sparse tensors are not supported; use Dataset.from_tensors")
     flat = tuple(flatten(structure))
     rows: int | None = None
     for tensor in flat:
