@@ -186,7 +186,7 @@ class _LoopGradient:
         self.of_stacks = given.op.name == "while_saved"
         n = loop.carried
         params = loop.body.params
-        self.carried = [k for k in range(1, n) if _differentiable(params[k].dtype)]
+        self.carried: list[int] = []
         self.popped = [k for k in range(n, n + loop.pops) if _differentiable(params[k].dtype)]
         self.captured = [
             k for k in range(n + loop.pops, len(params))
@@ -202,6 +202,7 @@ class _LoopGradient:
         pushed = self._pushed()
         stack_gs = list(gs) if self.of_stacks else list(gs[n:])
         seeded = [(t, g) for t, g in zip(pushed, stack_gs, strict=True) if g is not None]
+        self.carried = self._reached(gs, [t for t, _ in seeded])
         inits = self._inits(gs)
         popped = [g for _, g in seeded]
         body, cond, pushes, saved = self._bodies(inits, popped, [t for t, _ in seeded])
@@ -219,6 +220,28 @@ class _LoopGradient:
             "while_grad",
         )  # fmt: skip
         return self._given_back(made)
+
+    def _reached(self, gs: Sequence[Tensor | None], pushed: Sequence[Tensor]) -> list[int]:
+        """The carried values whose gradient may be more than zero in some step."""
+        loop = self.loop
+        params = {p: k for k, p in enumerate(loop.body.params[: loop.carried])
+                  if k and _differentiable(p.dtype)}  # fmt: skip
+        reached = set() if self.of_stacks else {
+            k for k in params.values() if gs[k] is not None
+        }  # fmt: skip
+        stack = [*pushed, *(loop.body.results[k] for k in reached)]
+        seen: set[Tensor] = set()
+        while stack:
+            tensor = stack.pop()
+            if tensor in seen:
+                continue
+            seen.add(tensor)
+            k = params.get(tensor)
+            if k is not None and k not in reached:
+                reached.add(k)
+                stack.append(loop.body.results[k])
+            stack.extend(tensor.node.inputs)
+        return sorted(reached)
 
     def _pushed(self) -> Sequence[Tensor]:
         """The tensors of the forward body behind the stacks whose gradients arrive."""

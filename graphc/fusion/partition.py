@@ -20,12 +20,12 @@ from graphc.fusion.reach import Reach
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program, consumers_of
 from graphc.ir.shape import evaluate
+from graphc.passes.base import VIEWS
 
 CHEAP = 6.0  # recomputing up to this cost is cheaper than a trip through memory
 MAX_BUFFERS = 32
 MAX_REDUCTIONS = 8
 SMALL = 8192  # a reduction over everything up to this runs in one piece, not in chunks
-VIEWS = frozenset({"reshape", "expand_dims", "squeeze", "identity", "stop_gradient"})
 
 
 @dataclass(eq=False)

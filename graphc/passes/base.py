@@ -21,6 +21,8 @@ from graphc.ir.shape import dims_equal
 
 RuleFn = Callable[..., "Tensor | tuple[Tensor, ...] | None"]
 MAX_SWEEPS = 8
+# ops whose output is their input's memory
+VIEWS = frozenset({"reshape", "expand_dims", "squeeze", "identity", "stop_gradient"})
 UNIFORM_LIMIT = 1 << 16  # elements of a constant that rules look through
 
 

@@ -16,7 +16,7 @@ from itertools import pairwise
 
 from graphc.config import Config
 from graphc.fusion.build import GroupBuilder
-from graphc.fusion.partition import VIEWS, Group, partition
+from graphc.fusion.partition import Group, partition
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program, consumers_of
 from graphc.ir.shape import dims_product
@@ -25,6 +25,7 @@ from graphc.kernel.lower import lower
 from graphc.kernel.nest import Kernel
 from graphc.kernel.optimize import in_place
 from graphc.ops.control import HOLDERS, is_stack
+from graphc.passes.base import VIEWS
 from graphc.runtime.extern import GemmCall, gemm_call
 from graphc.runtime.inplace import UpdatePlacer
 from graphc.runtime.loops import control_steps, stack_of
