@@ -23,7 +23,7 @@ def text_to_word_sequence(
     """The words of a text; characters of `filters` separate them as well."""
     if lower:
         text = text.lower()
-    text = text.translate(str.maketrans(dict.fromkeys(filters, split)))
+    text = text.translate(dict.fromkeys(map(ord, filters), split))
     return [w for w in text.split(split) if w]
 
 
