@@ -10,7 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "graphc.estimator.export_output": """
             ClassificationOutput ExportOutput PredictOutput RegressionOutput""",
         "graphc.estimator.serving": """
-            ServingInputReceiver TensorServingInputReceiver
+            ServingInputReceiver SupervisedInputReceiver TensorServingInputReceiver
             build_parsing_serving_input_receiver_fn build_raw_serving_input_receiver_fn""",
     },
 )

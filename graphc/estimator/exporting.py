@@ -121,7 +121,7 @@ def signatures_of(spec: EstimatorSpec, receiver: Any, mode: str) -> dict[str, An
             found[name] = output.as_signature_def(receiver.receiver_tensors)
         except ValueError as err:
             left_out[name] = str(err)
-    alternatives = receiver.receiver_tensors_alternatives or {}
+    alternatives = getattr(receiver, "receiver_tensors_alternatives", None) or {}
     for other, tensors in alternatives.items():
         given = tensors if isinstance(tensors, Mapping) else {"input": tensors}
         for name, output in outputs.items():

@@ -14,8 +14,9 @@ from graphc.ops.convert import convert_to_tensor, is_tensor_like
 from graphc.tf1.framework import placeholder
 
 __all__ = [
-    "ServingInputReceiver", "TensorServingInputReceiver",
+    "ServingInputReceiver", "SupervisedInputReceiver", "TensorServingInputReceiver",
     "build_parsing_serving_input_receiver_fn", "build_raw_serving_input_receiver_fn",
+    "build_raw_supervised_input_receiver_fn",
 ]  # fmt: skip
 
 class _Receiver(NamedTuple):
@@ -82,6 +83,35 @@ class TensorServingInputReceiver(_Receiver):
         )
 
 
+class _Supervised(NamedTuple):
+    """The fields of SupervisedInputReceiver."""
+
+    features: Any
+    labels: Any
+    receiver_tensors: Any
+
+
+class SupervisedInputReceiver(_Supervised):
+    """What is fed to an exported training or evaluation graph.
+
+    Raises:
+        ValueError: features or labels that are no tensors.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls, features: Any, labels: Any, receiver_tensors: Any
+    ) -> SupervisedInputReceiver:
+        for what, value in (("feature", features), ("label", labels)):
+            if value is None:
+                raise ValueError(f"{what}s must be defined.")
+            parts = value if isinstance(value, Mapping) else {what: value}
+            for name, tensor in parts.items():
+                _check_tensor(tensor, f"{what} {name}")
+        return super().__new__(cls, features, labels, _receivers(receiver_tensors))
+
+
 def build_parsing_serving_input_receiver_fn(
     feature_spec: Mapping[str, Any], default_batch_size: int | None = None
 ) -> Callable[[], ServingInputReceiver]:
@@ -112,11 +142,44 @@ def build_raw_serving_input_receiver_fn(
     """
 
     def serving_input_receiver_fn() -> ServingInputReceiver:
-        made = {}
-        for name, value in features.items():
-            tensor = convert_to_tensor(value) if not is_tensor_like(value) else value
-            shape = tensor.get_shape().as_list()
-            made[name] = placeholder(tensor.dtype, [default_batch_size, *shape[1:]], name)
+        made = _placeholders(features, "feature", default_batch_size)
         return ServingInputReceiver(made, dict(made))
 
     return serving_input_receiver_fn
+
+
+def _placeholders(values: Any, default_name: str, batch: int | None) -> Any:
+    """Placeholders of the values' dtypes and shapes, in the values' structure."""
+    if isinstance(values, Mapping):
+        return {name: _placeholder(value, name, batch) for name, value in values.items()}
+    return _placeholder(values, default_name, batch)
+
+
+def _placeholder(value: Any, name: str, batch: int | None) -> Any:
+    tensor = value if is_tensor_like(value) else convert_to_tensor(value)
+    return placeholder(tensor.dtype, [batch, *tensor.get_shape().as_list()[1:]], name)
+
+
+def build_raw_supervised_input_receiver_fn(
+    features: Any, labels: Any, default_batch_size: int | None = None
+) -> Callable[[], SupervisedInputReceiver]:
+    """A function that makes a receiver whose placeholders are features and labels themselves.
+
+    Raises:
+        ValueError: a name that features and labels share.
+    """
+    both = [
+        set(v) if isinstance(v, Mapping) else {d}
+        for v, d in ((features, "input"), (labels, "label"))
+    ]
+    if both[0] & both[1]:
+        raise ValueError(f"Overlapping feature and label keys: {sorted(both[0] & both[1])}")
+
+    def supervised_input_receiver_fn() -> SupervisedInputReceiver:
+        x = _placeholders(features, "input", default_batch_size)
+        y = _placeholders(labels, "label", default_batch_size)
+        receivers = dict(x) if isinstance(x, Mapping) else {"input": x}
+        receivers.update(y if isinstance(y, Mapping) else {"label": y})
+        return SupervisedInputReceiver(x, y, receivers)
+
+    return supervised_input_receiver_fn

@@ -127,3 +127,54 @@ def test_heads_of_contrib(tmp_path: Path) -> None:
     with tf.Session() as session:
         want = (np.log(2) + np.log1p(np.exp(-1))) / 2
         assert session.run(spec.loss) == pytest.approx(want, rel=1e-5)
+
+
+# ------------------------------------------------------------------ with other parts of tf
+def test_queues_feed_an_estimator(tmp_path: Path) -> None:
+    def input_fn() -> Any:
+        numbers = tf.constant(np.arange(6, dtype=np.float32))
+        queue = tf.train.input_producer(numbers, num_epochs=1, shuffle=False)
+        x = tf.train.batch([queue.dequeue()], 2)
+        return {"x": x}, 2 * x
+
+    model = make(tmp_path)
+    model.train(input_fn)
+    assert model.evaluate(input_fn)["global_step"] == 3
+    assert len(list(model.predict(input_fn))) == 6
+
+
+def test_tables_of_a_model_fn_are_filled(tmp_path: Path) -> None:
+    def model_fn(features: Any, labels: Any, mode: str) -> Any:
+        table = tf.contrib.lookup.index_table_from_tensor(["a", "b"])
+        return tf.estimator.EstimatorSpec(mode, {"id": table.lookup(features["s"])})
+
+    model = tf.estimator.Estimator(model_fn, str(tmp_path))
+    words = numpy_input_fn({"s": np.array(["b", "z", "a"])}, shuffle=False)
+    assert [int(p["id"]) for p in model.predict(words)] == [1, -1, 0]
+
+
+def test_graphs_of_all_modes_in_one_saved_model(tmp_path: Path) -> None:
+    model = make(tmp_path / "m").train(train_fn, steps=3)
+    supervised = tf.estimator.experimental.build_raw_supervised_input_receiver_fn(
+        {"x": X[:, None]}, X[:, None]
+    )
+    path = model.experimental_export_all_saved_models(
+        str(tmp_path / "out"),
+        {
+            "train": supervised,
+            "eval": supervised,
+            "infer": tf.estimator.export.build_raw_serving_input_receiver_fn({"x": X[:, None]}),
+        },
+    ).decode()
+    want = model.evaluate(eval_fn)["average_loss"]
+    with tf.Session(graph=tf.Graph()) as session:
+        meta = tf.saved_model.loader.load(session, ["eval"], path)
+        signature = meta.signature_def["eval"]
+        feeds = {
+            signature.inputs["x"].name: X[:, None], signature.inputs["label"].name: 2 * X[:, None]
+        }
+        loss = session.run(signature.outputs["loss"].name, feeds)
+    assert loss == pytest.approx(20 * want, rel=1e-4)
+    for tag in ("train", "serve"):
+        with tf.Session(graph=tf.Graph()) as session:
+            assert tf.saved_model.loader.load(session, [tag], path).signature_def

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -296,3 +297,13 @@ def test_values_come_back_in_the_hooks_structure() -> None:
     with tf.train.MonitoredSession(hooks=[Watch()]) as session:
         assert session.run(product) == 6.0
     assert seen == [{"a": 3.0, "pair": [3.0, 6.0]}]
+
+
+def test_profiles_are_timelines(tmp_path: Path) -> None:
+    _, add = counter()
+    hook = tf.train.ProfilerHook(save_steps=2, output_dir=str(tmp_path))
+    run_all(add, [hook, tf.train.StopAtStepHook(last_step=5)])
+    found = sorted(p.name for p in tmp_path.glob("timeline-*.json"))
+    assert found == ["timeline-2.json", "timeline-4.json"]
+    trace = json.loads((tmp_path / "timeline-4.json").read_text())
+    assert trace["traceEvents"]
