@@ -23,7 +23,8 @@ __getattr__, __dir__, __all__ = attach(
             random_brightness random_contrast random_hue random_saturation rgb_to_grayscale
             rgb_to_hsv rgb_to_yiq rgb_to_yuv yiq_to_rgb yuv_to_rgb""",
         "graphc.tf1.api_image_boxes": """
-            crop_and_resize draw_bounding_boxes extract_glimpse non_max_suppression
+            combined_non_max_suppression crop_and_resize draw_bounding_boxes extract_glimpse
+            non_max_suppression
             non_max_suppression_overlaps non_max_suppression_padded
             non_max_suppression_with_scores sample_distorted_bounding_box
             sample_distorted_bounding_box_v2=sample_distorted_bounding_box""",

@@ -1,7 +1,8 @@
 """Boxes on images: which to keep, where to cut, how to draw them.
 
-Lives here: non_max_suppression, suppress_overlaps, draw_boxes, distorted_box. Not here: crops
-that gathers compose, the user's functions (tf1/api_image_boxes.py). Imports ops.define.
+Lives here: non_max_suppression, suppress_overlaps, combined_non_max_suppression, draw_boxes,
+distorted_box. Not here: crops that gathers compose, the user's functions
+(tf1/api_image_boxes.py). Imports ops.define.
 
 A box is [y_min, x_min, y_max, x_max]. The records run on the host.
 """
@@ -158,6 +159,83 @@ suppress_overlaps = host(
     samples=(
         sample(fixed([[1, 0.7], [0.7, 1]], float32), fixed([0.3, 0.4], float32),
                fixed(2, int32), fixed(0.5, float32), fixed(0.0, float32), grad=False),
+    ),
+)  # fmt: skip
+
+
+def _slots(classes: Any, per_class: Any, total: Any, pad_per_class: bool) -> Any:
+    """How many boxes an image gives at most."""
+    if not pad_per_class or classes is None or per_class is None or total is None:
+        return total
+    return min(int(total), int(per_class) * int(classes))
+
+
+def _combined_types(ctx: InferContext) -> list[TensorType]:
+    for i, rank in enumerate((4, 3, 0, 0, 0, 0)):
+        need_rank(ctx, i, rank)
+    scores = ctx.shape(1)
+    batch, classes = (None, None) if scores is None else (scores[0], scores[2])
+    known = [
+        v if isinstance(v, int) else None
+        for v in (classes, scalar_value(ctx, 2), scalar_value(ctx, 3))
+    ]
+    count = _slots(known[0], known[1], known[2], ctx.attrs.get("pad_per_class", False))
+    return [
+        TensorType(float32, (batch, count, 4)), TensorType(float32, (batch, count)),
+        TensorType(float32, (batch, count)), TensorType(int32, (batch,)),
+    ]  # fmt: skip
+
+
+def _best_of_classes(
+    boxes: Array, scores: Array, per_class: int, limit: float, least: float
+) -> list[tuple[float, int, Array]]:
+    """(score, class, box) of what each class keeps of one image, best first."""
+    found = []
+    for kind in range(scores.shape[1]):
+        mine = boxes[:, kind if boxes.shape[1] > 1 else 0]
+
+        def overlap(at: int, rest: Array, mine: Array = mine) -> Array:
+            return overlaps_of(mine[at], mine[rest])
+
+        for at in suppressed(overlap, scores[:, kind], per_class, limit, least):
+            found.append((float(scores[at, kind]), kind, mine[at]))
+    return sorted(found, key=lambda f: -f[0])
+
+
+def _combined(
+    boxes: Array, scores: Array, per_class: Any, total: Any, limit: Any, least: Any,
+    pad_per_class: bool = False, clip_boxes: bool = True,
+) -> tuple[Array, ...]:  # fmt: skip
+    if boxes.shape[2] not in (1, scores.shape[2]):
+        raise InvalidArgumentError(
+            f"third dimension of boxes must be either 1 or equal to num classes {scores.shape[2]}"
+        )
+    _check(boxes[0] if len(boxes) else boxes, scores[0] if len(scores) else scores, limit)
+    count = _slots(scores.shape[2], per_class, int(total), pad_per_class)
+    out = np.zeros((len(boxes), count, 4), np.float32)
+    kept, kinds = np.zeros((2, len(boxes), count), np.float32)
+    valid = np.zeros(len(boxes), np.int32)
+    for image in range(len(boxes)):
+        found = _best_of_classes(
+            boxes[image], scores[image], int(per_class), float(limit), float(least)
+        )[:count]
+        valid[image] = len(found)
+        for slot, (score, kind, box) in enumerate(found):
+            out[image, slot] = np.clip(box, 0, 1) if clip_boxes else box
+            kept[image, slot], kinds[image, slot] = score, kind
+    return out, kept, kinds, valid
+
+
+combined_non_max_suppression = host(
+    "combined_non_max_suppression", tf="CombinedNonMaxSuppression", infer=_combined_types,
+    numpy=_combined, nograd=_CHOICE, data_dependent=True,
+    args=("boxes", "scores", "max_output_size_per_class", "max_total_size", "iou_threshold",
+          "score_threshold"),
+    groups=(float32, float32, int32, int32, float32, float32),
+    samples=(
+        sample(fixed(np.array(_BOXES)[None, :, None], float32), arg((1, 5, 2), uniform(0, 1),
+               float32), fixed(2, int32), fixed(3, int32, const=True), fixed(0.5, float32),
+               fixed(0.1, float32), pad_per_class=False, clip_boxes=True, grad=False),
     ),
 )  # fmt: skip
 

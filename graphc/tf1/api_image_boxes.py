@@ -6,6 +6,7 @@ Lives here: tf.image.non_max_suppression to extract_glimpse. Not here: the recor
 
 from __future__ import annotations
 
+from collections import namedtuple
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,15 @@ from graphc.tf1.api_random import get_seed, random_normal, random_uniform
 from graphc.tf1.arguments import index_tensor, renamed
 
 __all__ = [
-    "crop_and_resize", "draw_bounding_boxes", "extract_glimpse", "non_max_suppression",
-    "non_max_suppression_overlaps", "non_max_suppression_padded",
+    "combined_non_max_suppression", "crop_and_resize", "draw_bounding_boxes", "extract_glimpse",
+    "non_max_suppression", "non_max_suppression_overlaps", "non_max_suppression_padded",
     "non_max_suppression_with_scores", "sample_distorted_bounding_box",
 ]  # fmt: skip
 
 _LINE = np.array([-1], np.int32)
+Combined = namedtuple(
+    "Combined", ["nmsed_boxes", "nmsed_scores", "nmsed_classes", "valid_detections"]
+)
 
 
 # ------------------------------------------------------------------ suppression
@@ -117,6 +121,36 @@ def non_max_suppression_overlaps(
         convert_to_tensor(overlaps, float32), convert_to_tensor(scores, float32),
         _count(max_output_size), overlap_threshold, score_threshold, name=name,
     )  # fmt: skip
+
+
+def combined_non_max_suppression(
+    boxes: Any,
+    scores: Any,
+    max_output_size_per_class: Any,
+    max_total_size: Any,
+    iou_threshold: Any = 0.5,
+    score_threshold: Any = float("-inf"),
+    pad_per_class: bool = False,
+    clip_boxes: bool = True,
+    name: str | None = None,
+) -> Any:
+    """non_max_suppression of each class of each image of a batch.
+
+    Args:
+        boxes: [batch, n, 1 or classes, 4]. scores: [batch, n, classes]. pad_per_class: no more
+            than max_output_size_per_class boxes a class in all. clip_boxes: to [0, 1].
+
+    Returns:
+        (boxes [batch, count, 4], scores and classes [batch, count], how many count [batch]), best
+        first, zeros behind.
+    """
+    found = F.combined_non_max_suppression(
+        convert_to_tensor(boxes, float32), convert_to_tensor(scores, float32),
+        _count(max_output_size_per_class), _count(max_total_size),
+        convert_to_tensor(iou_threshold, float32), convert_to_tensor(score_threshold, float32),
+        pad_per_class=bool(pad_per_class), clip_boxes=bool(clip_boxes), name=name,
+    )  # fmt: skip
+    return Combined(*found)
 
 
 # ------------------------------------------------------------------ drawing, random crops

@@ -229,3 +229,15 @@ def test_an_image_of_unknown_rank_is_one_image(tmp_path: Any) -> None:
             assert got.shape == (2, 8, 8, 3) and numbers.tolist() == [first, first + 1]
             np.testing.assert_allclose(got.max((1, 2, 3)), np.array(numbers) * 20 / 255, rtol=1e-6)
         assert sess.run(turned).shape == (9, 8, 3)
+
+
+def test_combined_suppression_tells_what_it_knows_of_shapes() -> None:
+    boxes = tf.placeholder(tf.float32, [None, 9, 1, 4])
+    scores = tf.placeholder(tf.float32, [None, 9, 3])
+    found = tf.image.combined_non_max_suppression(boxes, scores, 2, 20, pad_per_class=True)
+    assert found.nmsed_boxes.get_shape().as_list() == [None, 6, 4]
+    rng = np.random.default_rng(0)
+    with tf.Session() as sess:
+        got = sess.run(found, {boxes: rng.random((2, 9, 1, 4)), scores: rng.random((2, 9, 3))})
+    assert got.nmsed_classes.shape == (2, 6) and (got.valid_detections <= 6).all()
+    assert (np.diff(got.nmsed_scores) <= 0).all()

@@ -42,6 +42,18 @@ def suppression(tf: Any) -> Any:
     ]  # fmt: skip
 
 
+@case
+def combined(tf: Any) -> Any:
+    run = tf.image.combined_non_max_suppression
+    one, many = CORNERS.reshape(2, 20, 1, 4) * 1.4 - 0.2, CORNERS.reshape(2, 5, 4, 4)
+    scores = np.round(np.random.RandomState(2).rand(2, 20, 4), 3).astype(np.float32)
+    return [
+        *run(one, scores, 3, 8), *run(one, scores, 3, 8, 0.1, 0.5, clip_boxes=False),
+        *run(many, scores[:, :5], 2, 100, 0.3, 0.2, pad_per_class=True),
+        *run(many, scores[:, :5], 2, 12, 0.3, 0.9),
+    ]
+
+
 CASES["bad_threshold"] = lambda tf: tf.image.non_max_suppression(CORNERS, SCORES, 3, 1.5)
 
 
