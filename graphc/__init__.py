@@ -134,6 +134,9 @@ _TABLE = {
     "graphc.tf1.control_flow": "case cond while_loop",
     "graphc.tf1.functional": "foldl foldr map_fn scan",
     "graphc.tf1.tensor_array": "TensorArray",
+    "graphc.tf1.api_checks_more": """
+        assert_same_float_dtype ensure_shape is_non_decreasing is_numeric_tensor
+        is_strictly_increasing""",
     # graphs, summaries and events as files
     "graphc.tf1.graph_io": "import_graph_def make_ndarray make_tensor_proto",
     "graphc.interop.trace_messages": "RunMetadata",
@@ -173,10 +176,10 @@ __getattr__, __dir__, _public = attach(
     __name__,
     _TABLE,
     """
-        app bitwise compat config contrib data distributions errors estimator examples
-        feature_column flags gfile graph_util image initializers io keras layers linalg
-        logging lookup losses math metrics nest nn python_io queue random resource_loader
-        saved_model signal sparse spectral strings summary sysconfig test train""",
+        app bitwise compat config contrib data debugging distributions dtypes errors estimator
+        examples feature_column flags gfile graph_util image initializers io keras layers linalg
+        logging lookup losses manip math metrics nest nn python_io queue random resource_loader
+        saved_model signal sparse spectral strings summary sysconfig test train version""",
 )
 __all__ = [*_public, "GIT_VERSION", "VERSION", "__version__", "newaxis"]
 

@@ -9,6 +9,6 @@ __getattr__, __dir__, __all__ = attach(
     {
         "graphc.tf1.graph_io": """
             convert_variables_to_constants extract_sub_graph must_run_on_cpu remove_training_nodes
-            tensor_shape_from_node_def_name""",
+            tensor_shape_from_node_def_name import_graph_def""",
     },
 )

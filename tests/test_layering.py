@@ -16,7 +16,7 @@ MAX_LINES = 500
 
 # lowest first; a module imports only layers in front of its own, and its own
 LAYERS = (
-    ("errors", "version", "_lazy", "_unsupported"),
+    ("errors", "_lazy", "_unsupported"),
     ("config",),
     ("ir",),
     ("kernel",),
