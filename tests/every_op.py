@@ -35,7 +35,7 @@ SPECIAL = frozenset(
         "queue_is_closed", "text_line_reader", "tf_record_reader", "whole_file_reader",
         "identity_reader", "fixed_length_record_reader", "reader_read", "reader_read_up_to",
         "reader_reset", "reader_num_records_produced", "reader_num_work_units_completed",
-        "deserialize_sparse", "host_control",
+        "deserialize_sparse", "host_control", "checkpoint_value",
     }
 )  # fmt: skip
 SHAPES = {  # arity -> shapes of the operands
