@@ -13,10 +13,13 @@ from graphc.data.dataset import (
 )
 from graphc.data.experimental import (
     AUTOTUNE,
+    CsvDataset,
     batch_and_drop_remainder,
     enumerate_dataset,
     get_single_element,
     group_by_window,
+    make_batched_features_dataset,
+    make_csv_dataset,
     map_and_batch,
     padded_batch_and_drop_remainder,
     parallel_interleave,
@@ -27,8 +30,9 @@ from graphc.data.experimental import (
 from graphc.data.iterator import Iterator
 
 __all__ = [
-    "AUTOTUNE", "Dataset", "FixedLengthRecordDataset", "Iterator", "TFRecordDataset",
+    "AUTOTUNE", "CsvDataset", "Dataset", "FixedLengthRecordDataset", "Iterator", "TFRecordDataset",
     "TextLineDataset", "batch_and_drop_remainder", "enumerate_dataset", "get_single_element",
-    "group_by_window", "map_and_batch", "padded_batch_and_drop_remainder", "parallel_interleave",
+    "group_by_window", "make_batched_features_dataset", "make_csv_dataset", "map_and_batch",
+    "padded_batch_and_drop_remainder", "parallel_interleave",
     "prefetch_to_device", "shuffle_and_repeat", "unbatch",
 ]  # fmt: skip

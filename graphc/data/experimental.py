@@ -10,15 +10,22 @@ from typing import Any
 
 from graphc.data import batching, nesting
 from graphc.data.dataset import Dataset
+from graphc.data.file_datasets import (
+    CsvDataset,
+    make_batched_features_dataset,
+    make_csv_dataset,
+    parse_example_dataset,
+)
 from graphc.data.source import Source
 
 AUTOTUNE = -1
 Transformation = Callable[[Dataset], Dataset]
 
 __all__ = [
-    "AUTOTUNE", "batch_and_drop_remainder", "enumerate_dataset", "get_single_element",
-    "group_by_window", "map_and_batch", "padded_batch_and_drop_remainder", "parallel_interleave",
-    "prefetch_to_device", "shuffle_and_repeat", "unbatch",
+    "AUTOTUNE", "CsvDataset", "batch_and_drop_remainder", "enumerate_dataset",
+    "get_single_element", "group_by_window", "make_batched_features_dataset", "make_csv_dataset",
+    "map_and_batch", "padded_batch_and_drop_remainder", "parallel_interleave",
+    "parse_example_dataset", "prefetch_to_device", "shuffle_and_repeat", "unbatch",
 ]  # fmt: skip
 
 

@@ -76,6 +76,14 @@ def _reader(
     return Source(STRING, run, (names,))
 
 
+def records_of(
+    names: Source, read: Callable[[str, IO[bytes]], Iterator[bytes]], compression_type: Any,
+    buffer_size: int,
+) -> Source:  # fmt: skip
+    """What `read` (path, open file) gives of each file."""
+    return _reader(names, read, compression_of(compression_type), buffer_size)
+
+
 def text_lines(names: Source, compression_type: Any, buffer_size: Any) -> Source:
     """The lines of text files, without their ends."""
 
