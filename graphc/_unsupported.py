@@ -29,7 +29,6 @@ UNSUPPORTED: dict[str, str] = {
     "tf.contrib.cloud": "cloud storage is not reached",
     "tf.contrib.cluster_resolver": _CLUSTER,
     "tf.contrib.coder": "entropy coding ops are not there",
-    "tf.contrib.cudnn_rnn": "cuDNN is not used; use tf.nn.rnn_cell.LSTMCell or GRUCell",
     "tf.contrib.distribute": _CLUSTER,
     "tf.contrib.eager": _EAGER,
     "tf.contrib.ffmpeg": _AUDIO,

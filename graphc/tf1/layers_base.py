@@ -18,7 +18,7 @@ from graphc.ir.dtypes import DType, as_dtype
 from graphc.ir.graph import Graph, GraphKeys, get_default_graph
 from graphc.ir.node import Tensor
 from graphc.ir.tensor_shape import TensorShape
-from graphc.ops.convert import convert_to_tensor, is_tensor_like
+from graphc.ops.convert import convert_to_tensor, graph_of, is_tensor_like
 from graphc.ops.define import F
 from graphc.ops.values import value_of
 from graphc.tf1.variable_scope import VariableScope, get_variable, variable_scope
@@ -360,7 +360,7 @@ class Layer:
         """
         inputs = _as_inputs(inputs)
         leaves = [v for v in _flat(inputs) if is_tensor_like(v)]
-        graph = leaves[0].graph if leaves else get_default_graph()
+        graph = graph_of(leaves)
         with graph.as_default():
             self._set_scope(kwargs.pop("scope", None))
             assert self._scope is not None

@@ -243,3 +243,23 @@ def test_lengths_of_another_batch(sess: tf.Session) -> None:
     sess.run(tf.global_variables_initializer())
     with pytest.raises(tf.errors.InvalidArgumentError):
         sess.run(outputs, {n: [1, 2]})
+
+
+def test_layers_and_cells_in_loops_of_users(sess: tf.Session) -> None:
+    x = tf.placeholder(tf.float32, [None, 2])
+    cell, dense = rnn_cell.LSTMCell(3), tf.layers.Dense(2)
+
+    def body(i: Any, state: Any, total: Any) -> Any:
+        _, state = cell(x, state)
+        return i + 1, state, total + dense(x)
+
+    _, state, total = tf.while_loop(
+        lambda i, *_: i < 3, body,
+        [tf.constant(0), cell.zero_state(tf.shape(x)[0], tf.float32), tf.zeros_like(x)],
+    )  # fmt: skip
+    steps, last = tf.nn.static_rnn(cell, [x] * 3, dtype=tf.float32, scope="again")
+    assert len(tf.global_variables()) == 4 and len(steps) == 3
+    sess.run(tf.global_variables_initializer())
+    got, wanted, sums, once = sess.run([state, last, total, dense(x)], {x: X[0]})
+    np.testing.assert_allclose(got.h, wanted.h, rtol=1e-5)
+    np.testing.assert_allclose(sums, 3 * once, rtol=1e-5)
