@@ -52,7 +52,7 @@ __getattr__, __dir__, __all__ = attach(
             MonitoredSession MonitoredTrainingSession SingularMonitoredSession""",
         "graphc.tf1.supervisor": "Supervisor basic_train_loop",
         "graphc.tf1.graph_io": "write_graph",
-        "graphc.interop.messages": "SaverDef",
+        "graphc.interop.messages": "QueueRunnerDef SaverDef",
         "graphc.interop.events": "summary_iterator",
         "graphc.interop.example": """
             BytesList Example Feature FeatureList FeatureLists Features FloatList Int64List

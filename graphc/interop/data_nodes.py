@@ -1,8 +1,8 @@
 """Tables and parsed examples in TensorFlow's files: nodes whose form differs from graphc's.
 
-Lives here: WRITERS by record, READERS by TensorFlow's op type. Not here: walking graphs
-(interop/graph_def.py, interop/importer.py). graphc's table is an attribute of its ops; TensorFlow's
-is a node that gives a handle.
+Lives here: WRITERS by record, READERS by TensorFlow's op type, with those of queues
+(interop/queue_nodes.py). Not here: walking graphs (interop/graph_def.py, interop/importer.py).
+graphc's table is an attribute of its ops; TensorFlow's is a node that gives a handle.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.errors import InvalidArgumentError, NotFoundError
-from graphc.interop import attributes
+from graphc.interop import attributes, queue_nodes
 from graphc.interop.messages import NodeDef
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Node, Tensor
@@ -236,6 +236,7 @@ WRITERS: dict[str, Callable[[Any, Node, NodeDef], None]] = {
     "table_import_file": _table_file,
     "parse_example": _examples,
     "parse_single_example": _single_example,
+    **queue_nodes.WRITERS,
 }
 
 _TABLES = (
@@ -253,4 +254,5 @@ READERS: dict[str, Callable[[Any, NodeDef, list[Any]], Any]] = {
     "ParseExample": _read_examples,
     "ParseExampleV2": _read_examples,
     "ParseSingleExample": _read_single,
+    **queue_nodes.READERS,
 }

@@ -182,6 +182,18 @@ class Any(Message):
     """
 
 
+class QueueRunnerDef(Message):
+    """tf.train.QueueRunnerDef: the ops of a queue runner, by name."""
+
+    TABLE = """
+        1 queue_name string
+        2 enqueue_op_name *string
+        3 close_op_name string
+        4 cancel_op_name string
+        5 queue_closed_exception_types *enum:Code
+    """
+
+
 class VariableProto(Message):
     """TensorFlow's VariableDef."""
 

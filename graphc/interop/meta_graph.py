@@ -18,11 +18,19 @@ from graphc.interop.attributes import array_of, tensor_proto
 from graphc.interop.graph_def import graph_def_of
 from graphc.interop.importer import import_nodes, split_input
 from graphc.interop.messages import Any as AnyMessage
-from graphc.interop.messages import GraphDef, MetaGraphDef, NodeDef, SaverDef, VariableProto
+from graphc.interop.messages import (
+    GraphDef,
+    MetaGraphDef,
+    NodeDef,
+    QueueRunnerDef,
+    SaverDef,
+    VariableProto,
+)
 from graphc.interop.text_format import Parse, ParseError
 from graphc.interop.wire import DecodeError, Message
 from graphc.ir.graph import Graph, GraphKeys, get_default_graph
 from graphc.ir.node import Node, Tensor
+from graphc.tf1.queue_runner import QueueRunner
 from graphc.tf1.variables import Variable, VariableDef, variable_of
 
 VARIABLE_KEYS = frozenset({
@@ -30,8 +38,8 @@ VARIABLE_KEYS = frozenset({
     "model_variables", "moving_average_variables", "metric_variables", "global_step",
     "saveable_objects",
 })  # fmt: skip
-# collections of control flow and of threads, which a graph file alone does not make work
-_SKIPPED = frozenset({"cond_context", "while_context", "savers", "queue_runners"})
+# collections of control flow and of savers, which a graph file alone does not make work
+_SKIPPED = frozenset({"cond_context", "while_context", "savers"})
 
 
 # ------------------------------------------------------------------ writing
@@ -96,6 +104,9 @@ def _add_collection(meta: MetaGraphDef, key: str, items: list[Any], prefix: str)
     value = meta.collection_def[key]
     if all(isinstance(i, Variable) for i in items):
         value.bytes_list.value.extend(_variable(i, prefix) for i in items)
+    elif all(isinstance(i, QueueRunner) for i in items):
+        protos = [i.to_proto(prefix.rstrip("/") or None) for i in items]
+        value.bytes_list.value.extend(p.SerializeToString() for p in protos if p is not None)
     elif all(isinstance(i, Tensor | Node | Variable) for i in items):
         value.node_list.value.extend(i.name[len(prefix) :] for i in items)
     elif all(isinstance(i, str | bytes) for i in items):
@@ -296,6 +307,10 @@ def _import_collections(
                 if name not in made:
                     made[name] = _make_variable(proto, scope, name in trainable)
                 graph.add_to_collection(key, made[name])
+        elif kind == "bytes_list" and key == GraphKeys.QUEUE_RUNNERS:
+            for raw in items:
+                runner = QueueRunner.from_proto(QueueRunnerDef.FromString(raw), scope or None)
+                graph.add_to_collection(key, runner)
         elif kind == "node_list":
             for name in items:
                 if split_input(name)[0] not in dropped:

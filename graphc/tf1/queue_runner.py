@@ -12,10 +12,11 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
-from graphc.errors import CancelledError, OutOfRangeError
+from graphc.errors import UNKNOWN, CancelledError, OpError, OutOfRangeError
+from graphc.interop.messages import QueueRunnerDef
 from graphc.ir.graph import get_default_graph
 from graphc.ir.graph_keys import GraphKeys
-from graphc.runtime.queues import leaving
+from graphc.runtime.queues import ends_with_interpreter, leaving
 from graphc.session import BaseSession, get_default_session
 from graphc.tf1.coordinator import Coordinator
 
@@ -34,8 +35,12 @@ class QueueRunner:
         queue_closed_exception_types: errors that tell the end of the input; default
             OutOfRangeError.
 
+        queue_runner_def: all of these from a QueueRunnerDef instead, whose names lie below
+            import_scope.
+
     Raises:
-        ValueError: no queue or no ops. TypeError: types that are no errors.
+        ValueError: no queue or no ops, or both they and a QueueRunnerDef. TypeError: types that
+        are no errors. KeyError: the graph has no op of a name.
     """
 
     def __init__(
@@ -45,7 +50,17 @@ class QueueRunner:
         close_op: Any = None,
         cancel_op: Any = None,
         queue_closed_exception_types: Sequence[type[BaseException]] | None = None,
+        queue_runner_def: QueueRunnerDef | None = None,
+        import_scope: str | None = None,
     ) -> None:
+        if queue_runner_def is not None:
+            if queue or enqueue_ops:
+                raise ValueError(
+                    "queue_runner_def and queue are mutually exclusive."
+                )
+            queue, enqueue_ops, close_op, cancel_op, queue_closed_exception_types = _parts_of(
+                queue_runner_def, import_scope
+            )
         if not queue or not enqueue_ops:
             raise ValueError("Must provide queue and enqueue_ops.")
         ends = (OutOfRangeError,) if queue_closed_exception_types is None else (
@@ -99,6 +114,27 @@ class QueueRunner:
         """The name of the queue."""
         return str(self._queue.name)
 
+    def to_proto(self, export_scope: str | None = None) -> QueueRunnerDef | None:
+        """The names of the ops as a QueueRunnerDef; None where the queue is outside the scope."""
+        prefix = f"{export_scope}/" if export_scope else ""
+        if not self.name.startswith(prefix):
+            return None
+        codes = [getattr(kind, "code_number", UNKNOWN) for kind in self._ends]
+        return QueueRunnerDef(
+            queue_name=self.name[len(prefix) :],
+            enqueue_op_name=[op.name[len(prefix) :] for op in self._enqueue_ops],
+            close_op_name=self._close_op.name[len(prefix) :],
+            cancel_op_name=self._cancel_op.name[len(prefix) :],
+            queue_closed_exception_types=codes,
+        )
+
+    @staticmethod
+    def from_proto(
+        queue_runner_def: QueueRunnerDef, import_scope: str | None = None
+    ) -> QueueRunner:
+        """The runner that `to_proto` wrote, of the default graph's ops."""
+        return QueueRunner(queue_runner_def=queue_runner_def, import_scope=import_scope)
+
     # ------------------------------------------------------------ threads
     def create_threads(
         self, sess: Any, coord: Any = None, daemon: bool = False, start: bool = False
@@ -125,6 +161,8 @@ class QueueRunner:
             threads.append(closer)
         for thread in threads:
             thread.daemon = daemon
+            if daemon:
+                ends_with_interpreter(thread)
             if coord is not None:
                 coord.register_thread(thread)
             if start:
@@ -179,6 +217,22 @@ class QueueRunner:
             sess.run(self._cancel_op)
         except Exception as error:  # the session may have been closed meanwhile
             _LOG.debug("Ignored exception: %s", error)
+
+
+def _parts_of(proto: QueueRunnerDef, scope: str | None) -> tuple[Any, ...]:
+    """(queue, enqueue ops, close op, cancel op, errors that tell the end) of the default graph."""
+    graph, prefix = get_default_graph(), f"{scope}/" if scope else ""
+
+    def find(name: str) -> Any:
+        return graph.as_graph_element(prefix + name)
+
+    by_code = {c.code_number: c for c in OpError.__subclasses__()}
+    ends = tuple(by_code[c] for c in proto.queue_closed_exception_types if c in by_code)
+    puts = [find(name) for name in proto.enqueue_op_name]
+    return (
+        find(proto.queue_name), puts, find(proto.close_op_name), find(proto.cancel_op_name),
+        ends or None,
+    )  # fmt: skip
 
 
 def _is_error(kind: Any) -> bool:
