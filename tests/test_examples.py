@@ -154,3 +154,23 @@ def test_seq2seq_attention_turns_sequences_round(capsys: pytest.CaptureFixture[s
     greedy, beams = example("seq2seq_attention").main(steps=250)
     assert greedy >= 0.95 and beams >= 0.95
     assert "beam search: " in capsys.readouterr().out
+
+
+def test_cnn_digits_learns_with_batch_normalisation() -> None:
+    assert example("cnn_digits").main(200) >= 0.95
+
+
+def test_vae_digits_learns_to_draw() -> None:
+    first, last = example("vae_digits").main(600)
+    assert last < 28.0 < first
+
+
+def test_gan_digits_comes_near_to_the_data() -> None:
+    before, after = example("gan_digits").main(1000)
+    assert after < 0.6 * before
+
+
+def test_wgan_gp_finds_the_clouds() -> None:
+    share, hit, slope = example("wgan_gp").main(700)
+    assert share > 0.3 and hit >= 6
+    assert 0.8 < slope < 1.2
