@@ -171,6 +171,6 @@ def test_gan_digits_comes_near_to_the_data() -> None:
 
 
 def test_wgan_gp_finds_the_clouds() -> None:
-    share, hit, slope = example("wgan_gp").main(700)
+    share, hit, slope = example("wgan_gp").main(1000)
     assert share > 0.3 and hit >= 6
     assert 0.8 < slope < 1.2
