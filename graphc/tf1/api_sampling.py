@@ -202,7 +202,7 @@ def compute_accidental_hits(
 
 
 # ------------------------------------------------------------------ losses
-def _sampled_logits(
+def sampled_logits(
     weights: Any,
     biases: Any,
     labels: Any,
@@ -299,7 +299,7 @@ def nce_loss(
     name: str = "nce_loss",
 ) -> Tensor:
     with convert_to_tensor(inputs).graph.name_scope(name):
-        logits, targets = _sampled_logits(
+        logits, targets = sampled_logits(
             weights, biases, labels, inputs, num_sampled, num_classes, num_true, sampled_values,
             remove_accidental_hits, partition_strategy,
         )  # fmt: skip
@@ -322,7 +322,7 @@ def sampled_softmax_loss(
     seed: int | None = None,
 ) -> Tensor:
     with convert_to_tensor(inputs).graph.name_scope(name):
-        logits, targets = _sampled_logits(
+        logits, targets = sampled_logits(
             weights, biases, labels, inputs, num_sampled, num_classes, num_true, sampled_values,
             remove_accidental_hits, partition_strategy, seed,
         )  # fmt: skip

@@ -155,3 +155,21 @@ def test_word_vectors_train_with_sampled_losses(kind: str) -> None:
     same = np.arange(words)[:, None] % topics == np.arange(words)[None] % topics
     off = ~np.eye(words, dtype=bool)
     assert got[same & off].mean() > got[~same].mean() + 0.3
+
+
+def test_sparse_labels_give_the_same_loss() -> None:
+    rng = np.random.default_rng(0)
+    weights = tf.constant(rng.random((7, 3)).astype(np.float32))
+    biases = tf.constant(rng.random(7).astype(np.float32))
+    inputs = tf.constant(rng.random((4, 3)).astype(np.float32))
+    labels = tf.constant([1, 0, 6, 2], tf.int64)
+    drawn = tf.nn.uniform_candidate_sampler(labels[:, None], 1, 5, True, 7, seed=1)
+    dense = tf.nn.sampled_softmax_loss(
+        weights, biases, labels[:, None], inputs, 5, 7, sampled_values=drawn
+    )
+    sparse = tf.contrib.nn.sampled_sparse_softmax_loss(
+        weights, biases, labels, inputs, 5, 7, sampled_values=drawn
+    )
+    with tf.Session() as sess:
+        a, b = sess.run([dense, sparse])
+    np.testing.assert_allclose(a, b, rtol=1e-5)
