@@ -100,7 +100,7 @@ def py_func(
         inp: tensors. Tout: a dtype, or a list of them: then a list of tensors comes back.
 
     Returns:
-        Tensors of unknown shape; without gradient.
+        Tensors of unknown shape; without gradient. For an empty list of dtypes the op.
 
     Raises (in the run):
         InvalidArgumentError: another number of values than Tout says.
@@ -109,6 +109,8 @@ def py_func(
     dtypes = tuple(as_dtype(t) for t in (Tout if many else [Tout]))
     inputs = inp if isinstance(inp, list | tuple) else [inp]
     node = F.py_func.node(*inputs, fn=func, dtypes=dtypes, name=name)
+    if not dtypes:
+        return node
     return list(node.outputs) if many else node.outputs[0]
 
 
