@@ -27,6 +27,7 @@ from graphc.tf1.scopes import (
     name_scope,
     op_scope,
 )
+from graphc.tf1.sparse_tensor import SparseTensor
 
 __all__ = [
     "DType", "Dimension", "Graph", "GraphKeys", "Operation", "Tensor", "TensorShape",
@@ -140,8 +141,14 @@ def placeholder_with_default(input: Any, shape: Any, name: str | None = None) ->
     return F.placeholder_with_default(input, shape=dims, name=name)
 
 
-def identity(input: Any, name: str | None = None) -> Tensor:
-    """The same value as a new tensor (tf.identity)."""
+def identity(input: Any, name: str | None = None) -> Any:
+    """The same value as a new tensor (tf.identity); of a SparseTensor a new one."""
+    if isinstance(input, SparseTensor):
+        made = SparseTensor(
+            *(F.identity(part) for part in (input.indices, input.values, input.dense_shape))
+        )
+        made._static = input._static
+        return made
     return F.identity(input, name=name)
 
 

@@ -103,6 +103,8 @@ def test_functions_of_tensors_take_sparse_ones() -> None:
         ):  # fmt: skip
             np.testing.assert_allclose(sess.run(fn(x)).values, want, rtol=1e-6)
         assert sess.run(tf.cast(x, tf.int64)).values.dtype == np.int64
+        same = tf.identity(x)
+        assert same is not x and sess.run(same).values.tolist() == [-4, 9]
         assert [tf.shape(x).eval().tolist(), tf.size(x).eval(), tf.rank(x).eval()] == [[3, 2], 6, 2]
         dense = sess.run(tf.sparse_matmul([[1.0, 0.0]], [[2.0], [3.0]], a_is_sparse=True))
         np.testing.assert_array_equal(dense, [[2.0]])
