@@ -13,6 +13,7 @@ _find, __dir__, __all__ = attach(
         "graphc.contrib._hparams": "HParams parse_values",
         "graphc.contrib._optimize": """
             clip_gradient_norms create_train_op multiply_gradients""",
+        "graphc.contrib._bucketing": "bucket bucket_by_sequence_length",
         "graphc.contrib._training_loop": "train",
         "graphc.tf1.evaluation": """
             StopAfterNEvalsHook SummaryAtEndHook checkpoints_iterator evaluate_once
