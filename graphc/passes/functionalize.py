@@ -27,6 +27,10 @@ from graphc.ops.values import FLOWS, value_of
 from graphc.passes import functionalize_bodies as bodies
 from graphc.passes import functionalize_control as control
 
+# what chooses one of its elements: shapes follow the choice, where there are few to choose from
+EXTREMES = frozenset({"reduce_max", "reduce_min"})
+SHORT = 8
+
 feed = OpDef(
     name="feed", tf="_Feed", family="source", args=(), infer=lambda ctx: (), numpy=None,
     stateful=True, nograd="only in programs",
@@ -86,9 +90,18 @@ def shape_feeds(nodes: Sequence[Node], fed: Mapping[Tensor, Any]) -> list[Tensor
         if tensor in fed:
             if tensor.dtype.is_integer:
                 found[tensor] = None
+        elif tensor.node.op.name in EXTREMES and not _is_short(tensor.node.inputs[0]):
+            # the largest of a batch's lengths: a plan for each order of them would be built
+            continue
         elif tensor.node.op.name in FLOWS or tensor.node.op.name == "placeholder_with_default":
             stack.extend(tensor.node.inputs)
     return sorted(found, key=lambda t: t.node.id)
+
+
+def _is_short(tensor: Tensor) -> bool:
+    """Whether it has few elements, whose number is known while the graph is built."""
+    count = tensor.shape.num_elements()
+    return count is not None and count <= SHORT
 
 
 def shape_operands(node: Node) -> list[Tensor]:

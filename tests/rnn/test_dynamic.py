@@ -263,3 +263,23 @@ def test_layers_and_cells_in_loops_of_users(sess: tf.Session) -> None:
     got, wanted, sums, once = sess.run([state, last, total, dense(x)], {x: X[0]})
     np.testing.assert_allclose(got.h, wanted.h, rtol=1e-5)
     np.testing.assert_allclose(sums, 3 * once, rtol=1e-5)
+
+
+def test_other_lengths_need_no_other_plan(sess: tf.Session) -> None:
+    """The longest of a batch decides an extent, whichever row it is."""
+    x, n = tf.placeholder(tf.float32, [None, None, 2]), tf.placeholder(tf.int32, [None])
+    outputs, _ = tf.nn.dynamic_rnn(rnn_cell.GRUCell(3), x, sequence_length=n, dtype=tf.float32)
+    mask = tf.sequence_mask(n, dtype=tf.float32)
+    loss = tf.reduce_sum(outputs[:, : tf.reduce_max(n)] * mask[:, :, None])
+    train = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
+    sess.run(tf.global_variables_initializer())
+    rng = np.random.RandomState(0)
+    feeds = {x: rng.randn(20, 6, 2), n: rng.randint(1, 7, 20)}
+    sess.run([loss, train], feeds)
+    before = tf.stats()["plans_built"]
+    for longest in (6, 6, 4, 5):
+        lengths = rng.randint(1, longest + 1, 20)
+        sess.run([loss, train], {x: feeds[x], n: lengths})
+        full = sess.run(outputs, {x: feeds[x], n: lengths})
+        np.testing.assert_allclose(sess.run(loss, {x: feeds[x], n: lengths}), full.sum(), rtol=1e-4)
+    assert tf.stats()["plans_built"] - before <= 4
