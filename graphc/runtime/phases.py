@@ -81,14 +81,23 @@ class _Cut:
     def run(self) -> list[StageSpec]:
         last = max(n for node, n in self.levels.items() if waits(node))
         for level in range(last + 1):
-            targets = [
-                n for n in self.nodes
-                if self.levels[n] == level and (writes(n) if level % 2 else waits(n))
-            ]  # fmt: skip
+            targets = self._written(level) if level % 2 else self._waiting(level)
             if targets:
                 self._stage(targets, writes=bool(level % 2))
         self._rest()
         return self.out
+
+    def _waiting(self, level: int) -> list[Node]:
+        return [n for n in self.nodes if self.levels[n] == level and waits(n)]
+
+    def _written(self, level: int) -> list[Node]:
+        """What writes, and all else that is possible by now: it reads variables as they were."""
+        if not any(self.levels[n] == level and writes(n) for n in self.nodes):
+            return []
+        return [
+            n for n in self.nodes
+            if self.levels[n] <= level and n not in self.done and n.op.family != "source"
+        ]  # fmt: skip
 
     def _stage(self, targets: Sequence[Node], writes: bool) -> None:
         inside = needed_nodes((), targets, self.feeds, self.done)
