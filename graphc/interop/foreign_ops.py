@@ -12,8 +12,10 @@ import numpy as np
 
 from graphc.errors import NotFoundError
 from graphc.interop import attributes
+from graphc.interop.array_nodes import ARRAYS
 from graphc.interop.data_nodes import READERS
 from graphc.interop.foreign_images import IMAGES, SPARSE
+from graphc.interop.import_control import CALLS
 from graphc.interop.importer import ForeignRule, Importer, Wanted, constant_of
 from graphc.interop.messages import NodeDef
 from graphc.interop.node_rules import ConstInput
@@ -60,7 +62,7 @@ def _switch(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
 
 
 def _identity(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
-    return [inputs[0]] if isinstance(inputs[0], Wanted) else None
+    return None if isinstance(inputs[0], Tensor) else [inputs[0]]
 
 
 def _merge(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
@@ -279,6 +281,8 @@ FOREIGN: dict[str, ForeignRule] = {
     "Relu6Grad": _unary_grad(
         lambda g, x: F.select(F.logical_and(x > 0, x < 6), g, F.zeros_like(g))
     ),
+    **ARRAYS,
+    **CALLS,
     **READERS,
     **IMAGES,
     **SPARSE,

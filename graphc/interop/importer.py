@@ -13,9 +13,11 @@ from typing import Any
 
 from graphc.errors import InvalidArgumentError, NotFoundError
 from graphc.interop import attributes
-from graphc.interop.messages import GraphDef, NodeDef
+from graphc.interop.import_frames import Part, split_input, structured
+from graphc.interop.messages import FunctionDef, GraphDef, NodeDef
 from graphc.interop.node_rules import DEFAULTS, RULES, ConstInput, Rule, attr_names
-from graphc.ir.graph import Graph
+from graphc.ir.dtypes import float32
+from graphc.ir.graph import Graph, get_default_graph
 from graphc.ir.node import Node, Tensor
 from graphc.ops.define import BY_TF_TYPE, F, OpDef
 
@@ -46,6 +48,30 @@ class Wanted:
     values: tuple[Any, ...]
 
 
+@dataclass(frozen=True)
+class Missing:
+    """The value of a node that cannot be had; whatever reads it cannot be had either."""
+
+    reason: str
+
+
+class Unavailable(Exception):
+    """Raised by a rule: the node cannot be had, which matters only where somebody runs it."""
+
+
+class _Endless(list[Any]):
+    """As many outputs as anybody asks for, all the same."""
+
+    def __init__(self, value: Any) -> None:
+        super().__init__([value])
+
+    def __getitem__(self, index: Any) -> Any:
+        return super().__getitem__(0)
+
+    def __len__(self) -> int:
+        return 1 << 30
+
+
 # what a rule gives back that has finished its node by itself
 DONE = object()
 
@@ -58,6 +84,64 @@ class Importer:
     prefix: str
     nodes: dict[str, Node] = field(default_factory=dict)
     outputs: dict[str, list[Any]] = field(default_factory=dict)
+    # of an import inside of a body
+    around: Importer | None = None
+    # names of the GraphDef -> tensors to take instead
+    given: Mapping[tuple[str, int], Any] = field(default_factory=dict)
+    # functions, loops and branches by name; the imports of bodies by the name of their node
+    functions: dict[str, FunctionDef] = field(default_factory=dict)
+    parts: dict[str, Part] = field(default_factory=dict)
+    bodies: dict[str, tuple[tuple[Importer, ...], Node]] = field(default_factory=dict)
+
+    def inner(self, prefix: str | None = None, private: bool = False) -> Importer:
+        """An import into the default graph, of a body of this one.
+
+        Args:
+            private: it does not see what is around it, as functions do not.
+        """
+        made = Importer(get_default_graph(), self.prefix if prefix is None else prefix)
+        made.around = None if private else self
+        made.functions, made.parts = self.functions, self.parts
+        return made
+
+    def run(self, nodes: Sequence[NodeDef]) -> None:
+        """Imports nodes, in the order of their inputs."""
+        for nd in _in_order(nodes, self.knows):
+            values = [self.value(text, nd) for text in nd.input]
+            inputs = [v for v, t in zip(values, nd.input, strict=True) if not t.startswith("^")]
+            control = [v for v, t in zip(values, nd.input, strict=True) if t.startswith("^")]
+            self.make(nd, inputs, [c for c in control if c is not None])
+
+    def knows(self, name: str) -> bool:
+        """Whether this import, or one around it, has a value of that name already."""
+        found: Importer | None = self
+        while found is not None:
+            if name in found.outputs:
+                return True
+            found = found.around
+        return False
+
+    def value(self, text: str, nd: NodeDef | None = None) -> Any:
+        """What an input of a node is: a value, or for "^name" a node (None: it runs anyway).
+
+        Raises:
+            ValueError: there is no such output.
+        """
+        name, index = split_input(text)
+        where: Importer | None = self
+        while where is not None:
+            if (name, index) in where.given:
+                value = where.given[(name, index)]
+                return value if index >= 0 else getattr(value, "op", value)
+            if name in where.outputs:
+                if index < 0:
+                    return where.nodes.get(name)
+                return _output(where, nd, name, index)
+            where = where.around
+        raise ValueError(
+            f"graph_def is invalid at node '{nd.name if nd else ''}': Input tensor '{text}' not "
+            "found in graph_def."
+        )
 
     # ------------------------------------------------------------ making nodes
     def add(
@@ -77,15 +161,24 @@ class Importer:
     def make(self, nd: NodeDef, inputs: list[Any], control: list[Node]) -> None:
         from graphc.interop.foreign_ops import FOREIGN
 
+        if any(isinstance(i, Missing) for i in inputs):
+            self.miss(nd, next(i for i in inputs if isinstance(i, Missing)))
+            return
         with ExitStack() as stack:
             stack.enter_context(self.graph.control_dependencies(control))
             if nd.device:
                 stack.enter_context(self.graph.device(nd.device))
             foreign = FOREIGN.get(nd.op)
+            if foreign is None and nd.op in self.functions:
+                foreign = FOREIGN["PartitionedCall"]
             if foreign is not None:
                 # helper ops of its expansion lie below its name
                 stack.enter_context(self.graph.name_scope(f"{self.prefix}{nd.name}/"))
-                got = foreign(self, nd, inputs)
+                try:
+                    got = foreign(self, nd, inputs)
+                except Unavailable as err:
+                    self.miss(nd, Missing(str(err)))
+                    return
                 if got is DONE:
                     return
                 if got is not None:
@@ -94,6 +187,17 @@ class Importer:
                     self.finish(nd, named)
                     return
             self.plain(nd, record_of(nd.op, nd), inputs)
+
+    def miss(self, nd: NodeDef, what: Missing) -> None:
+        """A node that says why it cannot run once somebody runs it."""
+
+        def fail() -> Any:
+            raise NotFoundError(f"node {nd.name!r} ({nd.op}): {what.reason}")
+
+        attrs = {"fn": fail, "dtypes": (float32,)}
+        node = self.add(F.py_func, (), attrs, nd.name)
+        self.nodes[nd.name] = node
+        self.outputs[nd.name] = _Endless(what)
 
     def _named(self, nd: NodeDef, index: int, value: Any) -> Any:
         """The first output of an expansion carries the node's name."""
@@ -121,10 +225,10 @@ class Importer:
 
     def check_inputs(self, nd: NodeDef, record: OpDef, inputs: list[Any]) -> None:
         for value in inputs:
-            if isinstance(value, Wanted):
+            if not isinstance(value, Tensor):
+                kind = value.kind if isinstance(value, Wanted) else "a TensorArray"
                 raise NotFoundError(
-                    f"node {nd.name!r} ({nd.op}) reads {value.kind}, which graphc has not as a "
-                    "tensor"
+                    f"node {nd.name!r} ({nd.op}) reads {kind}, which graphc has not as a tensor"
                 )
         fewest = len(record.args) - record.variadic
         if len(inputs) < fewest or (len(inputs) > fewest and not record.variadic):
@@ -210,14 +314,6 @@ def record_of(op: str, nd: NodeDef) -> OpDef:
 
 
 # ------------------------------------------------------------------ the whole graph
-def split_input(text: str) -> tuple[str, int]:
-    """ "x:1" -> ("x", 1), "^x" -> ("x", -1)."""
-    if text.startswith("^"):
-        return text[1:], -1
-    name, _, number = text.partition(":")
-    return name, int(number or 0)
-
-
 def import_nodes(
     graph: Graph,
     graph_def: GraphDef,
@@ -240,28 +336,15 @@ def import_nodes(
     from graphc.tf1 import summary  # noqa: F401  # registers the summary ops
 
     given = {_key(k): v for k, v in (input_map or {}).items()}
+    functions = {f.signature.name: f for f in graph_def.library.function}
+    importer = Importer(graph, prefix, given=given, functions=functions)
     for nd in graph_def.node:
-        if nd.op not in FOREIGN:
+        if nd.op not in FOREIGN and nd.op not in functions:
             record_of(nd.op, nd)
         if prefix + nd.name in graph._by_name:
             raise ValueError(f"Node name '{prefix + nd.name}' already exists in the Graph")
-    importer = Importer(graph, prefix)
-    for nd in _in_order(graph_def):
-        inputs: list[Any] = []
-        control: list[Node] = []
-        for text in nd.input:
-            name, index = split_input(text)
-            if (name, index) in given:
-                value = given[(name, index)]
-                if index < 0:
-                    control.append(value.op if hasattr(value, "op") else value)
-                else:
-                    inputs.append(value)
-            elif index < 0:
-                control.append(importer.nodes[name])
-            else:
-                inputs.append(_output(importer, nd, name, index))
-        importer.make(nd, inputs, control)
+    nodes, importer.parts = structured(graph_def.node)
+    importer.run(nodes)
     return importer
 
 
@@ -269,21 +352,27 @@ def _key(text: Any) -> tuple[str, int]:
     return split_input(text if isinstance(text, str) else text.decode())
 
 
-def _output(importer: Importer, nd: NodeDef, name: str, index: int) -> Any:
+def _output(importer: Importer, nd: NodeDef | None, name: str, index: int) -> Any:
     outputs = importer.outputs[name]
     if index >= len(outputs):
         raise ValueError(
-            f"graph_def is invalid at node '{nd.name}': Input tensor '{name}:{index}' not found in "
-            "graph_def."
+            f"graph_def is invalid at node '{nd.name if nd else ''}': Input tensor "
+            f"'{name}:{index}' not found in graph_def."
         )
     return outputs[index]
 
 
-def _in_order(graph_def: GraphDef) -> Iterator[NodeDef]:
-    """The nodes, each behind its inputs; otherwise in the order of the file."""
-    by_name = {nd.name: nd for nd in graph_def.node}
+def _in_order(
+    nodes: Sequence[NodeDef], known: Callable[[str], bool] = lambda name: False
+) -> Iterator[NodeDef]:
+    """The nodes, each behind its inputs; otherwise in the order of the file.
+
+    Args:
+        known: whether a name that is not among the nodes is there all the same.
+    """
+    by_name = {nd.name: nd for nd in nodes}
     done: set[str] = set()
-    for root in graph_def.node:
+    for root in nodes:
         stack: list[tuple[NodeDef, Iterator[str]]] = []
         open_: set[str] = set()
         if root.name not in done:
@@ -296,6 +385,8 @@ def _in_order(graph_def: GraphDef) -> Iterator[NodeDef]:
                 if name in done:
                     continue
                 source = by_name.get(name)
+                if source is None and known(name):
+                    continue
                 if source is None:
                     raise ValueError(
                         f"graph_def is invalid at node '{nd.name}': Input tensor '{text}' not "
@@ -313,5 +404,7 @@ def _in_order(graph_def: GraphDef) -> Iterator[NodeDef]:
                 done.add(nd.name)
                 yield nd
 
+
+__all__ = ["ForeignRule", "Importer", "Wanted", "constant_of", "import_nodes", "split_input"]
 
 ForeignRule = Callable[[Importer, NodeDef, list[Any]], Any]

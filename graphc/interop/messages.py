@@ -112,8 +112,62 @@ class NodeDef(Message):
     """
 
 
+class OpDef(Message):
+    """The signature of a function."""
+
+    TABLE = """
+        1 name string
+        2 input_arg *OpDef.ArgDef
+        3 output_arg *OpDef.ArgDef
+        4 attr *OpDef.AttrDef
+        17 is_stateful bool
+        20 control_output *string
+    """
+
+    class ArgDef(Message):
+        TABLE = """
+            1 name string
+            2 description string
+            3 type enum:DataType
+            4 type_attr string
+            5 number_attr string
+            6 type_list_attr string
+            16 is_ref bool
+        """
+
+    class AttrDef(Message):
+        TABLE = """
+            1 name string
+            2 type string
+        """
+
+
+class FunctionDef(Message):
+    """A function: nodes between parameters and results."""
+
+    TABLE = """
+        1 signature OpDef
+        3 node_def *NodeDef
+        4 ret map:string:string
+        5 attr map:string:AttrValue
+        6 control_ret map:string:string
+    """
+
+
+class GradientDef(Message):
+    TABLE = """
+        1 function_name string
+        2 gradient_func string
+    """
+
+
 class FunctionDefLibrary(Message):
-    """Kept as it is: graphc has no function calls."""
+    """The functions of a graph."""
+
+    TABLE = """
+        1 function *FunctionDef
+        2 gradient *GradientDef
+    """
 
 
 class GraphDef(Message):

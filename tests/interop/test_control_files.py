@@ -1,0 +1,99 @@
+"""Control flow in TensorFlow's files: switches and merges, functions, arrays, lists."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import graphc as tf
+from graphc.interop.messages import GraphDef
+from tests.helpers import FUSED, REFERENCE
+
+FIXTURES = Path(__file__).parent.parent / "fixtures" / "tf"
+MODELS = ("lstm", "raw", "cnn", "nested")
+
+
+def fixture(name: str):
+    """(graph, feeds by tensor name, expected outputs by tensor name)."""
+    z = np.load(FIXTURES / f"flow_{name}.npz")
+    feeds = {f"{k[5:]}:0": z[k] for k in z.files if k.startswith("feed_")}
+    wanted = {f"{k}:0": z[k] for k in z.files if not k.startswith("feed_")}
+    return GraphDef.FromString((FIXTURES / f"flow_{name}.pb").read_bytes()), feeds, wanted
+
+
+def agree(got, wanted) -> None:
+    for (name, want), value in zip(wanted.items(), got, strict=True):
+        assert value.shape == want.shape, name
+        np.testing.assert_allclose(value, want, rtol=1e-5, atol=1e-6, err_msg=name)
+
+
+@pytest.fixture(autouse=True)
+def fresh_graph():
+    with tf.Graph().as_default():
+        yield
+
+
+@pytest.mark.parametrize("config", [FUSED, REFERENCE], ids=["fused", "reference"])
+@pytest.mark.parametrize("kind", ["v1", "v2"])
+@pytest.mark.parametrize("model", MODELS)
+def test_frozen_graphs_of_tensorflow_with_control_flow(model: str, kind: str, config) -> None:
+    graph_def, feeds, wanted = fixture(f"{model}_{kind}")
+    tf.import_graph_def(graph_def, name="")
+    with tf.Session(config=config) as sess:
+        agree(sess.run(list(wanted), feeds), wanted)
+
+
+@pytest.mark.parametrize("kind", ["v1", "v2"])
+def test_imported_loops_have_gradients(kind: str) -> None:
+    graph_def, feeds, _ = fixture(f"raw_{kind}")
+    x = tf.constant(feeds["x:0"])
+    y, kernel = tf.import_graph_def(
+        graph_def, {"x:0": x}, ["y:0", "lstm_cell/kernel:0"], name="net"
+    )
+    loss = tf.reduce_sum(tf.square(y))
+    grad, _ = tf.gradients(loss, [x, kernel])
+    step = 1e-2 * np.random.RandomState(0).randn(*x.shape).astype(np.float32)
+    with tf.Session() as sess:
+        slope = np.sum(sess.run(grad) * step)
+        up, down = (sess.run(loss, {x: feeds["x:0"] + s * step}) for s in (0.5, -0.5))
+    np.testing.assert_allclose(slope, up - down, rtol=2e-2)
+
+
+@pytest.mark.parametrize("kind", ["v1", "v2"])
+def test_loops_run_as_compiled_loops(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from graphc.runtime import host_control
+
+    def fail(*args: object) -> None:
+        raise AssertionError("the host walks the loop")
+
+    monkeypatch.setattr(host_control, "run_control", fail)
+    graph_def, feeds, wanted = fixture(f"lstm_{kind}")
+    tf.import_graph_def(graph_def, name="")
+    with tf.Session() as sess:
+        agree(sess.run(list(wanted), feeds), wanted)
+
+
+def test_names_of_exits_and_merges_are_kept() -> None:
+    graph_def, feeds, _ = fixture("raw_v1")
+    tf.import_graph_def(graph_def, name="")
+    graph = tf.get_default_graph()
+    with tf.Session() as sess:
+        want = sess.run("h:0", feeds)
+        assert np.array_equal(sess.run("while/Exit_2:0", feeds), want)
+    assert graph.get_tensor_by_name("lstm_cell/kernel/read:0").shape == (7, 16)
+
+
+def test_a_loop_without_its_condition_says_so() -> None:
+    graph_def, _, _ = fixture("raw_v1")
+    broken = GraphDef(node=[n for n in graph_def.node if n.op != "LoopCond"])
+    with pytest.raises((tf.errors.InvalidArgumentError, tf.errors.NotFoundError, ValueError)):
+        tf.import_graph_def(broken, name="")
+
+
+def test_a_missing_function_is_named() -> None:
+    graph_def, _, _ = fixture("raw_v2")
+    graph_def.ClearField("library")
+    with pytest.raises(tf.errors.NotFoundError, match="calls the function 'while_cond"):
+        tf.import_graph_def(graph_def, name="")
