@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = attach(
             softmax_cross_entropy_with_logits_v2 softplus softsign
             sparse_softmax_cross_entropy_with_logits sufficient_statistics swish
             weighted_cross_entropy_with_logits weighted_moments xw_plus_b zero_fraction silu""",
+        "graphc.tf1.api_ctc": "ctc_beam_search_decoder ctc_greedy_decoder ctc_loss",
         "graphc.tf1.api_conv": """
             atrous_conv2d conv1d conv2d conv3d convolution depthwise_conv2d
             depthwise_conv2d_native separable_conv2d""",

@@ -17,6 +17,8 @@ MODULES = (
     "image_boxes", "image_files", "parsing", "parsing_sequence", "decoding", "files",
     "json_examples", "hashing", "strings", "regex", "string_split", "unicode", "lookup",
     "distance",
+    "ctc",
+    "ctc_decode",
 )  # fmt: skip
 
 
