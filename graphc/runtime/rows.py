@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Node, Tensor
 from graphc.ir.shape import Dim, PartialDim, dims_product, evaluate
 
@@ -138,7 +139,10 @@ def _scatter(
 ) -> RowsCall | None:
     """By vectors of one number each: they number rows of the first axis."""
     out = node.outputs[0]
-    if rows.dtype.name not in _TYPES or indices.known_dims[-1] != 1 or not out.known_dims:
+    # what is only put down is bits of some size
+    bits = form == "put" and rows.dtype.kind != "s" and rows.dtype.size in (1, 2, 4, 8)
+    moves = rows.dtype.name in _TYPES or bits
+    if not moves or indices.known_dims[-1] != 1 or not out.known_dims:
         return None
     if len(rows.known_dims) != len(indices.known_dims) - 1 + len(out.known_dims) - 1:
         return None  # updates that are broadcast
@@ -319,8 +323,8 @@ declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 
 def _moved(form: str, dtype: str) -> dict[str, object]:
     """What differs between forms and dtypes in _ROWS."""
-    kind = _TYPES[dtype]
-    size = 8 if dtype.endswith("64") else 4
+    size = as_dtype(dtype).size
+    kind = _TYPES.get(dtype, f"i{8 * size}")
     lanes = 32 // size
     fields: dict[str, object] = {
         "type": kind, "lanes": lanes, "align": size, "vector_op": "", "scalar_op": "",

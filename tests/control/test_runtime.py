@@ -220,3 +220,14 @@ def test_arrays_that_grow_run_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
         rows, size, grad = sess.run([ta.stack(), ta.size(), g], {x: np.ones(3)})
     assert rows.tolist() == [[2.0**k] * 3 for k in range(5)] and size == 5
     np.testing.assert_array_equal(grad, [31.0] * 3)
+
+
+@pytest.mark.parametrize("dtype", [tf.bool, tf.uint8, tf.float16, tf.int64, tf.complex64])
+def test_arrays_of_any_number_run_compiled(dtype: Any) -> None:
+    x = tf.placeholder(dtype, [None, 3])
+    y = tf.map_fn(lambda r: tf.reverse(r, [0]), x)
+    value = np.array([[1, 0, 1], [0, 0, 1]]).astype(dtype.as_numpy_dtype)
+    with tf.Session() as sess:
+        np.testing.assert_array_equal(sess.run(y, {x: value}), value[:, ::-1])
+        kinds = [k for k in str(sess.explain(y, {x: value})).split() if k == "host"]
+    assert not kinds or dtype is tf.complex64

@@ -52,6 +52,18 @@ def test_forms(index: Any, dtype: Any, inner: int, n: int) -> None:
         np.testing.assert_array_equal(got, want)
 
 
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int16", "float16", "complex64"])
+@pytest.mark.parametrize("inner", [1, 5, 40])
+def test_rows_of_any_dtype_are_put(dtype: str, inner: int) -> None:
+    rng = np.random.default_rng(inner)
+    ids = rng.permutation(20)[:7].astype(np.int32)
+    rows, got = (rng.integers(0, 2, (k, inner)).astype(dtype) for k in (7, 20))
+    want = got.copy()
+    want[ids] = rows
+    assert called("put", ids, rows, got, inner=inner, count=20) == 0
+    np.testing.assert_array_equal(got, want)
+
+
 @pytest.mark.parametrize("index", INDEX)
 @pytest.mark.parametrize("n", [0, 1, 2, 300])
 def test_first_occurrence(index: Any, n: int) -> None:
