@@ -144,9 +144,7 @@ def leaves(found: Any) -> list[Any]:
     return [found]
 
 
-def run(
-    tf: Any, build: Callable[[], dict[str, Any]], gradients: bool = True
-) -> dict[str, np.ndarray]:
+def run(tf: Any, build: Callable[[], dict[str, Any]]) -> dict[str, np.ndarray]:
     """What a case gives: the named values, and gradients by variable."""
     with tf.Graph().as_default() as graph:
         fetches = {f"{key}_{n}": t for key, v in build().items() for n, t in enumerate(leaves(v))}
@@ -154,8 +152,8 @@ def run(
         loss = tf.add_n([tf.reduce_sum(t * tf.cos(t + i)) for i, t in enumerate(floats)])
         x = graph.get_tensor_by_name("x:0")
         variables = tf.global_variables()
-        sources = [x, *variables] if gradients else []
-        for variable, grad in zip(["x", *variables], tf.gradients(loss, sources)):
+        grads = tf.gradients(loss, [x, *variables])
+        for variable, grad in zip(["x", *variables], grads, strict=True):
             name = "x" if variable == "x" else variable.name.split(":")[0]
             fetches[f"grad:{name}"] = grad
         assigns = [v.assign(values(v.name, v.shape.as_list())) for v in variables]
