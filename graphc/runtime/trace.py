@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from graphc.runtime.steps import Step, Storage
 
 Array = np.ndarray[Any, Any]
+# the others only say where to go on
+COMPUTING = frozenset({"kernel", "gemm", "rows", "host", "copy"})
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,8 @@ class Trace:
         finally:
             rows = profile.reshape(-1, PROFILE_WORDS)
             for at in sorted(np.flatnonzero(rows[:, 0]), key=lambda k: rows[k, 2]):
-                self.steps.append(self._step(instance, int(at), rows[at]))
+                if instance.binding.steps[at].kind in COMPUTING:
+                    self.steps.append(self._step(instance, int(at), rows[at]))
             old = before.reshape(-1, PROFILE_WORDS)
             rows[:, :2] += old[:, :2]
             rows[:, 2] = np.where(old[:, 0] > 0, old[:, 2], rows[:, 2])

@@ -51,13 +51,14 @@ def _name_of(step: StepTrace) -> str:
 
 
 def _add(stats: Any, step: StepTrace, name: str, origins: dict[Tensor, str]) -> None:
-    length = max(step.end - step.start, 1)
+    # of a step in a loop: the sum of its times, from when it first began
+    length = max(step.busy, 1)
     stats.all_start_micros = step.start // 1000
     # viewers draw whole microseconds, and nothing for zero
     stats.all_end_rel_micros = max(round(length / 1000), 1)
     stats.op_end_rel_micros = stats.all_end_rel_micros
     stats.all_start_nanos = step.start
-    stats.op_end_rel_nanos = step.busy
+    stats.op_end_rel_nanos = length
     stats.all_end_rel_nanos = length
     stats.scheduled_micros = step.start // 1000
     stats.scheduled_nanos = step.start

@@ -108,6 +108,25 @@ def test_host_steps_and_stages_are_traced() -> None:
     assert any(name.startswith("boolean_mask") for name in steps)
 
 
+def test_steps_of_a_loop_have_the_sum_of_their_times() -> None:
+    x = tf.placeholder(tf.float32, [None, 32], name="x")
+    w = tf.constant(np.eye(32, dtype=np.float32))
+    _, y = tf.while_loop(
+        lambda i, h: i < 50, lambda i, h: (i + 1, tf.tanh(tf.matmul(h, w, name="m"))), [0, x]
+    )
+    metadata = tf.RunMetadata()
+    with tf.Session() as sess:
+        feed = {x: np.ones((64, 32), np.float32)}
+        sess.run(y, feed)
+        begin = time.monotonic()
+        sess.run(y, feed, options=FULL, run_metadata=metadata)
+        passed = (time.monotonic() - begin) * 1e9
+    steps = metadata.step_stats.dev_stats[0].node_stats
+    assert any("MatMul" in s.timeline_label for s in steps)
+    assert not any(word in s.timeline_label for s in steps for word in ("label(", "jump("))
+    assert 0 < sum(s.all_end_rel_nanos for s in steps) < passed
+
+
 def test_profiles_of_a_configured_session_go_on_adding() -> None:
     x = tf.placeholder(tf.float32, [64], name="x")
     y = tf.exp(x, name="y")
