@@ -33,11 +33,15 @@ def test_lengths_that_a_run_decides(sess: tf.Session) -> None:
     )
     assert nothing is None and outputs.shape.as_list()[2] == 4
     sess.run(tf.global_variables_initializer())
+    weights = [*tf.trainable_variables(), x]
+    grads = [tf.gradients(tf.reduce_sum(tf.square(o)), weights) for o in (outputs, wanted)]
     feeds = {x: np.random.RandomState(0).randn(6, 3, 2), n: [2, 5, 1]}
     got, end, expected, final = sess.run([outputs, state, wanted, last], feeds)
     assert got.shape == (5, 3, 4)
     np.testing.assert_allclose(got, expected[:5], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(end.c, final.c, rtol=1e-5, atol=1e-6)
+    for one, other in zip(*sess.run(grads, feeds)):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 def test_what_is_emitted_and_the_loop_state(sess: tf.Session) -> None:
