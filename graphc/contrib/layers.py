@@ -29,25 +29,18 @@ _find, __dir__, __all__ = attach(
             summarize_tensors""",
         "graphc.contrib._sparse": "dense_to_sparse",
         "graphc.tf1.api_sparse_embedding": "safe_embedding_lookup_sparse",
+        "graphc.contrib._columns": """
+            bucketized_column create_feature_spec_for_parsing crossed_column embedding_column
+            input_from_feature_columns one_hot_column parse_feature_columns_from_examples
+            real_valued_column sparse_column_with_hash_bucket
+            sparse_column_with_integerized_feature sparse_column_with_keys
+            sparse_column_with_vocabulary_file weighted_sparse_column
+            weighted_sum_from_feature_columns""",
         "graphc.contrib._slim": "utils",
         "graphc.contrib._paths": "python=layers_python",
     },
 )
-_COLUMNS = "feature columns are not there; build the inputs with tf.one_hot and tf.nn"
-_missing = missing(
-    "tf.contrib.layers",
-    dict.fromkeys(
-        [
-            "bucketized_column", "create_feature_spec_for_parsing", "crossed_column",
-            "embedding_column", "feature_column", "input_from_feature_columns", "one_hot_column",
-            "parse_feature_columns", "parse_feature_columns_from_examples", "real_valued_column",
-            "sparse_column_with_hash_bucket", "sparse_column_with_integerized_feature",
-            "sparse_column_with_keys", "sparse_column_with_vocabulary_file",
-            "weighted_sparse_column", "weighted_sum_from_feature_columns",
-        ],
-        _COLUMNS,
-    ),
-)  # fmt: skip
+_missing = missing("tf.contrib.layers")
 
 
 def __getattr__(name: str) -> Any:

@@ -169,12 +169,25 @@ MODULES: dict[str, tuple[str, ...]] = {
     ),
     **_many("core.example", "example_pb2 feature_pb2", "graphc.train"),
     **_many("core.util", "event_pb2", _ROOT, "graphc.summary", "graphc.interop.messages"),
+    "contrib.keras.api": (_ROOT,),
     "contrib.learn.python": ("graphc.contrib.learn",),
     "contrib.learn.python.learn": ("graphc.contrib.learn",),
     **_many(
         "contrib.learn.python.learn",
         "basic_session_run_hooks monitored_session session_run_hook",
         "graphc.train",
+    ),
+    **_many(
+        "contrib.learn.python.learn",
+        "estimators experiment metric_spec",
+        "graphc.contrib.learn",
+    ),
+    **_many("contrib.learn.python.learn", "learn_runner", "graphc.contrib.learn.learn_runner"),
+    **_many("contrib.learn.python.learn", "monitors", "graphc.contrib.learn.monitors"),
+    **_many(
+        "contrib.learn.python.learn.estimators",
+        "constants dnn dnn_linear_combined estimator linear model_fn run_config",
+        "graphc.contrib.learn",
     ),
     "contrib.learn.python.learn.preprocessing": ("graphc.contrib.learn.preprocessing",),
     "contrib.learn.python.learn.preprocessing.text": ("graphc.contrib.learn.preprocessing",),
@@ -191,6 +204,7 @@ RENAMED = {
 # a path and all below it -> the namespace whose parts follow
 _TREES = {
     "python.keras": "graphc.keras",
+    "python.keras._impl.keras": "graphc.keras",
     "contrib.keras": "graphc.keras",
     "contrib.keras.api.keras": "graphc.keras",
     "python.estimator": "graphc.estimator",

@@ -122,6 +122,9 @@ def input_layer(
 def _scope_name(name: str) -> str:
     """A column's name as that of a scope."""
     clean = "".join(c if c.isalnum() or c in "_-./" else "_" for c in name)
+    if not clean:
+        # features that are one tensor have no name
+        return "column"
     return clean if clean[:1].isalnum() or clean[:1] == "." else f".{clean}"
 
 
