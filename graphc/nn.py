@@ -29,6 +29,7 @@ __getattr__, __dir__, __all__ = attach(
             max_pool1d max_pool2d max_pool3d max_pool_with_argmax max_pool_v2=max_pool2d pool""",
         "graphc.tf1.api_image": "depth_to_space space_to_batch space_to_depth",
         "graphc.tf1.api_math": "log_sigmoid sigmoid tanh",
+        "graphc.tf1.api_ctc_dense": "ctc_loss_v2",
         "graphc.tf1.api_sampling": """
             all_candidate_sampler compute_accidental_hits fixed_unigram_candidate_sampler
             learned_unigram_candidate_sampler log_uniform_candidate_sampler nce_loss
