@@ -15,7 +15,8 @@ def main(tf):
     ids = tf.placeholder(tf.int32, [None, None], name="ids")
     lengths = tf.placeholder(tf.int32, [None], name="lengths")
     with tf.variable_scope("net"):
-        table = tf.get_variable("table", [vocabulary, width], initializer=weights(vocabulary, width))
+        shape = [vocabulary, width]
+        table = tf.get_variable("table", shape, initializer=weights(*shape))
         w = tf.get_variable("w", [2 * width, 3 * width], initializer=weights(2 * width, 3 * width))
         b = tf.get_variable("b", [3 * width], initializer=tf.zeros_initializer())
         head = tf.get_variable("head", [width, vocabulary], initializer=weights(width, vocabulary))
