@@ -159,7 +159,7 @@ def dense_batch(
                 f"Number of {dtype.tf_name} values != expected.  Values size: {len(values)} but "
                 f"output shape: {bracket(shape)}",
             )
-        out[k] = as_array(values, dtype).reshape(dims)
+        out[k] = as_array(values, dtype).reshape(dims)[()]
     return out
 
 

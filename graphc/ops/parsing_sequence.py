@@ -99,7 +99,7 @@ class _Sequence(Row):
                     f"Name: {self.name}, Key: {key}, Index: {k}.  Number of values != expected.  "
                     f"values size: {len(values)} but output shape: {bracket(shape)}"
                 )
-            out[k] = values.reshape(dims)
+            out[k] = values.reshape(dims)[()]
         return out
 
 

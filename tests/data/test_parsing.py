@@ -192,6 +192,25 @@ def test_sequences_of_a_batch_are_padded():
     assert got["q"].shape == (2, 0, 3)
 
 
+def test_strings_of_a_batch_are_strings():
+    spec = {
+        "a": tf.FixedLenFeature([], tf.string),
+        "b": tf.FixedLenFeature([1], tf.string),
+        "c": tf.FixedLenFeature([], tf.string, "-"),
+    }
+    parsed = tf.parse_example([example(a=texts(b"x"), b=texts(b"y"))] * 2, spec)
+    got = run(parsed)
+    assert got["a"].tolist() == [b"x"] * 2 and got["b"].tolist() == [[b"y"]] * 2
+    assert got["c"].tolist() == [b"-"] * 2
+    assert all(type(v) is bytes for v in got["a"].tolist())
+    assert run(tf.string_to_hash_bucket_fast(parsed["a"], 5)).shape == (2,)
+    steps = tf.parse_single_sequence_example(
+        sequence({}, s=[texts(b"p"), texts(b"q")]),
+        sequence_features={"s": tf.FixedLenSequenceFeature([], tf.string)},
+    )[1]["s"]
+    assert run(tf.string_join([steps, "!"])).tolist() == [b"p!", b"q!"]
+
+
 def test_a_scalar_is_parsed_as_one_example():
     assert run(tf.parse_example(ONE, {"a": tf.FixedLenFeature([2], tf.int64)})["a"]).tolist() == [
         1, 2,
