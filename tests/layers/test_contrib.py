@@ -353,7 +353,7 @@ def test_the_rest_says_so_by_name() -> None:
     for get, text in (
         (lambda: tf.contrib.tpu, "tf.contrib.tpu is not supported by graphc: "),
         (lambda: tf.contrib.nonsense, "tf.contrib.nonsense is not supported by graphc: "),
-        (lambda: layers.real_valued_column, ".real_valued_column is not supported"),
+        (lambda: layers.bow_encoder, ".bow_encoder is not supported"),
         (lambda: slim.nets, "tf.contrib.slim.nets is not supported by graphc"),
     ):
         with pytest.raises(AttributeError) as err:
