@@ -30,6 +30,7 @@ _EXTRA: dict[str, dict[str, Any]] = {
         "GIT_VERSION": f"v{_VERSION}-graphc",
         "COMPILER_VERSION": "graphc",
     },
+    "keras": {"__version__": "2.2.4-tf"},
     "version": {"VERSION": _VERSION, "GIT_VERSION": f"v{_VERSION}-graphc"},
 }
 # paths on the way to those of the table are packages, whatever graphc has under their names

@@ -50,6 +50,14 @@ def known(table: Mapping[str, Any] | None) -> Iterator[None]:
         yield
 
 
+def described_layer(layer: Any) -> dict[str, Any]:
+    """A layer inside another one's configuration; "module" is for Keras 3, which asks for it."""
+    return {
+        "class_name": type(layer).__name__, "config": layer.get_config(), "module": "keras.layers",
+        "registered_name": None,
+    }  # fmt: skip
+
+
 def serialize_object(instance: Any) -> Any:
     """The configuration of an object, or the name of a function; None for None.
 

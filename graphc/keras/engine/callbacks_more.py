@@ -168,7 +168,7 @@ class ModelCheckpoint(_Monitor):
                 self.model.save_weights(path, overwrite=True)
             else:
                 self.model.save(path, overwrite=True)
-        except OSError as err:
+        except (OSError, RuntimeError) as err:  # h5py raises either
             warnings.warn(f"the model could not be saved to {path}: {err}", stacklevel=2)
 
 

@@ -50,7 +50,9 @@ class LayerInfo:
         """Variables that were assigned to attributes without add_weight."""
         own = {id(v) for v in (*self._trainable_weights, *self._non_trainable_weights)}
         found = []
-        for value in vars(self).values():
+        for name, value in vars(self).items():
+            if name == "_collected_trainable_weights":
+                continue  # what compile noted down
             for item in value if isinstance(value, list | tuple) else [value]:
                 if isinstance(item, Variable) and id(item) not in own:
                     found.append(item)

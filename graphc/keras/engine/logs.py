@@ -1,21 +1,27 @@
-"""Logs: values by name, which answer to "acc" and "accuracy" alike. Imports nothing."""
+"""Logs: values by name, which answer to "acc" and "accuracy" alike. Imports nothing of graphc."""
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["Logs", "other_name"]
+__all__ = ["LONG_NAMES", "Logs", "other_name"]
+
+
+LONG_NAMES = {
+    "acc": "accuracy", "mse": "mean_squared_error", "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error", "msle": "mean_squared_logarithmic_error",
+}  # fmt: skip
+_OTHER = {**LONG_NAMES, **{long: short for short, long in LONG_NAMES.items()}}
 
 
 def other_name(name: str) -> str | None:
-    """The other spelling of an accuracy's name; None for other names."""
+    """The other spelling of "val_acc", "mae" and the like; None for other names."""
     if not isinstance(name, str):
         return None
-    head, _, tail = name.rpartition("_")
-    head = f"{head}_" if head else ""
-    if tail == "acc":
-        return head + "accuracy"
-    return head + "acc" if tail == "accuracy" else None
+    for known, other in _OTHER.items():
+        if name == known or name.endswith(f"_{known}"):
+            return name[: len(name) - len(known)] + other
+    return None
 
 
 class Logs(dict[str, Any]):

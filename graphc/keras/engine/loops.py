@@ -41,7 +41,8 @@ class Totals:
     def results(self) -> list[Any]:
         seen = max(self._seen, 1)
         return [
-            s if total else s / seen for s, total in zip(self._sums, self._stateful)
+            (float(s) if np.ndim(s) == 0 else s) if total else s / seen
+            for s, total in zip(self._sums, self._stateful)
         ]
 
 

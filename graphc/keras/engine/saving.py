@@ -18,6 +18,7 @@ import numpy as np
 
 from graphc.keras.core.objects import CustomObjectScope, serialize_object
 from graphc.keras.core.session import batch_get_value, batch_set_value
+from graphc.keras.engine.logs import LONG_NAMES
 from graphc.keras.engine.modern import plain_config
 from graphc.keras.engine.network_config import jsonable
 from graphc.keras.engine.weight_file import read_arrays, write_arrays, write_text
@@ -203,6 +204,8 @@ def _written(value: Any) -> Any:
         return {k: _written(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_written(v) for v in value]
+    if isinstance(value, str) and value not in ("acc", "accuracy"):
+        return LONG_NAMES.get(value, value)  # readers know the long names better
     return serialize_object(value)
 
 

@@ -151,13 +151,9 @@ class Sequential(Model):
     def get_config(self) -> dict[str, Any]:
         layers = [
             {"class_name": type(layer).__name__, "config": layer.get_config()}
-            for layer in self.layers
+            for layer in self._stack  # with the input: newer readers want its shape
         ]
         config: dict[str, Any] = {"name": self.name, "layers": layers}
-        if self.inputs is not None and not hasattr(self.layers[0], "_batch_input_shape"):
-            config["build_input_shape"] = shapes_of(self.inputs[0])
-        elif self._build_shape is not None:
-            config["build_input_shape"] = self._build_shape
         return config
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc._lazy import attach
-from graphc.keras.core.objects import deserialize_object
+from graphc.keras.core.objects import described_layer, deserialize_object
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
@@ -80,7 +80,7 @@ def _named(name: str) -> Any:
 
 def serialize(layer: Any) -> dict[str, Any]:
     """{"class_name", "config"}."""
-    return {"class_name": type(layer).__name__, "config": layer.get_config()}
+    return described_layer(layer)
 
 
 def deserialize(config: Any, custom_objects: Any = None) -> Any:

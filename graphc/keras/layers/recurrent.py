@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.node import Tensor
+from graphc.keras.core.objects import described_layer
 from graphc.keras.core.recurrent import rnn
 from graphc.keras.core.session import batch_set_value, track_variable
 from graphc.keras.engine.base_layer import Layer
@@ -219,7 +220,7 @@ class RNN(Layer):
         batch_set_value(list(zip(self._states, values)))
 
     def get_config(self) -> dict[str, Any]:
-        cell = {"class_name": type(self.cell).__name__, "config": self.cell.get_config()}
+        cell = described_layer(self.cell)
         return {**super().get_config(), **self._settings(), "cell": cell}
 
     def _settings(self) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from graphc.ir.node import Tensor
 from graphc.keras import initializers
 from graphc.keras.core import math as K
 from graphc.keras.core import nn
+from graphc.keras.core.objects import described_layer
 from graphc.keras.engine.base_layer import Layer
 from graphc.keras.layers.core import described, settle
 from graphc.ops.convert import convert_to_tensor
@@ -348,7 +349,7 @@ class StackedRNNCells(Layer):
         return [zeros_of(batch_size, size, kind) for size in self.state_size]
 
     def get_config(self) -> dict[str, Any]:
-        cells = [{"class_name": type(c).__name__, "config": c.get_config()} for c in self.cells]
+        cells = [described_layer(c) for c in self.cells]
         return {**super().get_config(), "cells": cells}
 
     @classmethod

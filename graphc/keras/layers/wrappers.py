@@ -9,6 +9,7 @@ from graphc.ir.node import Tensor
 from graphc.keras.core import arrays
 from graphc.keras.core.arrays import int_shape
 from graphc.keras.core.marks import mask_of, set_mask
+from graphc.keras.core.objects import described_layer
 from graphc.keras.engine.base_layer import Layer
 from graphc.keras.engine.nodes import as_list, flat
 from graphc.tf1 import api_array
@@ -32,8 +33,7 @@ class Wrapper(Layer):
         self.layer = layer
 
     def get_config(self) -> dict[str, Any]:
-        inner = {"class_name": type(self.layer).__name__, "config": self.layer.get_config()}
-        return {**super().get_config(), "layer": inner}
+        return {**super().get_config(), "layer": described_layer(self.layer)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 
 from graphc.keras.core.objects import deserialize_object
 from graphc.keras.engine.optimizer_base import Optimizer
-from graphc.keras.optimizers import schedules
+from graphc.keras.optimizers import legacy, schedules
 from graphc.keras.optimizers.rules import (
     SGD,
     Adadelta,
@@ -25,7 +25,7 @@ from graphc.keras.optimizers.rules import (
 
 __all__ = [
     "SGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Nadam", "Optimizer",
-    "RMSprop", "TFOptimizer", "deserialize", "get", "schedules", "serialize",
+    "RMSprop", "TFOptimizer", "deserialize", "get", "legacy", "schedules", "serialize",
 ]  # fmt: skip
 
 sgd, rmsprop, adagrad, adadelta = SGD, RMSprop, Adagrad, Adadelta
