@@ -63,6 +63,7 @@ iterator_get_next = OpDef(
     nograd="elements of a dataset do not depend on tensors",
     stateful=True,
     effect=True,
+    blocks=True,  # generators, and what makes elements ahead, wait for others
     data_dependent=True,
     samples=(
         Sample((), {"resource": _Same(), "types": (TensorType(float32, (None,)),)}, False),

@@ -66,6 +66,10 @@ def levels_of(nodes: Sequence[Node], fed: Fed) -> dict[Node, int]:
     return out
 
 
+def _fixed(tensor: Tensor) -> bool:
+    return tensor.dims is not None and all(isinstance(d, int) for d in tensor.dims)
+
+
 class _Cut:
     """Cuts one run into stages."""
 
@@ -106,7 +110,10 @@ class _Cut:
         # where nothing else of the stage reads what an op gives, its extents may stay unknown
         read = {t.node for n in inside for t in n.inputs}
         ends = frozenset(n for n in targets if n.op.data_dependent and n not in read)
-        fetched = (*crossing, *(self._old_values() if writes else ()))
+        # results of unknown extents have no other place than among what is fetched
+        whole = [t for n in ends for t in n.outputs if not _fixed(t)]
+        old = self._old_values() if writes else []
+        fetched = tuple(dict.fromkeys([*crossing, *old, *whole]))
         self.out.append(
             replace(
                 self.spec, fetches=fetched, targets=tuple(targets), feeds=tuple(self.feeds),

@@ -488,3 +488,40 @@ def test_waiting_costs_no_time() -> None:
         assert time.process_time() - before < 0.15
         sess.run(queue.enqueue(1))
         assert waiting.join() == 1
+
+
+def test_datasets_wait_without_the_lock() -> None:
+    """A generator may wait for a thread whose runs write variables."""
+    import queue
+
+    handed = queue.Queue[Any]()
+
+    def generate() -> Iterator[Any]:
+        while True:
+            yield handed.get()
+
+    dataset = tf.data.Dataset.from_generator(generate, tf.float32, [])
+    x = dataset.make_one_shot_iterator().get_next()
+    total, count = tf.Variable(0.0), tf.Variable(0)
+    train, step = tf.assign_add(total, x), tf.assign_add(count, 1)
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        learning = Background(lambda: [sess.run(train) for _ in range(5)][-1])
+        assert learning.is_waiting()
+        for n in range(5):
+            sess.run(step)
+            handed.put(n)
+        assert learning.join() == 10 and sess.run(count) == 5
+
+
+def test_components_that_nobody_reads(sess: tf.Session) -> None:
+    queue = FIFOQueue(9, [tf.float32, tf.int32, tf.string])
+    sess.run(queue.enqueue([[1.0, 2.0], [3], ["a", "b"]]))
+    sess.run(queue.enqueue([[1.0], [3, 4], "c"]))
+    sess.run(queue.enqueue([[1.0], [3, 4], "c"]))
+    taken = queue.dequeue()
+    assert sess.run(taken[1] + 1).tolist() == [4]
+    assert sess.run(taken[2]) == b"c"
+    with tf.control_dependencies(taken):
+        after = tf.constant(5)
+    assert sess.run([after, queue.size()])[0] == 5 and sess.run(queue.size()) == 0
