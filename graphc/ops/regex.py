@@ -28,14 +28,30 @@ _CLASSES = {
     "print": " -~", "punct": "!-/:-@\\[-`{-~", "space": "\\t\\n\\v\\f\\r ", "upper": "A-Z",
     "word": "0-9A-Za-z_", "xdigit": "0-9A-Fa-f",
 }  # fmt: skip
-_SAID = re.compile(r"\[:(\w+):\]|\\(.)", re.DOTALL)
+_PIECE = re.compile(r"\[:\w+:\]|\\.|\[\^?\]?|.", re.DOTALL)
+_MULTILINE = re.compile(r"\(\?[a-zA-Z]*m")
 
 
-def _in_python(match: re.Match[str]) -> str:
-    name, escaped = match.groups()
-    if name is not None:
-        return _CLASSES.get(name, match.group())
-    return r"\Z" if escaped == "z" else match.group()
+def _in_python(pattern: str) -> str:
+    """RE2's expression in Python's words."""
+    lines = _MULTILINE.search(pattern) is not None
+    out = []
+    in_class = False
+    for piece in _PIECE.findall(pattern):
+        if piece.startswith("[:"):
+            piece = _CLASSES.get(piece[2:-2], piece)
+        elif not in_class and piece.startswith("["):
+            in_class = True
+        elif in_class and piece.startswith("["):
+            in_class = not piece.endswith("]")
+            piece = "\\" + piece  # no set within a set
+        elif piece == "]":
+            in_class = False
+        elif piece == r"\z" or (piece == "$" and not in_class and not lines):
+            # the end, not in front of a last end of line
+            piece = r"\Z"
+        out.append(piece)
+    return "".join(out)
 
 
 @functools.lru_cache(maxsize=256)
@@ -49,7 +65,7 @@ def compiled(pattern: bytes) -> re.Pattern[str]:
     """
     text = text_of(pattern)
     try:
-        return re.compile(_SAID.sub(_in_python, text), re.ASCII)
+        return re.compile(_in_python(text), re.ASCII)
     except re.error as err:
         raise InvalidArgumentError(f"Invalid pattern: {text}, error: {err}") from None
 
@@ -78,18 +94,23 @@ def _inserted(rewrite: str, match: re.Match[str]) -> str | None:
 
 
 def _replaced(text: str, pattern: re.Pattern[str], rewrite: str, everywhere: bool) -> str:
+    """As RE2 goes along: after an empty match where the last one ended it takes a character."""
     out: list[str] = []
-    end = -1
-    at = 0
-    for match in pattern.finditer(text):
-        # RE2 takes no empty match where another has just ended
+    at, end = 0, -1
+    while at <= len(text):
+        match = pattern.search(text, at)
+        if match is None:
+            break
+        out.append(text[at : match.start()])
         if match.start() == match.end() == end:
+            out.append(text[end : end + 1])
+            at = end + 1
             continue
         new = _inserted(rewrite, match)
         if new is None:
             # a rewrite that cannot be done takes away what matched if there are many, else nothing
             new = "" if everywhere and _wrong_escape(rewrite) else match.group()
-        out += [text[at : match.start()], new]
+        out.append(new)
         at = end = match.end()
         if not everywhere:
             break

@@ -87,7 +87,11 @@ def _split_v2(x: Array, sep: Array, maxsplit: int) -> tuple[Array, ...]:
 
 
 def _parts(item: bytes, mark: bytes, most: int) -> list[bytes]:
-    return item.split(mark, most) if mark else item.split(None, most)
+    if mark or most == 0:
+        return item.split(mark or None, most) if most else [item]
+    parts = item.split(None, most)
+    # TensorFlow's rest of a string that ends after the last split is a part, too
+    return [*parts, b""] if len(parts) == most else parts
 
 
 string_split_v2 = OpDef(

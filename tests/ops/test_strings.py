@@ -66,6 +66,9 @@ def test_split_of_version_two():
     ]  # fmt: skip
     assert rows(split(["a b c", "  a  b  c  "], maxsplit=1)) == [[b"a", b"b c"], [b"a", b"b  c  "]]
     assert rows(split("a b")) == [[b"a", b"b"]]
+    # as TensorFlow: a split more than there are words gives an empty rest
+    assert rows(split(["a", "a b "], maxsplit=1)) == [[b"a", b""], [b"a", b"b "]]
+    assert rows(split([" a "], maxsplit=0)) == [[b" a "]]
     with pytest.raises(ValueError, match="no RaggedTensor"):
         split(words, result_type="RaggedTensor")
 
@@ -227,6 +230,14 @@ def test_case_length_and_blanks():
         ("a\nb", "a.b", "-", "a\nb"),
         ("a1²", r"\d", "-", "a-²"),
         ("ab", r"b\z", "-", "a-"),
+        ("b\n", "b$", "-", "b\n"),
+        ("b\nb", "(?m)b$", "-", "-\n-"),
+        ("a$b", "[$]", "-", "a-b"),
+        ("a]b", "[]x]", "-", "a-b"),
+        ("baab", "^|b", "x", "xbaax"),
+        ("a[b", "[[]", "-", "a-b"),
+        ("a[b$", "[x[]b$", "-", "a[b$"),
+        ("a[b", "[x[]b$", "-", "a-"),
         ("a$b", r"\$", r"\n", "ab"),
         ("abab", "(a)(b)", r"[\2\1\0]", "[baab][baab]"),
         ("a b\tc", r"\s+", "", "abc"),
