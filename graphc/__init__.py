@@ -71,18 +71,18 @@ _TABLE = {
     "graphc.tf1.api_gradients": "NoGradient NotDifferentiable RegisterGradient custom_gradient",
     # mathematics
     "graphc.tf1.api_math": """
-        abs accumulate_n acos acosh add add_n angle argmax arg_max=argmax argmin arg_min=argmin
+        abs accumulate_n acos acosh add add_n angle arg_max=argmax arg_min=argmin argmax argmin
         asin asinh atan atan2 atanh betainc bincount bitcast cast ceil clip_by_average_norm
         clip_by_global_norm clip_by_norm clip_by_value complex conj cos cosh count_nonzero
-        cumprod cumsum digamma div divide equal erf erfc exp expm1 floor floor_div floordiv
-        floormod global_norm greater greater_equal igamma igammac imag is_finite is_inf is_nan
-        lbeta less less_equal lgamma log log1p log_sigmoid logical_and logical_not logical_or
-        logical_xor maximum minimum mod multiply negative not_equal polygamma pow real realdiv
-        reciprocal reduce_all reduce_any reduce_logsumexp reduce_max reduce_mean reduce_min
-        reduce_prod reduce_sum rint round rsqrt saturate_cast scalar_mul segment_max
-        segment_mean segment_min segment_prod segment_sum sigmoid sign sin sinh sqrt square
-        squared_difference subtract tan tanh to_bfloat16 to_double to_float to_int32 to_int64
-        truediv truncatediv truncatemod unsorted_segment_max unsorted_segment_mean
+        cumprod cumsum digamma div div_no_nan=divide_no_nan divide equal erf erfc exp expm1
+        floor floor_div floordiv floormod global_norm greater greater_equal igamma igammac imag
+        is_finite is_inf is_nan lbeta less less_equal lgamma log log1p log_sigmoid logical_and
+        logical_not logical_or logical_xor maximum minimum mod multiply negative not_equal
+        polygamma pow real realdiv reciprocal reduce_all reduce_any reduce_logsumexp reduce_max
+        reduce_mean reduce_min reduce_prod reduce_sum rint round rsqrt saturate_cast scalar_mul
+        segment_max segment_mean segment_min segment_prod segment_sum sigmoid sign sin sinh sqrt
+        square squared_difference subtract tan tanh to_bfloat16 to_double to_float to_int32
+        to_int64 truediv truncatediv truncatemod unsorted_segment_max unsorted_segment_mean
         unsorted_segment_min unsorted_segment_prod unsorted_segment_sqrt_n unsorted_segment_sum
         zeta""",
     # arrays
@@ -123,6 +123,8 @@ _TABLE = {
         matrix_determinant matrix_diag matrix_diag_part matrix_inverse matrix_set_diag
         matrix_solve matrix_transpose matrix_triangular_solve norm qr self_adjoint_eig
         self_adjoint_eigvals svd tensordot trace""",
+    "graphc.tf1.api_linalg_more": "matrix_solve_ls",
+    "graphc.tf1.api_math_more": "to_complex128 to_complex64",
     # checks, printing, Python functions
     "graphc.tf1.api_checks": """
         Assert Print add_check_numerics_ops assert_equal assert_greater assert_greater_equal

@@ -15,7 +15,8 @@ __getattr__, __dir__, __all__ = attach(
         "graphc.tf1.api_array": """
             band_part=matrix_band_part diag=matrix_diag diag_part=matrix_diag_part eye
             set_diag=matrix_set_diag tensor_diag=diag tensor_diag_part=diag_part
-            transpose=matrix_transpose""",
+            matrix_transpose transpose=matrix_transpose""",
+        "graphc.tf1.api_linalg_more": "expm lstsq matrix_rank normalize pinv",
         "graphc.tf1.linear_operator": """
             LinearOperator LinearOperatorFullMatrix LinearOperatorLowerTriangular""",
         "graphc.tf1.linear_operator_diag": """

@@ -21,6 +21,10 @@ __getattr__, __dir__, __all__ = attach(
             unsorted_segment_mean unsorted_segment_min unsorted_segment_prod
             unsorted_segment_sqrt_n unsorted_segment_sum xdivy xlogy
             betainc igamma igammac imag lbeta polygamma real zeta""",
+        "graphc.tf1.api_math_more": """
+            bessel_i0 bessel_i0e bessel_i1 bessel_i1e cumulative_logsumexp erfcinv ndtri polyval
+            reciprocal_no_nan xlog1py""",
+        "graphc.tf1.api_checks_more": "is_non_decreasing is_strictly_increasing",
         "graphc.tf1.api_array": "confusion_matrix in_top_k invert_permutation top_k",
         "graphc.tf1.api_nn": "l2_normalize log_softmax softmax softplus softsign zero_fraction",
     },

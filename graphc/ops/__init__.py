@@ -10,7 +10,7 @@ from graphc.ops import operators as operators  # installs Tensor's operators
 MODULES = (
     "source", "state", "math", "math_special", "gamma", "complex", "fourier", "logic", "reduce",
     "gradient", "shape", "slicing", "joining", "tiling", "creation", "diagonal", "index",
-    "ranking", "scatter", "segment", "scatter_state", "sets", "matmul", "linalg",
+    "ranking", "scatter", "segment", "scatter_state", "sets", "matmul", "linalg", "exponential",
     "decomposition", "nn", "normalize", "losses", "random", "training", "conv_patches",
     "conv_direct", "conv", "pool", "pool_lrn", "spatial", "resize", "effects", "iterators",
     "queues", "readers", "sparse_serial", "control", "arrays", "sparse", "candidates", "beams",
