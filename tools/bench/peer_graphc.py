@@ -48,12 +48,37 @@ def _forward(name: str, x: list[Any]) -> Any:
         if kind == "var":
             return tf.nn.moments(x[0], [0, 1] if axis is None else [axis])[1]
         return {"sum": tf.reduce_sum, "mean": tf.reduce_mean}[kind](x[0], axis)
+    if name == "W10":
+        return _lstm(x[0], [tf.Variable(v) for v in works.lstm_parameters()])
     assert name == "W13"
     z = tf.matmul(x[0], x[1]) + x[2]
     return 0.5 * z * (1.0 + tf.erf(z * 0.7071067811865476))
 
 
+def _lstm(x: Any, p: list[Any]) -> Any:
+    """The last output, by tf.while_loop."""
+    _, _, features, units = works.LSTM_SIZES
+    rows = tf.transpose(x, [1, 0, 2])
+    time = tf.shape(rows)[0]
+    inputs = tf.TensorArray(tf.float32, time).unstack(rows)
+    zero = tf.zeros([tf.shape(x)[0], units])
+
+    def step(t: Any, c: Any, h: Any) -> Any:
+        now = inputs.read(t)
+        now.set_shape([None, features])
+        i, j, f, o = tf.split(tf.matmul(tf.concat([now, h], 1), p[0]) + p[1], 4, 1)
+        c = tf.sigmoid(f + 1.0) * c + tf.sigmoid(i) * tf.tanh(j)
+        return t + 1, c, tf.tanh(c) * tf.sigmoid(o)
+
+    return tf.while_loop(lambda t, *_: t < time, step, (0, zero, zero))[2]
+
+
 def _training(name: str, x: Any, y: Any) -> list[Any]:
+    if name == "W10_sgd":
+        loss = tf.reduce_mean(
+            tf.square(_lstm(x, [tf.Variable(v) for v in works.lstm_parameters()]) - y)
+        )
+        return [loss, tf.train.GradientDescentOptimizer(works.LSTM_RATE).minimize(loss)]
     if name == "W9":
         w, b = tf.Variable(tf.zeros([1, 1])), tf.Variable(tf.zeros([1]))
         loss = tf.reduce_mean(tf.square(tf.matmul(x, w) + b - y))

@@ -41,7 +41,22 @@ def _forward(name: str, *x: Any) -> Any:
     if name.startswith("W7"):
         _, kind, where = name.split("_")
         return getattr(x[0], kind)(axis=None if where == "full" else int(where[2:]))
+    if name == "W10":
+        return _lstm([jnp.asarray(v) for v in works.lstm_parameters()], x[0])
     return jax.nn.gelu(x[0] @ x[1] + x[2], approximate=False)
+
+
+def _lstm(p: list[Any], x: Any) -> Any:
+    units = works.LSTM_SIZES[3]
+    zero = jnp.zeros((x.shape[0], units))
+
+    def step(state: Any, row: Any) -> Any:
+        c, h = state
+        i, j, f, o = jnp.split(jnp.concatenate([row, h], 1) @ p[0] + p[1], 4, 1)
+        c = jax.nn.sigmoid(f + 1.0) * c + jax.nn.sigmoid(i) * jnp.tanh(j)
+        return (c, jnp.tanh(c) * jax.nn.sigmoid(o)), None
+
+    return jax.lax.scan(step, (zero, zero), jnp.swapaxes(x, 0, 1))[0][1]
 
 
 def _training(name: str, x: Any, y: Any) -> Callable[[], float]:
@@ -50,6 +65,11 @@ def _training(name: str, x: Any, y: Any) -> Callable[[], float]:
 
         def loss_of(p: Any) -> Any:
             return ((x @ p[0] + p[1] - y) ** 2).mean()
+    elif name == "W10_sgd":
+        params = [jnp.asarray(v) for v in works.lstm_parameters()]
+
+        def loss_of(p: Any) -> Any:
+            return ((_lstm(p, x) - y) ** 2).mean()
     else:
         params = [jnp.asarray(v) for v in works.mlp_parameters()]
 
@@ -59,7 +79,8 @@ def _training(name: str, x: Any, y: Any) -> Callable[[], float]:
             return -jnp.take_along_axis(logp, y[:, None], 1).mean()
 
     adam = name == "W8_adam"
-    rate = {"W9": works.LINEAR_RATE, "W8_sgd": works.SGD_RATE}.get(name, works.ADAM_RATE)
+    rates = {"W9": works.LINEAR_RATE, "W8_sgd": works.SGD_RATE, "W10_sgd": works.LSTM_RATE}
+    rate = rates.get(name, works.ADAM_RATE)
 
     @partial(jax.jit, donate_argnums=0)
     def update(state: Any) -> Any:

@@ -31,6 +31,11 @@ def prepare(name: str, inputs: tuple[Any, ...], variant: str) -> Callable[[], An
         return _mlp(name.split("_")[1], *inputs)
     if name == "W9":
         return _linear(*inputs)
+    if name == "W10":
+        params = works.lstm_parameters()
+        return lambda: works.lstm_state(params, *inputs)
+    if name == "W10_sgd":
+        return _lstm(*inputs)
     return lambda: _gelu_tanh(inputs[0] @ inputs[1] + inputs[2])
 
 
@@ -47,6 +52,18 @@ def _mlp(kind: str, x: np.ndarray, y: np.ndarray) -> Callable[[], float]:
     def step() -> float:
         loss, grads = works.mlp_gradients(params, x, y)
         descent.apply(grads)
+        return loss
+
+    return step
+
+
+def _lstm(x: np.ndarray, y: np.ndarray) -> Callable[[], float]:
+    params = works.lstm_parameters()
+
+    def step() -> float:
+        loss, grads = works.lstm_gradients(params, x, y)
+        for p, g in zip(params, grads, strict=True):
+            p -= np.float32(works.LSTM_RATE) * g
         return loss
 
     return step

@@ -19,6 +19,8 @@ MLP_BATCH = 128
 SGD_RATE = 0.01
 ADAM_RATE = 1e-4
 LINEAR_RATE = 0.1
+LSTM_SIZES = (32, 200, 64, 128)  # batch, time, features, units
+LSTM_RATE = 1.0
 STEPS_CHECKED = 5
 
 
@@ -150,6 +152,77 @@ def linear_losses() -> np.ndarray:
     return np.array(losses)
 
 
+def lstm_data() -> tuple[np.ndarray, np.ndarray]:
+    """Inputs [batch, time, features] and the wanted last state."""
+    batch, time, features, units = LSTM_SIZES
+    return _normal(10, (batch, time, features), (batch, units))
+
+
+def lstm_parameters() -> list[np.ndarray]:
+    _, _, features, units = LSTM_SIZES
+    (weight,) = _normal(11, (features + units, 4 * units))
+    return [weight * np.float32(0.1), np.zeros(4 * units, np.float32)]
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def lstm_steps(p: list[np.ndarray], x: np.ndarray) -> list[tuple[np.ndarray, ...]]:
+    """(joined input, i, j, f, o, old cell, new cell) of each step; gates in TF1's order."""
+    units = p[0].shape[1] // 4
+    c = h = np.zeros((len(x), units), x.dtype)
+    out = []
+    for t in range(x.shape[1]):
+        joined = np.concatenate([x[:, t], h], 1)
+        z = joined @ p[0] + p[1]
+        i, j, f, o = np.split(z, 4, 1)
+        i, j, f, o = _sigmoid(i), np.tanh(j), _sigmoid(f + 1), _sigmoid(o)
+        old, c = c, f * c + i * j
+        h = np.tanh(c) * o
+        out.append((joined, i, j, f, o, old, c))
+    return out
+
+
+def lstm_state(p: list[np.ndarray], x: np.ndarray) -> np.ndarray:
+    """The last output [batch, units]."""
+    *_, o, _, c = lstm_steps(p, x)[-1]
+    return np.tanh(c) * o
+
+
+def lstm_gradients(
+    p: list[np.ndarray], x: np.ndarray, y: np.ndarray
+) -> tuple[float, list[np.ndarray]]:
+    """The mean square distance of the last output to y, and its gradients."""
+    steps = lstm_steps(p, x)
+    features = x.shape[2]
+    error = np.tanh(steps[-1][6]) * steps[-1][4] - y
+    dh, dc = 2 * error / error.size, np.zeros_like(error)
+    dw, db = np.zeros_like(p[0]), np.zeros_like(p[1])
+    for joined, i, j, f, o, old, c in reversed(steps):
+        squashed = np.tanh(c)
+        dc = dc + dh * o * (1 - squashed * squashed)
+        parts = [dc * j * i * (1 - i), dc * i * (1 - j * j), dc * old * f * (1 - f),
+                 dh * squashed * o * (1 - o)]  # fmt: skip
+        dz = np.concatenate(parts, 1)
+        dw += joined.T @ dz
+        db += dz.sum(0)
+        dh, dc = (dz @ p[0].T)[:, features:], dc * f
+    return float((error * error).mean()), [dw, db]
+
+
+def lstm_losses() -> np.ndarray:
+    params = [p.astype(np.float64) for p in lstm_parameters()]
+    x, y = (a.astype(np.float64) for a in lstm_data())
+    losses = []
+    for _ in range(STEPS_CHECKED):
+        loss, grads = lstm_gradients(params, x, y)
+        losses.append(loss)
+        for p, g in zip(params, grads, strict=True):
+            p -= LSTM_RATE * g
+    return np.array(losses)
+
+
 def _reduction(kind: str, axis: int | None) -> Work:
     where = "full" if axis is None else f"ax{axis}"
 
@@ -180,10 +253,15 @@ WORKS = {
         Work("W8_adam", "the same with Adam", mlp_data, lambda *_: mlp_losses("adam"), rtol=2e-3),
         Work("W9", "linear regression step, 100 points", linear_data,
              lambda *_: linear_losses(), rtol=2e-3),
+        Work("W10", "LSTM 64 -> 128, batch 32, 200 steps, forward", lambda: lstm_data()[:1],
+             lambda x: lstm_state([p.astype(np.float64) for p in lstm_parameters()],
+                                  x.astype(np.float64)), rtol=2e-3, atol=1e-4),
+        Work("W10_sgd", "the same, a training step", lstm_data, lambda *_: lstm_losses(),
+             rtol=2e-3),
         Work("W13", "gelu(x w + b), 1024^3",
              lambda: (_normal(13, (1024, 1024))[0],
                       _normal(14, (1024, 1024))[0] / np.float32(32), _normal(15, (1024,))[0]),
              gelu_dense, rtol=5e-3, atol=5e-3),
     )
 }  # fmt: skip
-TRAINING = ("W8_sgd", "W8_adam", "W9")
+TRAINING = ("W8_sgd", "W8_adam", "W9", "W10_sgd")
