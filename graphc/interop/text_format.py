@@ -19,6 +19,10 @@ from graphc.interop.wire_fields import MESSAGES
 M = TypeVar("M", bound=Message)
 
 _ESCAPES = {10: "\\n", 13: "\\r", 9: "\\t", 34: '\\"', 39: "\\'", 92: "\\\\"}
+# each byte as it is written
+_WRITTEN = {
+    b: _ESCAPES.get(b) or (chr(b) if 32 <= b < 127 else f"\\{b:03o}") for b in range(256)
+}
 _UNESCAPES = {"n": 10, "r": 13, "t": 9, '"': 34, "'": 39, "\\": 92, "a": 7, "b": 8, "f": 12,
               "v": 11, "?": 63}  # fmt: skip
 
@@ -74,9 +78,7 @@ def _scalar(field: Field, value: Any) -> str:
 
 def _escaped(value: str | bytes) -> str:
     raw = value.encode("utf-8") if isinstance(value, str) else value
-    return "".join(
-        _ESCAPES.get(b) or (chr(b) if 32 <= b < 127 else f"\\{b:03o}") for b in raw
-    )
+    return raw.decode("latin-1").translate(_WRITTEN)
 
 
 # ------------------------------------------------------------------ reading
