@@ -69,15 +69,6 @@ def test_the_second_run_has_no_python_in_the_loop(monkeypatch: pytest.MonkeyPatc
     assert not stops
 
 
-@pytest.fixture
-def interrupts() -> Any:
-    """Ctrl-C as in a program at a terminal: background jobs ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("interrupts")
 def test_ctrl_c_ends_an_endless_loop() -> None:
     i = tf.while_loop(lambda i: i >= 0, lambda i: tf.floormod(i + 1, 1000), [0])
     with tf.Session() as sess:
