@@ -55,10 +55,16 @@ def evaluate_node(node: Node, inputs: Sequence[Array]) -> tuple[Array, ...]:
     except (ValueError, IndexError, ZeroDivisionError, OpError, np.linalg.LinAlgError) as err:
         raise numpy_fault(err, node) from err
     outs = out if isinstance(out, tuple | list) else (out,)
-    return tuple(
-        np.asarray(o).astype(t.dtype.np, copy=False)
-        for o, t in zip(outs, node.outputs, strict=True)
-    )
+    return tuple(_as_array(o, t) for o, t in zip(outs, node.outputs, strict=True))
+
+
+def _as_array(value: Any, tensor: Tensor) -> Array:
+    if isinstance(value, bytes):
+        # NumPy's own strings lose zeros at their end
+        out = np.empty((), object)
+        out[()] = value
+        return out
+    return np.asarray(value).astype(tensor.dtype.np, copy=False)
 
 
 class ReferencePlan:
