@@ -87,11 +87,13 @@ class CheckpointSaverHook(SessionRunHook):
         self._listeners = list(listeners or ())
         self._save_graph_def = save_graph_def
         self._steps_per_run = 1
+        self._meta_graph: bytes | None = None
 
     def _set_steps_per_run(self, steps_per_run: int) -> None:
         self._steps_per_run = steps_per_run
 
     def begin(self) -> None:
+        self._meta_graph = None
         self._summary_writer = FileWriterCache.get(self._checkpoint_dir)
         self._global_step_tensor = required_step("CheckpointSaverHook")
         for listener in self._listeners:
@@ -129,9 +131,7 @@ class CheckpointSaverHook(SessionRunHook):
         for listener in self._listeners:
             listener.before_save(session, step)
         _log.info("Saving checkpoints for %d into %s.", step, self._save_path)
-        self._get_saver().save(
-            session, self._save_path, global_step=step, write_meta_graph=self._save_graph_def
-        )
+        self._write(session, step)
         log = SessionLog(status=SessionLog.CHECKPOINT, checkpoint_path=self._save_path)
         self._summary_writer.add_session_log(log, step)
         stop = False
@@ -143,6 +143,21 @@ class CheckpointSaverHook(SessionRunHook):
                 )
                 stop = True
         return stop
+
+    def _write(self, session: Any, step: int) -> None:
+        """A checkpoint; the graph is final, so that its MetaGraph is serialized only once."""
+        first = self._save_graph_def and self._meta_graph is None
+        prefix = self._get_saver().save(
+            session, self._save_path, global_step=step, write_meta_graph=first
+        )
+        if prefix is None or not self._save_graph_def:
+            return
+        path = Path(f"{prefix}.meta")
+        if self._meta_graph is None:
+            self._meta_graph = path.read_bytes()
+            return
+        with atomic_file(path) as file:
+            file.write(self._meta_graph)
 
     def _get_saver(self) -> Any:
         if self._saver is not None:

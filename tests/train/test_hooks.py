@@ -226,6 +226,13 @@ def test_checkpoints_every_n_steps_at_first_and_at_the_end(tmp_path: Path) -> No
     assert listener.calls[-1] == ("end", 5)
     assert tf.train.latest_checkpoint(str(tmp_path)) == str(tmp_path / "model.ckpt-5")
     assert (tmp_path / "graph.pbtxt").exists()
+    metas = {p.name: p.read_bytes() for p in tmp_path.glob("*.meta")}
+    assert sorted(metas) == [f"model.ckpt-{n}.meta" for n in (0, 2, 4, 5)]
+    assert len(set(metas.values())) == 1
+    with tf.Graph().as_default(), tf.Session() as session:
+        again = tf.train.import_meta_graph(str(tmp_path / "model.ckpt-5.meta"))
+        again.restore(session, str(tmp_path / "model.ckpt-5"))
+        assert session.run("global_step:0") == 5
 
 
 def test_a_listener_stops_the_training(tmp_path: Path) -> None:
