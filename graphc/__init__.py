@@ -126,6 +126,12 @@ _TABLE = {
     "graphc.tf1.api_linalg_more": "matrix_solve_ls",
     "graphc.tf1.api_math_more": "to_complex128 to_complex64",
     # checks, printing, Python functions
+    "graphc.tf1.printing": "print=print_values",
+    "graphc.tf1.api_misc": """
+        UnconnectedGradients VariableAggregation VariableSynchronization
+        convert_to_tensor_or_indexed_slices dimension_at_index dimension_value
+        grad_pass_through guarantee_const histogram_fixed_width_bins identity_n init_scope
+        recompute_grad repeat switch_case vectorized_map""",
     "graphc.tf1.api_checks": """
         Assert Print add_check_numerics_ops assert_equal assert_greater assert_greater_equal
         assert_integer assert_less assert_less_equal assert_near assert_negative assert_non_negative
