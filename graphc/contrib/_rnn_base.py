@@ -17,7 +17,7 @@ from graphc.tf1.initializers import Constant, Zeros
 from graphc.tf1.rnn_cell_base import BIAS, KERNEL, LSTMStateTuple, RNNCell
 from graphc.tf1.variable_scope import get_variable, variable_scope
 
-__all__ = ["Recurrent", "depth_of", "linear", "memory_sizes", "normalized", "parted"]
+__all__ = ["Linear", "Recurrent", "depth_of", "linear", "memory_sizes", "normalized", "parted"]
 
 
 class Recurrent(RNNCell):
@@ -50,6 +50,61 @@ def depth_of(inputs: Any) -> int:
     return int(depth)
 
 
+class Linear:
+    """args, joined along axis 1, times the variable "kernel", plus "bias" where wanted.
+
+    The variables are made at once, in the scope in force; calls share them.
+
+    Args:
+        args: matrices like those of the calls, or one. output_size: of the product.
+        build_bias: whether there is a bias. bias_initializer: default zeros.
+        kernel_initializer: default the scope's.
+
+    Raises:
+        ValueError: no args, args that are no matrices, or whose depth is not known.
+    """
+
+    def __init__(
+        self,
+        args: Any,
+        output_size: int,
+        build_bias: bool,
+        bias_initializer: Any = None,
+        kernel_initializer: Any = None,
+    ) -> None:
+        items = list(args) if nest.is_nested(args) else [args]
+        if not items or items[0] is None:
+            raise ValueError("`args` must be specified")
+        depth = sum(_matrix_depth(item, items) for item in items)
+        kind = items[0].dtype
+        self._weights = get_variable(
+            KERNEL, [depth, output_size], dtype=kind, initializer=kernel_initializer
+        )
+        self._biases: Any = None
+        if build_bias:
+            self._biases = get_variable(
+                BIAS, [output_size], dtype=kind,
+                initializer=Zeros() if bias_initializer is None else bias_initializer,
+            )  # fmt: skip
+
+    def __call__(self, args: Any) -> Any:
+        items = list(args) if nest.is_nested(args) else [args]
+        product = matmul(items[0] if len(items) == 1 else concat(items, 1), self._weights)
+        return product if self._biases is None else bias_add(product, self._biases)
+
+
+def _matrix_depth(item: Any, items: list[Any]) -> int:
+    shape = item.get_shape()
+    if shape.ndims != 2:
+        raise ValueError(f"linear is expecting 2D arguments: {[i.get_shape() for i in items]}")
+    depth = shape.as_list()[1]
+    if depth is None:
+        raise ValueError(
+            f"linear expects shape[1] to be provided for shape {shape}, but saw {shape[1]}"
+        )
+    return int(depth)
+
+
 def linear(
     args: Any,
     output_size: int,
@@ -57,33 +112,8 @@ def linear(
     bias_initializer: Any = None,
     kernel_initializer: Any = None,
 ) -> Any:
-    """args, joined along axis 1, times the variable "kernel", plus "bias" where wanted.
-
-    Raises:
-        ValueError: no args, args that are no matrices, or whose depth is not known.
-    """
-    items = list(args) if nest.is_nested(args) else [args]
-    if not items or items[0] is None:
-        raise ValueError("`args` must be specified")
-    shapes = [item.get_shape() for item in items]
-    for shape in shapes:
-        if shape.ndims != 2:
-            raise ValueError(f"linear is expecting 2D arguments: {shapes}")
-        if shape.as_list()[1] is None:
-            raise ValueError(
-                f"linear expects shape[1] to be provided for shape {shape}, but saw {shape[1]}"
-            )
-    depth = sum(shape.as_list()[1] for shape in shapes)
-    kind = items[0].dtype
-    weights = get_variable(KERNEL, [depth, output_size], dtype=kind, initializer=kernel_initializer)
-    product = matmul(items[0] if len(items) == 1 else concat(items, 1), weights)
-    if not bias:
-        return product
-    offset = get_variable(
-        BIAS, [output_size], dtype=kind,
-        initializer=Zeros() if bias_initializer is None else bias_initializer,
-    )  # fmt: skip
-    return bias_add(product, offset)
+    """Linear made and called at once: see there."""
+    return Linear(args, output_size, bias, bias_initializer, kernel_initializer)(args)
 
 
 def normalized(x: Any, gain: float, shift: float, scope: str) -> Any:

@@ -13,11 +13,11 @@ _find, __dir__, __all__ = attach(
         "graphc.tf1.rnn_cell": """
             BasicLSTMCell BasicRNNCell DeviceWrapper DropoutWrapper GRUCell LSTMCell
             LSTMStateTuple MultiRNNCell RNNCell ResidualWrapper""",
-        "graphc.tf1.rnn_cell_base": "LayerRNNCell",
+        "graphc.tf1.rnn_cell_base": "LayerRNNCell _LayerRNNCell=LayerRNNCell",
         "graphc.tf1.rnn_step": """
             best_effort_input_batch_size transpose_batch_time""",
         "graphc.tf1.rnn_static": "static_bidirectional_rnn static_rnn static_state_saving_rnn",
-        "graphc.contrib._rnn_base": "_linear=linear",
+        "graphc.contrib._rnn_base": "_Linear=Linear _linear=linear",
         "graphc.contrib._rnn_blocks": """
             FusedRNNCell FusedRNNCellAdaptor GRUBlockCell GRUBlockCellV2 LSTMBlockCell
             LSTMBlockFusedCell TimeReversedFusedRNN""",

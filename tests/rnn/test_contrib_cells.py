@@ -355,3 +355,14 @@ def test_inner_paths_lead_to_the_cells() -> None:
     assert names(tf.global_variables()) == ["kernel", "bias"]
     with pytest.raises(ValueError, match="linear is expecting 2D arguments"):
         rnn._linear(tf.zeros([2, 2, 2]), 4, True)
+
+
+def test_linear_maps_that_are_kept(sess: tf.Session) -> None:
+    x = tf.constant(X)
+    linear = rnn._Linear([x, x], 2, True)
+    one, two = linear([x, x]), linear([2 * x, x])
+    assert names(tf.global_variables()) == ["kernel", "bias"]
+    sess.run(tf.global_variables_initializer())
+    a, b, (w, _) = sess.run([one, two, tf.global_variables()])
+    close(b - a, X @ w[:DEPTH])
+    assert rnn._LayerRNNCell is rnn.LayerRNNCell

@@ -243,3 +243,30 @@ def test_what_the_wrapper_checks(sess: tf.Session) -> None:
     )
     layered = wrapper(inner, mechanism, attention_layer=tf.layers.Dense(4, name="l"))
     assert layered.output_size == 4
+
+
+def test_mechanisms_that_users_write(sess: tf.Session) -> None:
+    """As location-sensitive attention does: a subclass with a score and a state of its own."""
+    from graphc.contrib.seq2seq import _bahdanau_score, _BaseAttentionMechanism
+
+    assert issubclass(seq2seq.LuongAttention, _BaseAttentionMechanism)
+
+    class Cumulative(seq2seq.BahdanauAttention):
+        def __call__(self, query: Any, state: Any) -> Any:
+            with tf.variable_scope(None, "Location_Sensitive_Attention", [query]):
+                asked = self.query_layer(query) if self.query_layer else query
+                where = tf.layers.dense(state[:, :, None], self._num_units, use_bias=False)
+                score = _bahdanau_score(asked, self._keys + where, False)
+            alignments = self._probability_fn(score, state)
+            return alignments, alignments + state
+
+    mechanism = Cumulative(4, MEMORY, LENGTHS)
+    cell = seq2seq.AttentionWrapper(rnn.GRUCell(UNITS), mechanism)
+    helper = seq2seq.TrainingHelper(values("in", [BATCH, 6, 2]), [6, 3, 4])
+    decoder = seq2seq.BasicDecoder(cell, helper, cell.zero_state(BATCH, tf.float32))
+    outputs, state, _ = seq2seq.dynamic_decode(decoder)
+    sess.run(tf.global_variables_initializer())
+    got, sums = sess.run([outputs.rnn_output, state.attention_state])
+    assert got.shape == (BATCH, 6, DEPTH)
+    close(sums.sum(1), np.full(BATCH, 6.0))
+    assert not sums[0, 2:].any()

@@ -17,9 +17,14 @@ _find, __dir__, __all__ = attach(
         "graphc.contrib.seq2seq._decoder": """
             BasicDecoder BasicDecoderOutput Decoder dynamic_decode""",
         "graphc.contrib.seq2seq._attention": """
-            AttentionMechanism BahdanauAttention BahdanauMonotonicAttention LuongAttention
-            LuongMonotonicAttention hardmax monotonic_attention safe_cumprod""",
-        "graphc.contrib.seq2seq._attention_wrapper": "AttentionWrapper AttentionWrapperState",
+            AttentionMechanism BahdanauAttention LuongAttention hardmax
+            _BaseAttentionMechanism=BaseAttentionMechanism _bahdanau_score=bahdanau_score
+            _luong_score=luong_score""",
+        "graphc.contrib.seq2seq._monotonic": """
+            BahdanauMonotonicAttention LuongMonotonicAttention monotonic_attention
+            safe_cumprod""",
+        "graphc.contrib.seq2seq._attention_wrapper": """
+            AttentionWrapper AttentionWrapperState _compute_attention=attended""",
         "graphc.contrib.seq2seq._beams": """
             BeamSearchDecoder BeamSearchDecoderOutput BeamSearchDecoderState
             FinalBeamSearchDecoderOutput""",

@@ -1,44 +1,36 @@
-"""Attention mechanisms of tf.contrib.seq2seq: Bahdanau's, Luong's, and monotonic ones.
+"""Attention mechanisms of tf.contrib.seq2seq: Bahdanau's and Luong's.
 
-Lives here: AttentionMechanism and its kinds, hardmax, safe_cumprod, monotonic_attention. Not here:
-the cell that attends (_attention_wrapper.py). Users find these names in graphc.contrib.seq2seq.
+Lives here: AttentionMechanism, its base and two kinds, hardmax. Not here: monotonic ones
+(_monotonic.py), the cell that attends (_attention_wrapper.py). Users find these names in
+graphc.contrib.seq2seq.
 """
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from graphc.ir.dtypes import as_dtype, float32, int32
+from graphc.ir.dtypes import as_dtype, float32
 from graphc.ir.graph import get_default_graph
 from graphc.ir.node import Tensor
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.values import value_of
 from graphc.tf1 import nest
-from graphc.tf1.api_array import concat, expand_dims, reshape, shape, squeeze, transpose
+from graphc.tf1.api_array import concat, expand_dims, reshape, shape, squeeze
 from graphc.tf1.api_checks import assert_equal, assert_positive
-from graphc.tf1.api_create import one_hot, ones, ones_like, sequence_mask, zeros
+from graphc.tf1.api_create import one_hot, ones_like, sequence_mask
 from graphc.tf1.api_index import where
 from graphc.tf1.api_linalg import matmul
 from graphc.tf1.api_math import (
     argmax,
-    cast,
-    clip_by_value,
-    cumprod,
-    cumsum,
-    exp,
-    log,
     rsqrt,
-    sigmoid,
     square,
     tanh,
 )
 from graphc.tf1.api_nn import softmax
-from graphc.tf1.api_random import random_normal
 from graphc.tf1.api_reduce import reduce_sum
 from graphc.tf1.initializers import Constant, Zeros
 from graphc.tf1.layers_base import Layer
@@ -48,9 +40,8 @@ from graphc.tf1.scopes import name_scope
 from graphc.tf1.variable_scope import get_variable, variable_scope
 
 __all__ = [
-    "AttentionMechanism", "BahdanauAttention", "BahdanauMonotonicAttention", "LuongAttention",
-    "LuongMonotonicAttention", "hardmax", "monotonic_attention", "safe_cumprod",
-    "same_batch",
+    "AttentionMechanism", "BahdanauAttention", "BaseAttentionMechanism", "LuongAttention",
+    "bahdanau_score", "extent_of", "hardmax", "layer_of", "luong_score", "same_batch",
 ]  # fmt: skip
 
 Probability = Callable[[Any, Any], Any]
@@ -68,8 +59,17 @@ class AttentionMechanism:
         raise NotImplementedError
 
 
-class _Mechanism(AttentionMechanism):
-    """A mechanism over a memory (batch, time, depth) that is masked behind its rows' ends."""
+class BaseAttentionMechanism(AttentionMechanism):
+    """A mechanism over a memory (batch, time, depth) that is masked behind its rows' ends.
+
+    Args:
+        query_layer, memory_layer: layers for queries and memory; None for queries as they are.
+        probability_fn: (scores, state) -> alignments. Others: see LuongAttention.
+
+    Raises:
+        TypeError: layers or functions of another kind. ValueError: a memory whose depth is not
+        known.
+    """
 
     def __init__(
         self,
@@ -101,8 +101,8 @@ class _Mechanism(AttentionMechanism):
                 self._lengths = convert_to_tensor(memory_sequence_length)
             self._values = _masked_memory(memory, self._lengths, check_inner_dims_defined)
             self._keys = memory_layer(self._values) if memory_layer else self._values
-            self._batch_size = _extent(self._keys, 0)
-            self._alignments_size = _extent(self._keys, 1)
+            self._batch_size = extent_of(self._keys, 0)
+            self._alignments_size = extent_of(self._keys, 1)
 
     @property
     def memory_layer(self) -> Any:
@@ -167,7 +167,7 @@ class _Mechanism(AttentionMechanism):
         return alignments, alignments
 
 
-def _extent(x: Tensor, axis: int) -> Any:
+def extent_of(x: Tensor, axis: int) -> Any:
     known = x.shape.as_list()[axis]
     return shape(x)[axis] if known is None else known
 
@@ -184,7 +184,7 @@ def _masked_memory(memory: Any, lengths: Any, check_inner: bool) -> Any:
             return m
         mask = sequence_mask(lengths, maxlen=shape(m)[1], dtype=m.dtype)
         checks = same_batch(
-            _extent(lengths, 0), _extent(m, 0),
+            extent_of(lengths, 0), extent_of(m, 0),
             "memory_sequence_length and memory tensor batch sizes do not match.",
         )  # fmt: skip
         with get_default_graph().control_dependencies(checks):
@@ -210,7 +210,8 @@ def same_batch(one: Any, other: Any, message: str) -> list[Any]:
     return [assert_equal(a, b, message=message)]
 
 
-def _luong_score(query: Any, keys: Any, scale: bool) -> Any:
+def luong_score(query: Any, keys: Any, scale: bool) -> Any:
+    """(batch, memory's time) products of a query and keys of the same depth."""
     depth, units = query.get_shape()[-1], keys.get_shape()[-1]
     if depth.value != units.value:
         raise ValueError(
@@ -224,7 +225,8 @@ def _luong_score(query: Any, keys: Any, scale: bool) -> Any:
     return get_variable("attention_g", [], query.dtype, Constant(1.0)) * score
 
 
-def _bahdanau_score(query: Any, keys: Any, normalize: bool) -> Any:
+def bahdanau_score(query: Any, keys: Any, normalize: bool) -> Any:
+    """(batch, memory's time) scores of a query that has been through its layer."""
     units, kind = keys.get_shape().as_list()[2], query.dtype
     asked = expand_dims(query, 1)
     v: Any = get_variable("attention_v", [units], kind)
@@ -236,7 +238,7 @@ def _bahdanau_score(query: Any, keys: Any, normalize: bool) -> Any:
     return reduce_sum(normed * tanh(keys + asked + b), [2])
 
 
-def _layer(num_units: int, name: str, dtype: Any) -> Dense:
+def layer_of(num_units: int, name: str, dtype: Any) -> Dense:
     return Dense(num_units, name=name, use_bias=False, dtype=dtype or float32)
 
 
@@ -245,7 +247,7 @@ def _of_score(fn: Callable[[Any], Any] | None) -> Probability:
     return lambda score, _: given(score)
 
 
-class LuongAttention(_Mechanism):
+class LuongAttention(BaseAttentionMechanism):
     """Scores by products of query and keys (Luong et al. 2015).
 
     Variables "memory_layer/kernel", with scale "luong_attention/attention_g".
@@ -276,16 +278,18 @@ class LuongAttention(_Mechanism):
     ) -> None:
         super().__init__(
             None, memory, _of_score(probability_fn), memory_sequence_length,
-            _layer(num_units, "memory_layer", dtype), score_mask_value=score_mask_value, name=name,
+            layer_of(num_units, "memory_layer", dtype), score_mask_value=score_mask_value,
+            name=name,
         )  # fmt: skip
         _customise(self, custom_key_value_fn)
+        self._num_units = num_units
         self._scale = scale
 
     def _score(self, query: Any) -> Any:
-        return _luong_score(query, self._keys, self._scale)
+        return luong_score(query, self._keys, self._scale)
 
 
-class BahdanauAttention(_Mechanism):
+class BahdanauAttention(BaseAttentionMechanism):
     """Scores by a layer of tanh over query and keys (Bahdanau et al. 2015).
 
     Variables "memory_layer/kernel", "bahdanau_attention/query_layer/kernel",
@@ -314,15 +318,16 @@ class BahdanauAttention(_Mechanism):
         name: str = "BahdanauAttention",
     ) -> None:
         super().__init__(
-            _layer(num_units, "query_layer", dtype), memory, _of_score(probability_fn),
-            memory_sequence_length, _layer(num_units, "memory_layer", dtype),
+            layer_of(num_units, "query_layer", dtype), memory, _of_score(probability_fn),
+            memory_sequence_length, layer_of(num_units, "memory_layer", dtype),
             score_mask_value=score_mask_value, name=name,
         )  # fmt: skip
         _customise(self, custom_key_value_fn)
+        self._num_units = num_units
         self._normalize = normalize
 
     def _score(self, query: Any) -> Any:
-        return _bahdanau_score(self._query_layer(query), self._keys, self._normalize)
+        return bahdanau_score(self._query_layer(query), self._keys, self._normalize)
 
 
 def _customise(mechanism: Any, fn: Callable[..., Any] | None) -> None:
@@ -331,165 +336,8 @@ def _customise(mechanism: Any, fn: Callable[..., Any] | None) -> None:
         mechanism._keys, mechanism._values = fn(mechanism._keys, mechanism._values)
 
 
-# ------------------------------------------------------------------ monotonic attention
-def safe_cumprod(x: Any, *args: Any, **kwargs: Any) -> Tensor:
-    """cumprod of numbers in (0, 1] by sums of their logarithms, without underflow.
-
-    Args:
-        args, kwargs: as of tf.cumsum.
-    """
-    with name_scope(None, "SafeCumprod", [x]):
-        given = convert_to_tensor(x, name="x")
-        tiny = np.finfo(given.dtype.np).tiny
-        return exp(cumsum(log(clip_by_value(given, tiny, 1)), *args, **kwargs))
-
-
-def monotonic_attention(p_choose_i: Any, previous_attention: Any, mode: str) -> Tensor:
-    """Attention that only moves on (Raffel et al. 2017).
-
-    Args:
-        p_choose_i: (batch, time): probability of stopping at each place.
-        previous_attention: (batch, time): the last distribution; at first [1, 0, 0, ...].
-        mode: "recursive" (exact), "parallel" (in closed form) or "hard" (p_choose_i is 0 or 1).
-
-    Raises:
-        ValueError: another mode.
-    """
-    p = convert_to_tensor(p_choose_i, name="p_choose_i")
-    previous = convert_to_tensor(previous_attention, name="previous_attention")
-    if mode == "recursive":
-        return p * _recursive(p, previous)
-    if mode == "parallel":
-        kept = safe_cumprod(1 - p, axis=1, exclusive=True)
-        return p * kept * cumsum(previous / clip_by_value(kept, 1e-10, 1.0), axis=1)
-    if mode == "hard":
-        p = p * cumsum(previous, axis=1)
-        return p * cumprod(1 - p, axis=1, exclusive=True)
-    raise ValueError("mode must be 'recursive', 'parallel', or 'hard'.")
-
-
-def _recursive(p: Tensor, previous: Tensor) -> Tensor:
-    """q[i] = (1 - p[i - 1]) q[i - 1] + previous[i]."""
-    from graphc.tf1.functional import scan
-
-    rows = _extent(p, 0)
-    passed = concat([ones([rows, 1], p.dtype), 1 - p[:, :-1]], 1)
-    q = scan(
-        lambda x, yz: reshape(yz[0] * x + yz[1], [rows]),
-        [transpose(passed), transpose(previous)],
-        zeros([rows], p.dtype),
-    )
-    return transpose(q)
-
-
-def _monotonic_probability(
-    score: Any, previous: Any, sigmoid_noise: float, mode: str, seed: int | None = None
-) -> Tensor:
-    if sigmoid_noise > 0:
-        noise = random_normal(shape(score), dtype=score.dtype, seed=seed)
-        score = score + sigmoid_noise * noise
-    p = cast(score > 0, score.dtype) if mode == "hard" else sigmoid(score)
-    return monotonic_attention(p, previous, mode)
-
-
-class _Monotonic(_Mechanism):
-    """A mechanism whose first alignment is the memory's begin."""
-
-    _bias: float
-
-    def initial_alignments(self, batch_size: Any, dtype: Any) -> Any:
-        """The alignments before the first step: all at the first place."""
-        first = zeros(reshape(batch_size, [1]), dtype=int32)
-        made = one_hot(first, self._alignments_size, dtype=dtype)
-        made.set_shape(zero_states(self._alignments_size, batch_size, dtype).shape)
-        return made
-
-    def _biased(self, score: Any) -> Any:
-        return score + get_variable("attention_score_bias", [], score.dtype, Constant(self._bias))
-
-
-class BahdanauMonotonicAttention(_Monotonic):
-    """BahdanauAttention that only moves on (Raffel et al. 2017).
-
-    Variables as BahdanauAttention's below "bahdanau_monotonic_attention", and
-    "attention_score_bias".
-
-    Args:
-        sigmoid_noise: of the scores, in training; sigmoid_noise_seed: of it. score_bias_init: of
-            the learnt bias. mode: see monotonic_attention. Others: see BahdanauAttention.
-    """
-
-    _SCOPE = "bahdanau_monotonic_attention"
-
-    def __init__(
-        self,
-        num_units: int,
-        memory: Any,
-        memory_sequence_length: Any = None,
-        normalize: bool = False,
-        score_mask_value: float | None = None,
-        sigmoid_noise: float = 0.0,
-        sigmoid_noise_seed: int | None = None,
-        score_bias_init: float = 0.0,
-        mode: str = "parallel",
-        dtype: Any = None,
-        name: str = "BahdanauMonotonicAttention",
-    ) -> None:
-        fn = functools.partial(
-            _monotonic_probability, sigmoid_noise=sigmoid_noise, mode=mode, seed=sigmoid_noise_seed
-        )
-        super().__init__(
-            _layer(num_units, "query_layer", dtype), memory, fn, memory_sequence_length,
-            _layer(num_units, "memory_layer", dtype), score_mask_value=score_mask_value, name=name,
-        )  # fmt: skip
-        self._normalize = normalize
-        self._bias = score_bias_init
-
-    def _score(self, query: Any) -> Any:
-        return self._biased(_bahdanau_score(self._query_layer(query), self._keys, self._normalize))
-
-
-class LuongMonotonicAttention(_Monotonic):
-    """LuongAttention that only moves on (Raffel et al. 2017).
-
-    Variables as LuongAttention's below "luong_monotonic_attention", and "attention_score_bias".
-
-    Args:
-        See LuongAttention and BahdanauMonotonicAttention.
-    """
-
-    _SCOPE = "luong_monotonic_attention"
-
-    def __init__(
-        self,
-        num_units: int,
-        memory: Any,
-        memory_sequence_length: Any = None,
-        scale: bool = False,
-        score_mask_value: float | None = None,
-        sigmoid_noise: float = 0.0,
-        sigmoid_noise_seed: int | None = None,
-        score_bias_init: float = 0.0,
-        mode: str = "parallel",
-        dtype: Any = None,
-        name: str = "LuongMonotonicAttention",
-    ) -> None:
-        fn = functools.partial(
-            _monotonic_probability, sigmoid_noise=sigmoid_noise, mode=mode, seed=sigmoid_noise_seed
-        )
-        super().__init__(
-            None, memory, fn, memory_sequence_length, _layer(num_units, "memory_layer", dtype),
-            score_mask_value=score_mask_value, name=name,
-        )  # fmt: skip
-        self._scale = scale
-        self._bias = score_bias_init
-
-    def _score(self, query: Any) -> Any:
-        return self._biased(_luong_score(query, self._keys, self._scale))
-
-
 def hardmax(logits: Any, name: str | None = None) -> Tensor:
     """1 at the largest of each row, else 0 (tf.contrib.seq2seq.hardmax)."""
     with name_scope(name, "Hardmax", [logits]):
         x = convert_to_tensor(logits, name="logits")
-        return one_hot(argmax(x, -1), _extent(x, -1), dtype=x.dtype)
+        return one_hot(argmax(x, -1), extent_of(x, -1), dtype=x.dtype)

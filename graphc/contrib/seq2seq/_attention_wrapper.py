@@ -24,7 +24,7 @@ from graphc.tf1.rnn_cell_base import RNNCell, assert_like_rnncell, zero_states
 from graphc.tf1.scopes import name_scope
 from graphc.tf1.tensor_array import TensorArray
 
-__all__ = ["AttentionWrapper", "AttentionWrapperState"]
+__all__ = ["AttentionWrapper", "AttentionWrapperState", "attended"]
 
 
 class _State(NamedTuple):
@@ -117,7 +117,7 @@ class AttentionWrapper(RNNCell):
         self._cell_input_fn = cell_input_fn or (lambda x, attention: concat([x, attention], -1))
         self._output_attention = output_attention
         self._alignment_history = alignment_history
-        self._attention_fn = attention_fn or _attended
+        self._attention_fn = attention_fn or attended
         self._attention_layers, self._attention_layer_size = _layers(
             self._mechanisms, attention_layer_size, attention_layer
         )
@@ -245,7 +245,7 @@ def _rows(x: Any) -> Any:
     return shape(x)[0] if known is None else known
 
 
-def _attended(mechanism: Any, output: Any, attention_state: Any, layer: Any) -> Any:
+def attended(mechanism: Any, output: Any, attention_state: Any, layer: Any) -> Any:
     """(attention, alignments, next attention state) of one mechanism."""
     alignments, following = mechanism(output, attention_state)
     context = squeeze(matmul(expand_dims(alignments, 1), mechanism.values), [1])
