@@ -189,6 +189,8 @@ __getattr__, __dir__, _public = attach(
         logging lookup losses manip math metrics nest nn python_io queue random resource_loader
         saved_model signal sparse spectral strings summary sysconfig test train version""",
 )
+# `from tensorflow import *` must not take Python's print away
+_public.remove("print")
 __all__ = [*_public, "GIT_VERSION", "VERSION", "__version__", "newaxis"]
 
 if TYPE_CHECKING:
