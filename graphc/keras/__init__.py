@@ -19,6 +19,6 @@ __getattr__, __dir__, _public = attach(
     },
     """
         activations applications backend callbacks constraints datasets initializers layers losses
-        metrics models optimizers preprocessing regularizers utils""",
+        metrics models optimizers preprocessing regularizers utils wrappers""",
 )
 __all__ = [*_public, "__version__"]

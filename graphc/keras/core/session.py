@@ -34,8 +34,16 @@ _STATE: dict[str, Any] = {"session": None, "manual": False}
 
 
 # ------------------------------------------------------------------ sessions
+def root_graph(graph: Graph | None = None) -> Graph:
+    """The user's graph: what is made in the body of a loop belongs to it."""
+    found: Any = graph or get_default_graph()
+    while hasattr(found, "outer"):
+        found = found.outer
+    return found
+
+
 def _keras_variables(graph: Graph) -> dict[Any, None]:
-    return graph.__dict__.setdefault("_keras_variables", {})
+    return root_graph(graph).__dict__.setdefault("_keras_variables", {})
 
 
 def track_variable(variable: Any) -> Any:
@@ -48,20 +56,31 @@ def is_variable_of_keras(variable: Any) -> bool:
     return variable in _keras_variables(variable.graph)
 
 
-def get_session(op_input_list: Any = ()) -> Any:
-    """The session of Keras: the default session, else one for the default graph.
+def get_session(op_input_list: Any = (), graph: Graph | None = None) -> Any:
+    """The session of Keras for a graph (default: the default graph).
 
-    Variables of layers that it holds no value of are initialised.
+    That is the default session, else what set_session was given, else one that the graph keeps;
+    each where it belongs to the graph. Variables of layers that it holds no value of are
+    initialised.
     """
     with _LOCK:
+        wanted = root_graph(graph)
         session = get_default_session()
-        graph = get_default_graph()
-        if session is None:
+        if session is None or (graph is not None and session.graph is not wanted):
             session = _STATE["session"]
-            if session is None or session.graph is not graph or session._closed:
-                session = _STATE["session"] = Session(graph=graph)
+        if session is None or session.graph is not wanted or session._closed:
+            default = get_default_session()
+            session = default if graph is None and default is not None else _own(wanted)
     if not _STATE["manual"]:
         initialize(session)
+    return session
+
+
+def _own(graph: Graph) -> Any:
+    """The session that the graph keeps: several graphs can be used in turn."""
+    session = graph.__dict__.get("_keras_session")
+    if session is None or session._closed:
+        session = graph.__dict__["_keras_session"] = Session(graph=graph)
     return session
 
 
@@ -88,11 +107,12 @@ def set_session(session: Any) -> None:
 def clear_session() -> None:
     """Drops the default graph, its session and the counters of names."""
     with _LOCK:
-        old, _STATE["session"] = _STATE["session"], None
+        old = [_STATE["session"], root_graph().__dict__.get("_keras_session")]
+        _STATE["session"] = None
     _reset_graph()
-    reset_uids()
-    if old is not None:
-        old.close()
+    for session in old:
+        if session is not None:
+            session.close()
 
 
 def manual_variable_initialization(value: bool) -> None:
@@ -102,7 +122,7 @@ def manual_variable_initialization(value: bool) -> None:
 
 # ------------------------------------------------------------------ names
 def _uids() -> defaultdict[str, int]:
-    return get_default_graph().__dict__.setdefault("_keras_uids", defaultdict(int))
+    return root_graph().__dict__.setdefault("_keras_uids", defaultdict(int))
 
 
 def get_uid(prefix: str = "") -> int:
@@ -119,7 +139,7 @@ def reset_uids() -> None:
 # ------------------------------------------------------------------ the learning phase
 def phase_tensor(graph: Graph | None = None) -> Tensor:
     """The bool scalar of the graph that tells training (True) from evaluation; default False."""
-    graph = graph or get_default_graph()
+    graph = root_graph(graph)
     found = graph.__dict__.get("_keras_phase")
     if found is None:
         with graph.as_default(), graph.control_dependencies(None), graph.name_scope(""):
@@ -132,7 +152,7 @@ def phase_tensor(graph: Graph | None = None) -> Tensor:
 
 def learning_phase() -> Any:
     """The learning phase: 0 or 1 where it is set, else a bool tensor that a run may be fed."""
-    graph = get_default_graph()
+    graph = root_graph()
     fixed = graph.__dict__.get("_keras_fixed_phase")
     return phase_tensor(graph) if fixed is None else fixed
 
@@ -145,13 +165,13 @@ def set_learning_phase(value: int) -> None:
     """
     if value not in (0, 1):
         raise ValueError("Expected learning phase to be 0 or 1.")
-    get_default_graph().__dict__["_keras_fixed_phase"] = int(value)
+    root_graph().__dict__["_keras_fixed_phase"] = int(value)
 
 
 @contextlib.contextmanager
 def learning_phase_scope(value: Any) -> Iterator[None]:
     """The phase is `value` inside; None changes nothing."""
-    state = get_default_graph().__dict__
+    state = root_graph().__dict__
     before = state.get("_keras_fixed_phase")
     if value is not None:
         state["_keras_fixed_phase"] = value
@@ -170,7 +190,7 @@ def get_value(x: Any) -> Any:
     """The value of a variable or tensor as a NumPy array."""
     if not isinstance(x, Variable | Tensor) and not hasattr(x, "_as_graph_element"):
         return x
-    return x.eval(session=get_session())
+    return x.eval(session=get_session(graph=x.graph))
 
 
 def batch_get_value(tensors: Sequence[Any]) -> list[Any]:
@@ -178,6 +198,8 @@ def batch_get_value(tensors: Sequence[Any]) -> list[Any]:
     if not tensors:
         return []
     session = get_session()
+    if isinstance(tensors[0], Variable) and tensors[0].graph is not session.graph:
+        session = get_session(graph=tensors[0].graph)
     if all(isinstance(t, Variable) for t in tensors):
         store = session.executor.variables
         values = [store.get(t.op) for t in tensors]
@@ -198,7 +220,7 @@ def batch_set_value(tuples: Sequence[tuple[Any, Any]]) -> None:
     """
     if not tuples:
         return
-    session = get_session()
+    session = get_session(graph=tuples[0][0].graph)
     store = session.executor.variables
     for variable, value in tuples:
         array = np.asarray(value, dtype=as_dtype(variable.dtype).np)
@@ -256,7 +278,8 @@ class Function:
         for key, value in self._feeds.items():
             feeds.append(_element(key))
             values.append(value)
-        session = get_session()
+        ends = [*feeds, *map(_element, self.outputs)]
+        session = get_session(graph=next((t.graph for t in ends if hasattr(t, "graph")), None))
         # a session that is gone frees its number for another
         key = (id(session), session.executor, *feeds)
         run = self._calls.get(key)

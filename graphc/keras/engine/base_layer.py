@@ -343,6 +343,26 @@ class Layer(LayerInfo):
     def from_config(cls, config: dict[str, Any]) -> Any:
         return cls(**config)
 
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shapes of the outputs for inputs of this shape, batch included.
+
+        Here they are found by applying the layer to placeholders; a subclass may know better.
+        """
+        from graphc.tf1.framework import placeholder
+
+        several = isinstance(input_shape, list) and input_shape and isinstance(
+            input_shape[0], list | tuple
+        )  # fmt: skip
+        kept = len(self._losses), len(self._updates), len(self._metric_tensors)
+        kind = self._dtype or floatx()
+        with get_default_graph().name_scope(self._scope_name()):
+            x = [placeholder(kind, list(s)) for s in (input_shape if several else [input_shape])]
+            given = x if several else x[0]
+            self._maybe_build(given)
+            outputs = self._apply(given, x, (), {})
+        del self._losses[kept[0] :], self._updates[kept[1] :], self._metric_tensors[kept[2] :]
+        return shapes_of(outputs)
+
     def apply(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """The same as calling the layer."""
         return self(inputs, *args, **kwargs)

@@ -234,6 +234,10 @@ class ProgbarLogger(Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.verbose, self.epochs = self.params["verbose"], self.params["epochs"]
+        if self.verbose and not self.use_steps:
+            held = self.params.get("validation_samples")
+            more = f", validate on {held} samples" if held else ""
+            print(f"Train on {self.params['samples']} samples{more}")  # noqa: T201
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.seen = 0

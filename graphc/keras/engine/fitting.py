@@ -123,7 +123,7 @@ class Fitting:
             {
                 "batch_size": getattr(batches, "batch_size", None), "epochs": epochs,
                 "steps": batches.steps, "samples": batches.samples or batches.steps,
-                "verbose": verbose,
+                "verbose": verbose, "validation_samples": _samples(validation_data),
             },
             count_steps=batches.steps is not None or not batches.samples,
             validation_data=validation_data,
@@ -264,6 +264,14 @@ class Fitting:
         self._set_inputs(x)
         values = self._step("predict")(*self._inputs_of(x))
         return values[0] if len(values) == 1 else values
+
+
+def _samples(data: Any) -> int | None:
+    """The number of samples of (x, y); None for generators."""
+    if not isinstance(data, tuple | list) or not data:
+        return None
+    parts = _parts(data[0])
+    return int(parts[0].shape[0]) if parts and np.ndim(parts[0]) else None
 
 
 def _hold_out(x: Any, y: Any, weights: Any, share: float) -> tuple[Any, Any, Any, Any]:

@@ -42,7 +42,7 @@ class Step:
 
     def runner(self) -> Callable[..., list[Any]]:
         """A function of the feeds' values, in order; gives the values, then None for updates."""
-        session = get_session()
+        session = get_session(graph=self.values[0].graph)
         if self._run is None or self._executor is not session.executor:
             self._run = session.make_callable([*self.values, *self.updates], self.feeds)
             self._executor = session.executor

@@ -10,10 +10,10 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from graphc.ir.graph import get_default_graph
 from graphc.ir.node import Tensor
 from graphc.keras.core.arrays import int_shape
 from graphc.keras.core.marks import History, history_of, set_history
+from graphc.keras.core.session import root_graph
 
 __all__ = ["Node", "as_list", "flat", "shapes_of", "snake_case", "unique_layer_name", "unpack"]
 
@@ -57,7 +57,7 @@ def snake_case(name: str) -> str:
 
 def unique_layer_name(base: str, zero_based: bool = True) -> str:
     """base, base_1, base_2 in the default graph."""
-    table = get_default_graph().__dict__.setdefault("_keras_names", defaultdict(int))
+    table = root_graph().__dict__.setdefault("_keras_names", defaultdict(int))
     number = table[base]
     table[base] += 1
     if zero_based:

@@ -46,7 +46,8 @@ __getattr__, __dir__, __all__ = attach(
         "graphc.keras.layers.dense_attention": """
             AdditiveAttention Attention MultiHeadAttention""",
         "graphc.keras.layers.recurrent_cells": "GRUCell LSTMCell SimpleRNNCell StackedRNNCells",
-        "graphc.keras.layers.recurrent": "GRU LSTM RNN SimpleRNN",
+        "graphc.keras.layers.recurrent": "CuDNNGRU CuDNNLSTM GRU LSTM RNN SimpleRNN",
+        "graphc.keras.layers.local": "LocallyConnected1D LocallyConnected2D",
         "graphc.keras.layers.wrappers": "Bidirectional TimeDistributed Wrapper",
         "graphc.keras.layers.convolutional_recurrent": "ConvLSTM2D ConvLSTM2DCell",
     },
@@ -64,8 +65,7 @@ _ELSEWHERE = {
 }  # fmt: skip
 _RENAMED = {
     "Functional": "Model", "Network": "Model", "BatchNormalizationV1": "BatchNormalization",
-    "BatchNormalizationV2": "BatchNormalization", "CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU",
-    "AtrousConvolution2D": "Conv2D",
+    "BatchNormalizationV2": "BatchNormalization",
 }  # fmt: skip
 
 

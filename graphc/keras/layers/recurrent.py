@@ -27,7 +27,7 @@ from graphc.keras.layers.recurrent_cells import (
 from graphc.tf1 import api_array
 from graphc.tf1.variables import Variable
 
-__all__ = ["GRU", "LSTM", "RNN", "SimpleRNN"]
+__all__ = ["GRU", "LSTM", "RNN", "CuDNNGRU", "CuDNNLSTM", "SimpleRNN"]
 
 
 class RNN(Layer):
@@ -300,3 +300,20 @@ class LSTM(_OwnCell):
     _cell = LSTMCell
 
 
+
+
+class CuDNNLSTM(LSTM):
+    """LSTM with the settings of NVIDIA's: the gates are sigmoids. It runs on the CPU as well."""
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        kwargs.setdefault("recurrent_activation", "sigmoid")
+        super().__init__(units, **kwargs)
+
+
+class CuDNNGRU(GRU):
+    """GRU with the settings of NVIDIA's: sigmoids, reset after the product."""
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        kwargs.setdefault("recurrent_activation", "sigmoid")
+        kwargs.setdefault("reset_after", True)
+        super().__init__(units, **kwargs)

@@ -1,0 +1,155 @@
+"""keras.backend: values, mathematics, the session, sessions of several graphs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as tf
+from graphc import keras
+from graphc.keras import backend as K
+from graphc.keras import layers, models
+
+RNG = np.random.default_rng(0)
+A = RNG.normal(size=(3, 4)).astype("f")
+
+
+@pytest.mark.parametrize(("fn", "want"), [
+    (lambda x: K.sum(x, axis=1), A.sum(1)), (lambda x: K.mean(x), A.mean()),
+    (lambda x: K.max(x, axis=-1, keepdims=True), A.max(1, keepdims=True)),
+    (lambda x: K.var(x, axis=0), A.var(0)), (lambda x: K.std(x), A.std()),
+    (lambda x: K.prod(x, axis=1), A.prod(1)), (lambda x: K.argmax(x), A.argmax(1)),
+    (lambda x: K.any(K.greater(x, 0.0), axis=1), (A > 0).any(1)),
+    (lambda x: K.mean(K.equal(x, x)), 1.0), (lambda x: K.clip(x, -0.5, 0.5), A.clip(-0.5, 0.5)),
+    (lambda x: K.sqrt(x), np.sqrt(np.maximum(A, 0))),
+    (lambda x: K.relu(x, alpha=0.1, max_value=1.0), np.where(A > 0, np.minimum(A, 1), 0.1 * A)),
+    (lambda x: K.hard_sigmoid(x), np.clip(0.2 * A + 0.5, 0, 1)),
+    (lambda x: K.softmax(x), np.exp(A) / np.exp(A).sum(1, keepdims=True)),
+    (lambda x: K.dot(x, K.transpose(x)), A @ A.T),
+    (lambda x: K.batch_dot(x, x, axes=1), (A * A).sum(1, keepdims=True)),
+    (lambda x: K.concatenate([x, x], axis=-1), np.hstack([A, A])),
+    (lambda x: K.repeat_elements(x, 2, 1), A.repeat(2, 1)),
+    (lambda x: K.repeat(x, 2), np.stack([A, A], 1)), (lambda x: K.reverse(x, 1), A[:, ::-1]),
+    (lambda x: K.batch_flatten(K.expand_dims(x, 1)), A),
+    (lambda x: K.permute_dimensions(x, (1, 0)), A.T),
+    (lambda x: K.one_hot(K.argmax(x), 4), np.eye(4)[A.argmax(1)]),
+    (lambda x: K.l2_normalize(x, axis=1), A / np.linalg.norm(A, axis=1, keepdims=True)),
+    (lambda x: K.switch(K.greater(x, 0.0), x, -x), np.abs(A)),
+    (lambda x: K.gradients(K.sum(K.square(x)), [x])[0], 2 * A),
+    (lambda x: K.arange(4), np.arange(4)), (lambda x: K.shape(x), [3, 4]),
+    (lambda x: K.in_train_phase(x, -x, training=1), A), (lambda x: K.in_test_phase(x, -x), A),
+])  # fmt: skip
+def test_functions(fn: Any, want: Any) -> None:
+    np.testing.assert_allclose(K.eval(fn(K.variable(A))), want, rtol=1e-5, atol=1e-6)
+
+
+def test_values_of_variables() -> None:
+    v = K.variable([[1.0, 2.0]], name="v")
+    assert K.int_shape(v) == (1, 2) and K.ndim(v) == 2 and K.dtype(v) == "float32"
+    assert K.get_value(v).tolist() == [[1, 2]] and K.count_params(v) == 2
+    K.set_value(v, [[3, 4]])
+    assert K.batch_get_value([v])[0].tolist() == [[3, 4]]
+    with pytest.raises(ValueError, match="which has shape"):
+        K.set_value(v, [1, 2, 3])
+    run = K.function([], [v * 2], updates=[K.update_add(v, K.ones_like(v))])
+    assert run([])[0].tolist() == [[6, 8]] and K.get_value(v).tolist() == [[4, 5]]
+    assert K.constant([1, 2]).dtype == tf.float32 and not K.is_sparse(v)
+    assert K.is_keras_tensor(layers.Input((2,))) and not K.is_keras_tensor(K.constant(1))
+    with pytest.raises(ValueError, match="Expected a symbolic tensor"):
+        K.is_keras_tensor(np.ones(2))
+
+
+def test_settings() -> None:
+    assert (K.floatx(), K.epsilon(), K.image_data_format()) == ("float32", 1e-7, "channels_last")
+    K.set_floatx("float64")
+    try:
+        assert models.Sequential([layers.Dense(1, input_shape=(2,))]).input.dtype == tf.float64
+    finally:
+        K.set_floatx("float32")
+    with pytest.raises(ValueError, match="Unknown floatx type"):
+        K.set_floatx("int32")
+
+
+def test_channels_first_gives_the_same() -> None:
+    x = RNG.random((2, 5, 6, 3))
+    first = layers.Conv2D(4, 3, padding="same", data_format="channels_first")
+    last = layers.Conv2D(4, 3, padding="same")
+    a = models.Sequential([last, layers.MaxPooling2D()])
+    b = models.Sequential([first, layers.MaxPooling2D(data_format="channels_first")])
+    a.build((None, 5, 6, 3))
+    b.build((None, 3, 5, 6))
+    b.set_weights(a.get_weights())
+    got = b.predict(x.transpose(0, 3, 1, 2)).transpose(0, 2, 3, 1)
+    np.testing.assert_allclose(got, a.predict(x), rtol=1e-5, atol=1e-6)
+
+
+def test_sessions_are_found_or_made() -> None:
+    model = models.Sequential([layers.Dense(1, input_shape=(2,))])
+    own = K.get_session()
+    want = model.predict(np.ones((1, 2)))
+    given = tf.Session()
+    K.set_session(given)
+    assert K.get_session() is given
+    K.set_session(own)
+    assert (model.predict(np.ones((1, 2))) == want).all()
+    with tf.Session() as default:
+        assert K.get_session() is default
+
+
+def test_models_of_several_graphs_keep_their_weights() -> None:
+    one = np.ones((1, 3))
+    made = []
+    for _ in range(2):
+        with tf.Graph().as_default():
+            model = models.Sequential([layers.Dense(2, input_shape=(3,))])
+            made.append((model, model.predict(one)))
+    for model, want in made:
+        np.testing.assert_array_equal(model.predict(one), want)
+
+
+def test_the_phase_can_be_fixed() -> None:
+    K.set_learning_phase(1)
+    assert K.learning_phase() == 1
+    model = models.Sequential([layers.Dropout(0.9, input_shape=(100,))])
+    assert (model.predict(np.ones((1, 100))) == 0).any()
+    with pytest.raises(ValueError, match="to be 0 or 1"):
+        K.set_learning_phase(2)
+
+
+def test_local_connections_have_weights_of_their_own() -> None:
+    x = RNG.random((2, 5, 4, 3)).astype("f")
+    local = models.Sequential([layers.LocallyConnected2D(2, 3, input_shape=(5, 4, 3))])
+    shared = models.Sequential([layers.Conv2D(2, 3, input_shape=(5, 4, 3))])
+    kernel, _ = shared.get_weights()
+    local.set_weights([np.tile(kernel.reshape(1, -1, 2), (6, 1, 1)), np.zeros((3, 2, 2))])
+    np.testing.assert_allclose(local.predict(x), shared.predict(x), rtol=1e-4, atol=1e-6)
+    line = models.Sequential([layers.LocallyConnected1D(4, 2, input_shape=(6, 3))])
+    assert line.output_shape == (None, 5, 4) and line.count_params() == 5 * 6 * 4 + 5 * 4
+
+
+def test_output_shapes_without_a_call() -> None:
+    assert layers.Conv2D(3, 3).compute_output_shape((None, 8, 8, 1)) == (None, 6, 6, 3)
+    assert layers.LSTM(4).compute_output_shape((None, 5, 2)) == (None, 4)
+
+
+def test_wrappers_for_scikit_learn() -> None:
+    def build(width: int = 4) -> Any:
+        model = models.Sequential([layers.Dense(width, activation="relu", input_shape=(2,)),
+                                   layers.Dense(2, activation="softmax")])  # fmt: skip
+        model.compile("adam", "categorical_crossentropy", ["accuracy"])
+        return model
+
+    wrapped = keras.wrappers.scikit_learn.KerasClassifier(build, width=8, epochs=30, verbose=0)
+    x = RNG.normal(size=(60, 2))
+    y = np.where(x[:, 0] > 0, "yes", "no")
+    wrapped.fit(x, y)
+    assert set(wrapped.predict(x)) <= {"yes", "no"} and wrapped.score(x, y) > 0.5
+    assert wrapped.predict_proba(x).shape == (60, 2)
+    with pytest.raises(ValueError, match="depth is not a legal parameter"):
+        keras.wrappers.scikit_learn.KerasClassifier(build, depth=8)
+
+
+def test_tf_contrib_keras_is_the_same_module() -> None:
+    assert tf.contrib.keras is tf.keras is keras
