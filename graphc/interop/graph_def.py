@@ -14,7 +14,8 @@ import numpy as np
 from graphc.interop import attributes
 from graphc.interop.data_nodes import WRITERS
 from graphc.interop.expansions import EXPANSIONS
-from graphc.interop.messages import GraphDef, NodeDef
+from graphc.interop.export_functions import CONTROL, random_state
+from graphc.interop.messages import FunctionDefLibrary, GraphDef, NodeDef
 from graphc.interop.node_rules import RULES, ConstInput, Rule, attr_names, type_attrs
 from graphc.ir.dtypes import int32
 from graphc.ir.graph import Graph
@@ -34,8 +35,8 @@ def graph_def_of(
         from_version: only nodes made after the graph had this many. add_shapes: write the
             attribute _output_shapes. nodes: only these.
 
-    What only exists in this process (a Python function, a branch of a cond) cannot be written:
-    such a node keeps its name, type and inputs.
+    Bodies of loops and branches become functions in its library. What only exists in this process
+    (a Python function) cannot be written: such a node keeps its name, type and inputs.
     """
     out = GraphDef()
     out.versions.producer = PRODUCER
@@ -49,13 +50,37 @@ def graph_def_of(
 
 
 class _Writer:
-    """Writes nodes; `named` holds names of nodes and tensors that are not their own."""
+    """Writes nodes; `named` holds names of nodes and tensors that are not their own.
 
-    def __init__(self, graph: Graph, out: GraphDef) -> None:
+    Attributes:
+        library: where functions go. chosen: the nodes that are written, if not all.
+        stateful: whether a node that was written has a state or does something.
+    """
+
+    def __init__(
+        self, graph: Graph, out: GraphDef, library: FunctionDefLibrary | None = None,
+        chosen: frozenset[Node] | None = None,
+    ) -> None:  # fmt: skip
         self.graph = graph
         self.out = out
         self.made: set[str] = set()
         self.named: dict[Any, str] = {}
+        self.library = out.library if library is None else library
+        self.chosen = chosen
+        self.stateful = False
+
+    def inside(self, graph: Graph, chosen: frozenset[Node] | None) -> _Writer:
+        """A writer of a function's body."""
+        return _Writer(graph, GraphDef(), self.library, chosen)
+
+    def stateful_function(self, made: NodeDef, *keys: str) -> bool:
+        """Whether one of the functions that these attributes name is stateful."""
+        names = {made.attr[k].func.name for k in keys}
+        found = any(
+            f.signature.is_stateful for f in self.library.function if f.signature.name in names
+        )
+        self.stateful = self.stateful or found
+        return found
 
     def label(self, node: Node) -> str:
         return self.named.get(node, node.name)
@@ -75,10 +100,12 @@ class _Writer:
             return False
         readers = node.graph.consumers(node.outputs[0])
         return bool(readers) and all(
-            RULES.get(r.op.name, Rule()).drop for r in readers
+            RULES.get(r.op.name, Rule()).drop or r.op.family == "control" for r in readers
         )
 
     def write(self, node: Node, add_shapes: bool) -> None:
+        op = node.op
+        self.stateful = self.stateful or op.effect or bool(op.refs) or self.random(node)
         if node.op.name in EXPANSIONS and self.expand(node, add_shapes):
             return
         special = _SPECIAL.get(node.op.name)
@@ -94,6 +121,10 @@ class _Writer:
             for tensor in node.outputs:
                 attributes.fill_shape(shapes.shape.add(), tensor.dims)
         self.out.node.append(made)
+
+    def random(self, node: Node) -> bool:
+        rule = RULES.get(node.op.name)
+        return rule is not None and bool(rule.drop)
 
     def expand(self, node: Node, add_shapes: bool) -> bool:
         """Writes a node that TensorFlow does not have as others, the last under its name."""
@@ -150,9 +181,10 @@ class _Writer:
             else:
                 attributes.put(made.attr, theirs, value)
         for index in rule.drop:
-            state = node.inputs[index].node
+            state = random_state(node.inputs[index])
             for seed in ("seed", "seed2"):
-                attributes.put(made.attr, seed, int(state.attrs.get(seed, 0)))
+                value = state.attrs.get(seed, 0) if state is not None else 0
+                attributes.put(made.attr, seed, int(value))
 
     def put_types(self, node: Node, made: NodeDef, rule: Rule) -> None:
         for name, at in type_attrs(node.op).items():
@@ -184,13 +216,16 @@ class _Writer:
     def const(self, name: str, array: Any) -> str:
         """Writes a constant, or finds the graph's node of that name and value."""
         there = self.graph._by_name.get(name)
-        if there is not None and there.op.name == "const":
+        if there is not None and there.op.name == "const" and self.writes(there):
             if np.array_equal(there.attrs["value"].array, array):
                 return name
         made = self.out.node.add(name=self.fresh(name), op="Const")
         made.attr["dtype"].type = attributes.as_dtype(array.dtype).as_datatype_enum
         made.attr["value"].tensor.CopyFrom(attributes.tensor_proto(array))
         return made.name
+
+    def writes(self, node: Node) -> bool:
+        return self.chosen is None or node in self.chosen
 
     def fresh(self, name: str) -> str:
         count, full = 0, name
@@ -348,4 +383,5 @@ _SPECIAL: dict[str, Callable[[_Writer, Node, NodeDef], None]] = {
     "sum_to_shape": _sum_to_shape,
     "initialized_value": _initialized,
     **WRITERS,
+    **CONTROL,
 }

@@ -15,6 +15,7 @@ from graphc.interop import attributes
 from graphc.interop.function_defs import Function, called, read_function
 from graphc.interop.import_frames import BRANCHES, LOOP, BranchPart, LoopPart, split_input
 from graphc.interop.import_loops import Values, make_loop, tensor_of, truth
+from graphc.interop.import_saved import read_record, read_saved_branch, read_saved_loop
 from graphc.interop.importer import DONE, ForeignRule, Importer, Missing, Unavailable, Wanted
 from graphc.interop.messages import AttrValue, NodeDef
 from graphc.ir.dtypes import int32
@@ -66,9 +67,8 @@ def _call(
     inner.run(function.nodes)
     values = [inner.value(text) for text in function.results]
     done = [inner.nodes[name] for name in function.controls if name in inner.nodes]
-    effects = [n for n in done if n.op.effect or n.op.refs]
-    if effects:
-        with get_default_graph().control_dependencies(effects):
+    if done:
+        with get_default_graph().control_dependencies(done):
             values = [F.identity(v) if isinstance(v, Tensor) else v for v in values]
     return values, inner
 
@@ -87,6 +87,9 @@ def _invariant(function: Function) -> frozenset[int]:
 
 
 def _partitioned(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
+    record = read_record(imp, nd, inputs)
+    if record is not None:
+        return _finish(imp, nd, list(record.outputs), record)
     if "f" in nd.attr:
         function = _function(imp, nd, nd.attr["f"])
     else:
@@ -102,8 +105,16 @@ def _partitioned(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
 
 # ------------------------------------------------------------------ loops
 def _while(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
+    saved = read_saved_loop(imp, nd)
+    if saved is not None:
+        return _finish(imp, nd, saved, imp.nodes[nd.name])
     test, body = (_function(imp, nd, nd.attr[key]) for key in ("cond", "body"))
     stepped: list[Importer] = []
+    fixed = _invariant(body)
+    if "_graphc_carried" in nd.attr:
+        # what graphc carries stays carried: other nodes refer to it
+        fixed = frozenset(k for k in fixed if k >= nd.attr["_graphc_carried"].i)
+    back_prop = "_graphc_back_prop" not in nd.attr or nd.attr["_graphc_back_prop"].b
 
     def step(args: Values) -> Values:
         values, inner = _call(imp, body, args, "")
@@ -113,8 +124,8 @@ def _while(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
     def ask(args: Values) -> Values:
         return _call(imp, test, args, "")[0]
 
-    values, node = make_loop(_free_name(imp, nd, _invariant(body)), inputs, ask, step,
-                             _invariant(body))  # fmt: skip
+    name = _free_name(imp, nd, fixed)
+    values, node = make_loop(name, inputs, ask, step, fixed, back_prop)
     if node is not None:
         imp.bodies[nd.name] = ((stepped[-1],), node)
     return _finish(imp, nd, values, node)
@@ -196,6 +207,9 @@ def _if(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
 
         return build
 
+    saved = read_saved_branch(imp, nd, pred, [*map(branch, functions)])
+    if saved is not None:
+        return _finish(imp, nd, list(saved.outputs), saved)
     values = _either(imp, f"{imp.prefix}{nd.name}/", pred, *map(branch, functions))
     node = imp.graph._by_name.get(f"{imp.prefix}{nd.name}")
     if node is not None:

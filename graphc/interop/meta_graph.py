@@ -94,6 +94,9 @@ def _strip(graph_def: GraphDef, prefix: str) -> None:
                 raise ValueError(f"{nd.name} in scope {prefix!r} reads {name}, which is outside")
         nd.input[:] = kept
         nd.name = nd.name[len(prefix) :]
+        if "_graphc_of" in nd.attr:
+            of = nd.attr["_graphc_of"].s
+            nd.attr["_graphc_of"].s = of.removeprefix(prefix.encode())
 
 
 def _add_collection(meta: MetaGraphDef, key: str, items: list[Any], prefix: str) -> None:
@@ -218,6 +221,7 @@ def import_meta(
     kept = GraphDef()
     # the messages are only read: no copies of the constants in them
     list.extend(kept.node, (nd for nd in meta.graph_def.node if nd.name not in dropped))
+    list.extend(kept.library.function, meta.graph_def.library.function)
     if clear_devices:
         for nd in kept.node:
             nd.device = ""

@@ -119,7 +119,25 @@ def extract_sub_graph(graph_def: Any, dest_nodes: Sequence[str]) -> GraphDef:
     out = GraphDef()
     out.versions.CopyFrom(graph_def.versions)
     out.node.extend(nd for nd in graph_def.node if nd.name in needed)
+    _keep_functions(out, graph_def)
     return out
+
+
+def _keep_functions(out: GraphDef, graph_def: Any) -> None:
+    """Copies the functions that the nodes of `out` call, and those that these call."""
+    known = {f.signature.name: f for f in graph_def.library.function}
+    called: dict[str, None] = {}
+    stack = list(out.node)
+    while stack:
+        nd = stack.pop()
+        names = [nd.op]
+        for attr in nd.attr.values():
+            names += [attr.func.name, *(f.name for f in attr.list.func)]
+        for name in names:
+            if name in known and name not in called:
+                called[name] = None
+                stack.extend(known[name].node_def)
+    out.library.function.extend(f for name, f in known.items() if name in called)
 
 
 _VARIABLES = ("Variable", "VariableV2", "VarHandleOp")
@@ -186,6 +204,7 @@ def remove_training_nodes(
                 splice.pop(text[1:], None)
     out = GraphDef()
     out.versions.CopyFrom(input_graph.versions)
+    out.library.CopyFrom(input_graph.library)
     for nd in input_graph.node:
         if nd.name in splice:
             continue
