@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from graphc._lazy import attach
+from graphc.tf1 import queue_runner
 
-__getattr__, __dir__, __all__ = attach(
+__getattr__, __dir__, _public = attach(
     __name__,
     {
         "graphc.tf1.optimizer_base": "Optimizer",
@@ -59,3 +60,4 @@ __getattr__, __dir__, __all__ = attach(
             SequenceExample""",
     },
 )
+__all__ = [*_public, "queue_runner"]

@@ -167,6 +167,15 @@ def test_start_queue_runners_needs_a_session() -> None:
         tf.train.start_queue_runners("session")
 
 
+def test_the_module_of_queue_runners_is_part_of_train() -> None:
+    assert tf.train.queue_runner.QueueRunner is tf.train.QueueRunner
+    with tf.Graph().as_default() as graph:
+        queue = tf.FIFOQueue(3, tf.int32)
+        runner = tf.train.queue_runner.QueueRunner(queue, [queue.enqueue(1)])
+        tf.train.queue_runner.add_queue_runner(runner, collection="mine")
+        assert graph.get_collection("mine") == [runner]
+
+
 def test_start_queue_runners_without_runners_warns(caplog: Any) -> None:
     with tf.Session(graph=tf.Graph()), caplog.at_level("WARNING", "tensorflow"):
         assert tf.train.start_queue_runners() == []
