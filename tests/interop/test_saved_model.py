@@ -270,3 +270,20 @@ def test_a_sparse_tensor_in_a_signature(tmp_path) -> None:
     assert again.indices is sparse.indices and again.dense_shape is sparse.dense_shape
     with pytest.raises(TypeError, match="a tensor is expected"):
         tf.saved_model.utils.build_tensor_info("x")
+
+
+def test_a_vocabulary_file_goes_along(tmp_path) -> None:
+    vocabulary = tmp_path / "words.txt"
+    vocabulary.write_text("cat\ndog\nbird\n")
+    x = tf.placeholder(tf.string, [None], name="x")
+    table = tf.contrib.lookup.index_table_from_file(str(vocabulary), num_oov_buckets=1)
+    ids = tf.identity(table.lookup(x), name="ids")
+    with tf.Session() as sess:
+        sess.run(tf.tables_initializer())
+        tf.saved_model.simple_save(
+            sess, tmp_path / "model", {"x": x}, {"ids": ids},
+            legacy_init_op=tf.tables_initializer(),
+        )  # fmt: skip
+    vocabulary.unlink()
+    call = tf.contrib.predictor.from_saved_model(tmp_path / "model")
+    assert call({"x": ["dog", "fish", "cat"]})["ids"].tolist() == [1, 3, 0]
