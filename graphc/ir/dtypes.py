@@ -1,7 +1,7 @@
 """Element types: the one table of dtypes, their names in TensorFlow 1 and their NumPy forms.
 
-Lives here: DType, as_dtype, the conversion rules of Python and NumPy values. Not here: shapes
-(ir/shape.py). Every layer may import this module; it imports only NumPy.
+Lives here: DType, as_dtype, as_array, the conversion rules of Python and NumPy values. Not here:
+shapes (ir/shape.py). Every layer may import this module; it imports only NumPy.
 """
 
 from __future__ import annotations
@@ -262,3 +262,12 @@ def _holds_numpy(value: Any) -> bool:
     while isinstance(value, list | tuple) and value:
         value = value[0]
     return isinstance(value, np.ndarray | np.generic)
+
+
+def as_array(value: Any) -> np.ndarray[Any, Any]:
+    """np.asarray, but a string stays whole: NumPy's own strings lose zeros at their end."""
+    if not isinstance(value, bytes):
+        return np.asarray(value)
+    out = np.empty((), object)
+    out[()] = value
+    return out

@@ -193,7 +193,9 @@ def _read_type(ctx: InferContext) -> TensorType:
 
 
 def _read(flow: Array, at: Array) -> Array:
-    return np.asarray(flow[_check_index(flow, at, "read from")])
+    # with the ellipsis a string stays in an array
+    row: Array = flow[_check_index(flow, at, "read from"), ...]
+    return row
 
 
 def _read_kernel(ctx: KernelContext, which: int, idx: tuple[Expr, ...]) -> Expr:

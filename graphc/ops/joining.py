@@ -231,7 +231,8 @@ def _unstack(value: Any, num: int, axis: int) -> Any:
         raise InvalidArgumentError(
             f"Input shape axis {axis} must equal {num}, got shape {bracket_text(value.shape)}"
         )
-    return tuple(np.moveaxis(value, axis, 0))
+    moved = np.moveaxis(value, axis, 0)
+    return tuple(moved[k, ...] for k in range(num))
 
 
 def _unstack_kernel(ctx: KernelContext, which: int, idx: tuple[Expr, ...]) -> Expr:

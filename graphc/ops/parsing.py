@@ -219,7 +219,7 @@ def _parse_single_example(serialized: Array, *defaults: Array, **attrs: Any) -> 
     out = _parse_example(batch, np.empty(0, object), *defaults, **attrs)
     n = len(attrs["sparse_keys"])
     places, values, shapes = out[:n], out[n : 2 * n], out[2 * n : 3 * n]
-    dense = [d[0] for d in out[3 * n :]]
+    dense = [d.reshape(d.shape[1:]) for d in out[3 * n :]]
     return (*(p[:, 1:] for p in places), *values, *(s[1:] for s in shapes), *dense)
 
 

@@ -187,7 +187,8 @@ def _parse_single(
         found += [next(out)[:, 1:] for _ in sparse]
         found += [next(out) for _ in sparse]
         found += [next(out)[1:] for _ in sparse]
-        found += [next(out)[0] for _ in attrs[f"{kind}_dense_keys"]]
+        dense = [next(out) for _ in attrs[f"{kind}_dense_keys"]]
+        found += [d.reshape(d.shape[1:]) for d in dense]
     return tuple(found)
 
 

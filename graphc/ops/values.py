@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.ir.dtypes import as_array
 from graphc.ir.node import _UNSET, Node, Tensor
 from graphc.ir.shape import Shape, dims_product
 
@@ -111,7 +112,7 @@ def _evaluate(node: Node) -> tuple[Any, ...] | None:
 
 
 def _as_value(value: Any, tensor: Tensor) -> np.ndarray[Any, Any]:
-    array = np.asarray(value)
+    array = as_array(value)
     if array.dtype != object:
         return array.astype(tensor.dtype.np, copy=False)
     flat = array.reshape(-1).tolist()

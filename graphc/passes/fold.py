@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.ir.dtypes import as_array
 from graphc.ir.node import ConstValue, Node, Tensor
 from graphc.ir.program import Program
 from graphc.ir.shape import is_static
@@ -51,7 +52,7 @@ class Fold:
             return None  # the run raises it, located
         outs = out if isinstance(out, tuple) else (out,)
         return tuple(
-            _constant(np.asarray(o).astype(t.dtype.np), t)
+            _constant(as_array(o).astype(t.dtype.np), t)
             for o, t in zip(outs, node.outputs, strict=True)
         )
 

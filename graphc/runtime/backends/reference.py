@@ -13,6 +13,7 @@ import numpy as np
 
 from graphc.config import Config
 from graphc.errors import InternalError, OpError
+from graphc.ir.dtypes import as_array
 from graphc.ir.faults import numpy_fault
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program
@@ -55,16 +56,10 @@ def evaluate_node(node: Node, inputs: Sequence[Array]) -> tuple[Array, ...]:
     except (ValueError, IndexError, ZeroDivisionError, OpError, np.linalg.LinAlgError) as err:
         raise numpy_fault(err, node) from err
     outs = out if isinstance(out, tuple | list) else (out,)
-    return tuple(_as_array(o, t) for o, t in zip(outs, node.outputs, strict=True))
-
-
-def _as_array(value: Any, tensor: Tensor) -> Array:
-    if isinstance(value, bytes):
-        # NumPy's own strings lose zeros at their end
-        out = np.empty((), object)
-        out[()] = value
-        return out
-    return np.asarray(value).astype(tensor.dtype.np, copy=False)
+    return tuple(
+        as_array(o).astype(t.dtype.np, copy=False)
+        for o, t in zip(outs, node.outputs, strict=True)
+    )
 
 
 class ReferencePlan:
