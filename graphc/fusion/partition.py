@@ -70,6 +70,13 @@ class Partition:
     refusals: list[Refusal]
     saved: int
 
+    def join(self, other: Partition) -> None:
+        """Adds the result of a program that this one holds."""
+        self.groups.extend(other.groups)
+        self.group_of.update(other.group_of)
+        self.refusals.extend(other.refusals)
+        self.saved += other.saved
+
 
 def is_fusable(node: Node) -> bool:
     """Whether the node has a kernel definition for its dtypes.

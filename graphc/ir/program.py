@@ -210,7 +210,10 @@ def consumers_of(program: Program) -> dict[Tensor, list[Node]]:
 
 # ------------------------------------------------------------------ text
 def program_text(program: Program) -> str:
-    """One line a node: `%3 = multiply(%1, %2) : float32(s0, 10)  # name`, in plan order."""
+    """One line a node: `%3 = multiply(%1, %2) : float32(s0, 10)  # name`, in plan order.
+
+    The programs that a loop or a branch holds follow its line, indented.
+    """
     numbers = {node: n for n, node in enumerate(program.nodes)}
     lines = ["program("]
     for node in program.nodes:
@@ -220,6 +223,7 @@ def program_text(program: Program) -> str:
         body = ", ".join(p for p in (args, attrs) if p)
         note = f"  # {node.name}" if node.name else ""
         lines.append(f"  %{numbers[node]} = {node.op.name}({body}) : {types}{note}")
+        lines.extend(_held_lines(node))
     outs = ", ".join(_ref(t, numbers) for t in program.outputs)
     lines.append(f") -> ({outs})")
     for update in program.updates:
@@ -227,6 +231,15 @@ def program_text(program: Program) -> str:
     if program.env.guards:
         lines.append("  guards: " + ", ".join(str(g) for g in program.env.guards))
     return "\n".join(lines) + "\n"
+
+
+def _held_lines(node: Node) -> list[str]:
+    held = next((v for v in node.attrs.values() if hasattr(v, "programs")), None)
+    lines: list[str] = []
+    for name, inner in held.programs if held is not None else ():
+        text = program_text(inner).splitlines()
+        lines.extend(f"    {line}" for line in (f"{name} {text[0]}", *text[1:]))
+    return lines
 
 
 def _ref(tensor: Tensor, numbers: Mapping[Node, int]) -> str:

@@ -85,8 +85,9 @@ class ProgramLoop:
         return len(self.variables)
 
     @property
-    def programs(self) -> tuple[Program, ...]:
-        return (self.cond, self.body)
+    def programs(self) -> tuple[tuple[str, Program], ...]:
+        """With their names, in the order in which they run."""
+        return (("cond", self.cond), ("body", self.body))
 
     def __repr__(self) -> str:
         return f"<loop over {self.carried}>"
@@ -105,8 +106,9 @@ class ProgramBranches:
     shared: int
 
     @property
-    def programs(self) -> tuple[Program, ...]:
-        return (self.then, self.orelse)
+    def programs(self) -> tuple[tuple[str, Program], ...]:
+        """With their names."""
+        return (("then", self.then), ("else", self.orelse))
 
     def __repr__(self) -> str:
         return "<branches>"
@@ -129,12 +131,6 @@ def bodies_of(node: Node) -> tuple[Body, ...]:
 def operands_of(node: Node) -> Sequence[Tensor]:
     """The operands that the bodies' parameters stand for."""
     return node.inputs if "loop" in node.attrs else node.inputs[1:]
-
-
-def programs_of(node: Node) -> tuple[Program, ...]:
-    """The programs that a Program's control node holds."""
-    held = node.attrs.get("loop") or node.attrs.get("branches")
-    return held.programs if isinstance(held, ProgramLoop | ProgramBranches) else ()
 
 
 def is_stack(tensor: Tensor) -> bool:

@@ -186,10 +186,10 @@ def _alive(loop: ProgramLoop, wanted: set[int], pushes: Sequence[int]) -> list[i
     """The carried values that decide how often it runs, what it gives, or what it does."""
     number = {v: k for k, v in enumerate(loop.variables)}
     reads = {n.outputs[0]: number[n.attrs["variable"]]
-             for p in loop.programs for n in p.nodes if n.op.name == "read"}  # fmt: skip
+             for _, p in loop.programs for n in p.nodes if n.op.name == "read"}  # fmt: skip
     alive = set(wanted)
     stack = list(loop.cond.outputs) + [loop.body.outputs[k] for k in pushes]
-    stack += [t for p in loop.programs for n in p.effects for t in n.inputs]
+    stack += [t for _, p in loop.programs for n in p.effects for t in n.inputs]
     stack += [loop.body.updates[k].value for k in wanted]
     seen: set[Tensor] = set()
     while stack:

@@ -71,7 +71,10 @@ class LoopConversion:
         work, loop = self.work, self.loop
         plain = [n for n in group if n.op.name == "while_loop"]
         saved = [n for n in group if n.op.name == "while_saved"]
-        pushes = [*loop.pushes, *(t for n in saved for t in n.attrs["tensors"])]
+        # two gradients of one loop may keep the same
+        pushes = list(dict.fromkeys(
+            [*loop.pushes, *(t for n in saved for t in n.attrs["tensors"])]
+        ))  # fmt: skip
         self._look(plain, pushes)
         written = written_variables(work, self.node, self.nodes.items())
         users = self.node.inputs
@@ -85,14 +88,13 @@ class LoopConversion:
         work.builder.at(self.node.origins, self.node.name)
         node = work.builder.add(F.loop, (*inits, *rest), {"loop": made}, types)
         outs = node.outputs
+        stacks = dict(zip(pushes, outs[carried:], strict=True))
         for user in plain:
-            stacks = outs[carried : carried + len(loop.pushes)]
             assign([user.outputs[k] for k in self.alive], outs[:alive], work)
-            assign(user.outputs[loop.carried :], stacks, work)
+            assign(user.outputs[loop.carried :], [stacks[t] for t in loop.pushes], work)
         write_back(work, plain, written, outs[alive:carried])
-        kept = iter(outs[carried + len(loop.pushes) :])
         for user in saved:
-            assign(user.outputs, [next(kept) for _ in user.outputs], work)
+            assign(user.outputs, [stacks[t] for t in user.attrs["tensors"]], work)
         if made.body.effects or made.cond.effects:
             work.effects.append(node)
 

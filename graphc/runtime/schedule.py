@@ -71,6 +71,8 @@ class Scheduler:
         self._share_memory(order)
         steps = self._emit(order)
         fetches, copies = self._fetches()
+        if self.outer is not None:
+            self.outer.partition.join(self.partition)
         return self._with_checks(steps, copies), fetches, inplace
 
     # ------------------------------------------------------------ sources

@@ -113,3 +113,16 @@ def test_what_the_backward_loop_does_not_read_is_not_kept() -> None:
         program = program_of(sess, [y, g], {x: np.ones(3, np.float32)})
     loops = [n.attrs["loop"] for n in program.nodes if n.op.name == "loop"]
     assert [(len(p.body.outputs), p.pops) for p in loops] == [(0, 0), (0, 0)]
+
+
+def test_two_gradients_share_what_they_keep() -> None:
+    x = tf.placeholder(tf.float32, [3])
+    _, y = tf.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, tf.sin(y)), (0, x))
+    first, second = tf.gradients(y, x)[0], tf.gradients(y * y, x)[0]
+    with tf.Session() as sess:
+        got = sess.run([y, first, second], {x: np.ones(3)})
+        program = program_of(sess, [y, first, second], {x: np.ones(3, np.float32)})
+    np.testing.assert_allclose(got[2], 2 * got[0] * got[1], rtol=1e-6)
+    forward = next(n for n in program.nodes if n.op.name == "loop")
+    assert len(forward.attrs["loop"].body.outputs) == 1
+    assert "body program(" in str(program)

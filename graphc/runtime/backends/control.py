@@ -47,7 +47,7 @@ def evaluate_control(
 ) -> tuple[Any, ...]:
     """The node's outputs; a stack is the list of its rows. check: names the first NaN inside."""
     held = node.attrs.get("loop") or node.attrs["branches"]
-    plans = [_Plan(p, symbols, check) for p in held.programs]
+    plans = [_Plan(p, symbols, check) for _, p in held.programs]
     if isinstance(held, ProgramLoop):
         return _loop(held, plans, inputs, ctx)
     return _branch(held, plans, inputs, ctx)
