@@ -17,6 +17,8 @@ _MOBILE = "models are not converted for phones; write a frozen GraphDef instead"
 _TREES = "trees and forests are no graphs of tensors; use scikit-learn"
 _EDITOR = "graphs are not edited in place; build the graph again with other inputs"
 _AUDIO = "media files are not decoded; read them with a Python package and feed arrays"
+_GRIDS = "cells over frequencies are not there; write a subclass of tf.nn.rnn_cell.RNNCell"
+_DECODERS = "it went in TensorFlow 1.2; use BasicDecoder or BeamSearchDecoder with dynamic_decode"
 
 # a name stands for itself and everything below it
 UNSUPPORTED: dict[str, str] = {
@@ -45,7 +47,19 @@ UNSUPPORTED: dict[str, str] = {
     "tf.contrib.mpi_collectives": _CLUSTER,
     "tf.contrib.nccl": _CLUSTER,
     "tf.contrib.quantize": "there are no quantized kernels",
+    "tf.contrib.rnn.BidirectionalGridLSTMCell": _GRIDS,
+    "tf.contrib.rnn.GridLSTMCell": _GRIDS,
+    "tf.contrib.rnn.TimeFreqLSTMCell": _GRIDS,
     "tf.contrib.rpc": _CLUSTER,
+    "tf.contrib.seq2seq.DynamicAttentionWrapper": (
+        "it went in TensorFlow 1.2; use tf.contrib.seq2seq.AttentionWrapper"
+    ),
+    "tf.contrib.seq2seq.attention_decoder_fn_inference": _DECODERS,
+    "tf.contrib.seq2seq.attention_decoder_fn_train": _DECODERS,
+    "tf.contrib.seq2seq.dynamic_rnn_decoder": _DECODERS,
+    "tf.contrib.seq2seq.prepare_attention": _DECODERS,
+    "tf.contrib.seq2seq.simple_decoder_fn_inference": _DECODERS,
+    "tf.contrib.seq2seq.simple_decoder_fn_train": _DECODERS,
     "tf.contrib.session_bundle": "use tf.saved_model",
     "tf.contrib.tensor_forest": _TREES,
     "tf.contrib.tensorrt": "TensorRT is not used; graphs are compiled by graphc itself",
@@ -99,9 +113,11 @@ UNSUPPORTED: dict[str, str] = {
     "tf.merge_summary": "it went in TensorFlow 1.0; use tf.summary.merge",
     "tf.mul": "it went in TensorFlow 1.0; use tf.multiply",
     "tf.neg": "it went in TensorFlow 1.0; use tf.negative",
+    "tf.nn.bidirectional_rnn": "it went in TensorFlow 1.0; use tf.nn.static_bidirectional_rnn",
     "tf.nn.deconv2d": "it went in TensorFlow 1.0; use tf.nn.conv2d_transpose",
     "tf.nn.rnn": "it went in TensorFlow 1.0; use tf.nn.static_rnn",
     "tf.nn.seq2seq": "it went in TensorFlow 1.0; use tf.contrib.legacy_seq2seq",
+    "tf.nn.state_saving_rnn": "it went in TensorFlow 1.0; use tf.nn.static_state_saving_rnn",
     "tf.pack": "it went in TensorFlow 1.0; use tf.stack",
     "tf.scalar_summary": "it went in TensorFlow 1.0; use tf.summary.scalar",
     "tf.select": "it went in TensorFlow 1.0; use tf.where",
