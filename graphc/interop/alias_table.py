@@ -170,6 +170,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     **_many("core.example", "example_pb2 feature_pb2", "graphc.train"),
     **_many("core.util", "event_pb2", _ROOT, "graphc.summary", "graphc.interop.messages"),
     "contrib.keras.api": (_ROOT,),
+    "python.keras._impl": (_ROOT,),
     "contrib.learn.python": ("graphc.contrib.learn",),
     "contrib.learn.python.learn": ("graphc.contrib.learn",),
     **_many(
