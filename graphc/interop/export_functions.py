@@ -310,8 +310,10 @@ def _room(flow: Tensor, element: Tensor, size: Tensor) -> Tensor:
 
 
 def _write(flow: Tensor, at: Tensor, value: Tensor, size: Tensor) -> Tensor:
+    # a loop that only counts the rows of an array writes behind the end of an empty one
+    rows = F.maximum(size, F.add(at, 1))
     made: Tensor = F.tensor_scatter_update(
-        _room(flow, F.shape(value), size), F.reshape(at, np.array([1, 1], np.int32)),
+        _room(flow, F.shape(value), rows), F.reshape(at, np.array([1, 1], np.int32)),
         F.expand_dims(value, axis=0),
     )  # fmt: skip
     return made
