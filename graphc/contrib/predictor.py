@@ -1,16 +1,21 @@
-"""tf.contrib.predictor: SavedModels as functions of arrays."""
+"""tf.contrib.predictor: SavedModels and estimators as functions of arrays."""
 
 from __future__ import annotations
 
+from typing import Any
+
+from graphc._lazy import attach
 from graphc.contrib import missing
-from graphc.tf1.saved_model_loader import Predictor, from_saved_model
 
-__all__ = ["Predictor", "from_saved_model"]
-
-__getattr__ = missing(
-    "tf.contrib.predictor",
+_find, __dir__, __all__ = attach(
+    __name__,
     {
-        "from_estimator": "export a SavedModel and use from_saved_model",
-        "from_contrib_estimator": "export a SavedModel and use from_saved_model",
+        "graphc.tf1.saved_model_loader": "Predictor from_saved_model",
+        "graphc.contrib._estimator_predictor": "from_contrib_estimator from_estimator",
     },
 )
+_missing = missing("tf.contrib.predictor")
+
+
+def __getattr__(name: str) -> Any:
+    return _find(name) if name in __all__ else _missing(name)

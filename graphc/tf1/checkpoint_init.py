@@ -82,10 +82,10 @@ def init_from_checkpoint(ckpt_dir_or_file: Any, assignment_map: Any) -> None:
     shapes = CheckpointReader(prefix).get_variable_to_shape_map()
     pairs = assignment_map.items() if isinstance(assignment_map, Mapping) else assignment_map
     for source, target in pairs:
-        if isinstance(target, str) and (target.endswith("/") or source.endswith("/")):
+        variable = _variable(target)
+        if variable is None:
             _init_scope(prefix, shapes, source, target)
             continue
-        variable = _variable(target)
         if source not in shapes:
             raise ValueError(
                 f"Tensor {source} is not found in {os.fspath(ckpt_dir_or_file)} checkpoint "
@@ -94,25 +94,23 @@ def init_from_checkpoint(ckpt_dir_or_file: Any, assignment_map: Any) -> None:
         _set_initializer(variable, prefix, source, shapes[source])
 
 
-def _variable(target: Any) -> Variable:
+def _variable(target: Any) -> Variable | None:
+    """The variable that is given or named; None for the name of a scope."""
     if isinstance(target, list | tuple) and len(target) == 1:
         target = target[0]
     if isinstance(target, Variable):
         return target
-    found = store_of(get_default_graph()).variables.get(target)
-    if found is None:
-        raise ValueError(f"Variable {target} is not found in the graph")
-    return found
+    return store_of(get_default_graph()).variables.get(target)
 
 
 def _init_scope(prefix: str, shapes: Mapping[str, Any], source: str, target: str) -> None:
     """All variables below one scope from the values below another."""
-    if not target.endswith("/") or not source.endswith("/"):
+    inner, outer = target.rpartition("/")[0], source.rstrip("/")
+    if not source.endswith("/"):
         raise ValueError(
-            f"Assignment map with scope only name {target} should map to scope only {source}. "
+            f"Assignment map with scope only name {inner} should map to scope only {source}. "
             "Should be 'scope/': 'other_scope/'."
         )
-    inner, outer = target.rstrip("/"), source.rstrip("/")
     for name, variable in store_of(get_default_graph()).variables.items():
         if inner and not name.startswith(f"{inner}/"):
             continue

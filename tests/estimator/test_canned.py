@@ -322,7 +322,7 @@ def test_init_from_checkpoint(tmp_path: Path) -> None:
         b = tf.get_variable("b", [])
     c = tf.get_variable("c", [])
     tf.train.init_from_checkpoint(str(tmp_path), {"old/": "new/"})
-    tf.train.init_from_checkpoint(str(tmp_path / "m"), {"old/b": c})
+    tf.train.init_from_checkpoint(str(tmp_path / "m"), {"old/b": c, "old/a": "new/a"})
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         assert session.run(a).tolist() == [1.0, 2.0]
@@ -332,7 +332,9 @@ def test_init_from_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="doesn't match with shape of tensor old/a"):
         tf.train.init_from_checkpoint(str(tmp_path), {"old/a": c})
     with pytest.raises(ValueError, match="Should be 'scope/': 'other_scope/'"):
-        tf.train.init_from_checkpoint(str(tmp_path), {"old/": "new"})
+        tf.train.init_from_checkpoint(str(tmp_path), {"old/a": "new/"})
+    with pytest.raises(ValueError, match=r"Tensor none/a \(a in none/\) is not found in"):
+        tf.train.init_from_checkpoint(str(tmp_path), {"none/": "new/", "old/": "new/"})
 
 
 # ------------------------------------------------------------------ heads

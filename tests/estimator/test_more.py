@@ -178,3 +178,18 @@ def test_graphs_of_all_modes_in_one_saved_model(tmp_path: Path) -> None:
     for tag in ("train", "serve"):
         with tf.Session(graph=tf.Graph()) as session:
             assert tf.saved_model.loader.load(session, [tag], path).signature_def
+
+
+def test_an_estimator_as_a_function(tmp_path: Path) -> None:
+    model = make(tmp_path)
+    raw = tf.estimator.export.build_raw_serving_input_receiver_fn({"x": X[:, None]})
+    with pytest.raises(ValueError, match="Couldn't find trained model at"):
+        tf.contrib.predictor.from_estimator(model, raw)
+    model.train(train_fn, steps=3)
+    want = np.array([p["predictions"] for p in model.predict(eval_fn)])
+    predict = tf.contrib.predictor.from_estimator(model, raw)
+    np.testing.assert_allclose(predict({"x": X[:, None]})["predictions"], want, rtol=1e-6)
+    value = tf.contrib.predictor.from_estimator(model, raw, "regression")({"x": X[:, None]})
+    np.testing.assert_allclose(value["value"], want, rtol=1e-6)
+    with pytest.raises(ValueError, match="output_key must be one of"):
+        tf.contrib.predictor.from_estimator(model, raw, "nothing")
