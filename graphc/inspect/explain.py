@@ -22,12 +22,18 @@ if TYPE_CHECKING:
     from graphc.runtime.steps import Step
 
 
+# what loops and branches look like; the bookkeeping of their stacks is left out
+_MARKS = ("loop", "while", "if", "else", "end")
+_HIDDEN = frozenset({"label", "jump", "open", "room", "grow", "point", "advance"})
+
+
 @dataclass(frozen=True)
 class StepReport:
     """One step: what runs, over what, what it moves.
 
     Attributes:
-        kind: kernel, gemm, host, copy or check. ops: names of the user's ops inside, one for each
+        kind: kernel, gemm, rows, host, copy or check; while, if, else, end of control flow.
+        depth: how many loops and branches it stands in. ops: names of the user's ops inside, one for each
             node: an op that was expanded stands there as often as it has parts.
         nbytes: bytes read and written. source: the kernel as readable Python ("" for others).
         nest: its loops. lines: the user's lines that made the ops.
@@ -43,6 +49,7 @@ class StepReport:
     lines: tuple[str, ...]
     calls: int = 0
     seconds: float = 0.0
+    depth: int = 0
 
 
 @dataclass(frozen=True)
@@ -95,8 +102,11 @@ class Explanation:
         for number, step in enumerate(self.steps):
             ops = f" = {_counted(step.ops)}" if step.ops else ""
             time = f", {step.seconds / step.calls * 1e6:.2f} us" if step.calls else ""
-            size = _size(step.nbytes)
-            lines.append(f"  {number:3d} {step.kind:6s} {step.name}{ops}  [{size}{time}]")
+            head = f"  {number:3d} {'  ' * step.depth}{step.kind:6s}"
+            if step.kind in _MARKS:
+                lines.append(head.rstrip() + (f"{ops}{time}" if ops else ""))
+                continue
+            lines.append(f"{head} {step.name}{ops}  [{_size(step.nbytes)}{time}]")
         if self.refusals:
             lines.append("not fused:")
         for r in self.refusals:
@@ -151,7 +161,9 @@ def explain_plan(
         binding = plan.bind(symbols)
     times = _times(binding, store)
     steps = tuple(
-        _step(plan, s, binding, times[at]) for at, s in enumerate(plan.schedule.steps)
+        _step(plan, s, binding, times[at], depth)
+        for at, (s, depth) in enumerate(_depths(plan.schedule.steps))
+        if s.kind not in _HIDDEN or (s.kind == "label" and s.name in _MARKS)
     )
     part = plan.schedule.partition
     refusals = tuple(
@@ -181,9 +193,27 @@ def _times(binding: Binding, store: VariableStore | None) -> list[tuple[int, flo
     return out
 
 
+def _depths(steps: Sequence[Step]) -> list[tuple[Step, int]]:
+    """Each step with the number of loops and branches around it."""
+    out: list[tuple[Step, int]] = []
+    depth = 0
+    for step in steps:
+        if step.kind == "label" and step.name in ("end", "else"):
+            depth -= 1
+        out.append((step, depth))
+        if step.kind == "label" and step.name in ("loop", "else") or step.kind == "branch" and (
+            step.name == "if"
+        ):
+            depth += 1
+    return out
+
+
 def _step(
-    plan: CpuPlan, step: Step, binding: Binding, time: tuple[int, float]
+    plan: CpuPlan, step: Step, binding: Binding, time: tuple[int, float], depth: int
 ) -> StepReport:
+    if step.kind in ("label", "branch"):
+        holder = () if step.holder is None else (_name(step.holder),)
+        return StepReport(step.name, step.name, holder, 0, "", "", (), *time, depth=depth)
     nodes = list(step.group.nodes) if step.group is not None else []
     if step.node is not None:
         nodes = [step.node]
@@ -194,8 +224,9 @@ def _step(
         nest = nest_text(step.kernel)
     lines = tuple(dict.fromkeys(n.origin.summary() for n in nodes if n.origins))
     return StepReport(
-        step.kind, step.name, tuple(_name(n) for n in nodes), nbytes, source, nest, lines, *time
-    )
+        step.kind, step.name, tuple(_name(n) for n in nodes), nbytes, source, nest, lines, *time,
+        depth=depth,
+    )  # fmt: skip
 
 
 def _name(node: Node) -> str:

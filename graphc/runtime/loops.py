@@ -79,7 +79,7 @@ def _branch(scheduler: Scheduler, node: Node) -> list[Step]:
     theirs = outs[: held.shared] + outs[held.shared + only_then :]
     then, _ = _body(scheduler, held.then, feeds | _fetched(mine))
     orelse, _ = _body(scheduler, held.orelse, feeds | _fetched(theirs))
-    end, other = Step("label", "end of cond"), Step("label", "else")
+    end, other = Step("label", "end"), Step("label", "else")
     test = Step("branch", "if", (pred,), target=other)
     return [test, *then, Step("jump", "end", target=end), other, *orelse, end]
 
@@ -129,7 +129,7 @@ class _Loop:
         cond, (flag,) = _body(self.scheduler, self.loop.cond, places | self._flag())
         rows = [s.cursor.row for s in self.pushed]
         body, _ = _body(self.scheduler, self.loop.body, places | _fetched(rows))
-        head, end = Step("label", "loop"), Step("label", "end of loop")
+        head, end = Step("label", "loop"), Step("label", "end")
         inside = [
             *cond,
             Step("branch", "while", (flag,), target=end),
