@@ -94,7 +94,10 @@ class Machine:
             out[...] = 0
         for at, row in zip(ids, rows, strict=True):
             if at >= 0:
-                out[at] = {"put": row, "sub": out[at] - row}.get(call.form, out[at] + row)
+                if call.form == "put":
+                    out[at] = row
+                else:
+                    out[at] = out[at] - row if call.form == "sub" else out[at] + row
 
     def _shape(self, tensor: Tensor) -> tuple[int, ...]:
         return tuple(evaluate(d, self.binding.symbols) for d in tensor.dims or ())  # type: ignore[arg-type]
