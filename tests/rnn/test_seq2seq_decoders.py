@@ -281,3 +281,33 @@ def test_scheduled_sampling_of_outputs(sess: tf.Session) -> None:
         x = np.concatenate([back, aux[:, time + 1]], 1)
     with pytest.raises(TypeError, match=r"next_input_layer must be a Layer"):
         seq2seq.ScheduledOutputTrainingHelper(X, LENGTHS, 0.5, next_input_layer=tf.nn.relu)
+
+
+def test_gradients_of_a_whole_model(sess: tf.Session) -> None:
+    """Encoder, attention and decoder in float64, against differences."""
+    x, n = tf.placeholder(tf.float64, [None, None, 3]), tf.placeholder(tf.int32, [None])
+    memory, _ = tf.nn.dynamic_rnn(rnn.GRUCell(4), x, n, dtype=tf.float64, scope="encoder")
+    attention = seq2seq.BahdanauAttention(4, memory, n, dtype=tf.float64, normalize=True)
+    cell = seq2seq.AttentionWrapper(rnn.LSTMCell(4), attention, attention_layer_size=3)
+    decoder = seq2seq.BasicDecoder(
+        cell, seq2seq.TrainingHelper(x, n), cell.zero_state(tf.shape(x)[0], tf.float64),
+        tf.layers.Dense(5),
+    )  # fmt: skip
+    outputs, state, _ = seq2seq.dynamic_decode(decoder, impute_finished=True)
+    loss = tf.reduce_sum(tf.square(outputs.rnn_output)) + tf.reduce_sum(state.cell_state.c)
+    variables = tf.trainable_variables()
+    grads = tf.gradients(loss, variables)
+    sess.run(tf.global_variables_initializer())
+    rng, step = np.random.RandomState(1), 1e-6
+    feeds = {x: rng.randn(3, 5, 3), n: [5, 2, 3]}
+    for variable, grad in zip(variables, sess.run(grads, feeds)):
+        value, along = sess.run(variable), rng.randn(*variable.shape.as_list())
+        found = []
+        for side in (step, -step):
+            variable.load(value + side * along, sess)
+            found.append(sess.run(loss, feeds))
+        variable.load(value, sess)
+        slope = (found[0] - found[1]) / (2 * step)
+        np.testing.assert_allclose(
+            (grad * along).sum(), slope, rtol=1e-5, atol=1e-8, err_msg=variable.name
+        )
