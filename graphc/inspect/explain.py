@@ -33,8 +33,9 @@ class StepReport:
 
     Attributes:
         kind: kernel, gemm, rows, host, copy or check; while, if, else, end of control flow.
-        depth: how many loops and branches it stands in. ops: names of the user's ops inside, one for each
-            node: an op that was expanded stands there as often as it has parts.
+        depth: how many loops and branches it stands in.
+        ops: names of the user's ops inside, one for each node: an op that was expanded stands
+            there as often as it has parts.
         nbytes: bytes read and written. source: the kernel as readable Python ("" for others).
         nest: its loops. lines: the user's lines that made the ops.
         calls, seconds: runs and their total time under Config(profile=True), else 0.
@@ -201,9 +202,8 @@ def _depths(steps: Sequence[Step]) -> list[tuple[Step, int]]:
         if step.kind == "label" and step.name in ("end", "else"):
             depth -= 1
         out.append((step, depth))
-        if step.kind == "label" and step.name in ("loop", "else") or step.kind == "branch" and (
-            step.name == "if"
-        ):
+        opens = ("loop", "else") if step.kind == "label" else ("if",)
+        if step.kind in ("label", "branch") and step.name in opens:
             depth += 1
     return out
 
