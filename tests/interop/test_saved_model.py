@@ -216,8 +216,6 @@ def test_errors_of_loading(tmp_path) -> None:
             tf.saved_model.load(sess, ["serve"], str(tmp_path))
     with pytest.raises(ValueError, match='Got signature_def_key "no"'):
         tf.contrib.predictor.from_saved_model(tmp_path / "m", signature_def_key="no")
-    with pytest.raises(AttributeError, match="export a SavedModel"):
-        tf.contrib.predictor.from_estimator
 
 
 def test_signatures_of_examples() -> None:
