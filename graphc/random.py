@@ -15,6 +15,10 @@ __getattr__, __dir__, __all__ = attach(
             all_candidate_sampler fixed_unigram_candidate_sampler
             learned_unigram_candidate_sampler log_uniform_candidate_sampler
             uniform_candidate_sampler""",
+        "graphc.tf1.api_stateless": """
+            stateless_categorical=stateless_multinomial stateless_multinomial
+            stateless_normal=stateless_random_normal stateless_truncated_normal
+            stateless_uniform=stateless_random_uniform""",
         "graphc.tf1.framework": "set_random_seed",
     },
 )
