@@ -26,6 +26,7 @@ _find, __dir__, __all__ = attach(
         "graphc.contrib._rnn_lstm": """
             Conv1DLSTMCell Conv2DLSTMCell Conv3DLSTMCell ConvLSTMCell
             CoupledInputForgetGateLSTMCell GLSTMCell LayerNormBasicLSTMCell PhasedLSTMCell""",
+        "graphc.contrib._rnn_normed": "LayerNormBasicGRUCell LayerNormLSTMCell",
         "graphc.contrib._rnn_stacks": "stack_bidirectional_dynamic_rnn stack_bidirectional_rnn",
         "graphc.contrib._rnn_wrappers": """
             AttentionCellWrapper CompiledWrapper EmbeddingWrapper HighwayWrapper

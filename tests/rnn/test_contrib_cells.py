@@ -366,3 +366,48 @@ def test_linear_maps_that_are_kept(sess: tf.Session) -> None:
     a, b, (w, _) = sess.run([one, two, tf.global_variables()])
     close(b - a, X @ w[:DEPTH])
     assert rnn._LayerRNNCell is rnn.LayerRNNCell
+
+
+@pytest.mark.parametrize("norm", [False, True])
+def test_lstm_with_normalised_gates(sess: tf.Session, norm: bool) -> None:
+    cell = rnn.LayerNormLSTMCell(
+        UNITS, use_peepholes=True, num_proj=2, proj_clip=0.4, layer_norm=norm
+    )
+    x, start = tf.constant(X), (tf.constant(s(0)), tf.constant(s(1, 2)))
+    out, (new_c, _) = cell(x, start)
+    cell(x, start)
+    variables = tf.global_variables()
+    sess.run([v.assign(values(v.name, v.shape.as_list())) for v in variables])
+    out, new_c, kept = sess.run([out, new_c, variables])
+    v = {n.removeprefix("layer_norm_lstm_cell/"): k for n, k in zip(names(variables), kept)}
+    assert ("input/gamma" in v) == norm and "projection/kernel" in v
+
+    def norm_of(g: np.ndarray, scope: str) -> np.ndarray:
+        return normalised(g, v[f"{scope}/gamma"], v[f"{scope}/beta"]) if norm else g
+
+    product = np.concatenate([X, s(1, 2)], 1) @ v["kernel"] + (0 if norm else v["bias"])
+    parts = zip(np.split(product, 4, 1), ("input", "transform", "forget", "output"))
+    i, j, f, o = (norm_of(g, scope) for g, scope in parts)
+    c = sigmoid(f + 1 + v["w_f_diag"] * s(0)) * s(0)
+    c = norm_of(c + sigmoid(i + v["w_i_diag"] * s(0)) * np.tanh(j), "state")
+    m = (sigmoid(o + v["w_o_diag"] * c) * np.tanh(c)) @ v["projection/kernel"]
+    np.testing.assert_allclose(new_c, c, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(out, np.clip(m, -0.4, 0.4), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("norm", [False, True])
+def test_gru_with_normalised_gates(sess: tf.Session, norm: bool) -> None:
+    out, _, v = step(sess, rnn.LayerNormBasicGRUCell(UNITS, layer_norm=norm))
+    v = {k.removeprefix("layer_norm_basic_gru_cell/"): x for k, x in v.items()}
+    assert len(v) == (12 if norm else 8)
+
+    def part(x: np.ndarray, scope: str) -> np.ndarray:
+        product = x @ v[f"{scope}/kernel"]
+        if norm:
+            return normalised(product, v[f"{scope}/gamma"], v[f"{scope}/beta"])
+        return product + v[f"{scope}/bias"]
+
+    both = np.concatenate([X, s(0)], 1)
+    z, r = sigmoid(part(both, "update_gate")), sigmoid(part(both, "reset_gate"))
+    new = np.tanh(part(X, "candidate_linear_x") + r * part(s(0), "candidate_linear_h"))
+    np.testing.assert_allclose(out, (1 - z) * s(0) + z * new, rtol=1e-4, atol=1e-5)
