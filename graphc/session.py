@@ -96,6 +96,9 @@ class BaseSession:
                     from graphc.runtime.executor import Executor
 
                     self._executor = Executor(self._graph, self._config)
+                    limit = getattr(self._proto, "operation_timeout_in_ms", 0)
+                    if limit and limit > 0:
+                        self._executor.variables.patience = limit / 1000
         return self._executor
 
     def list_devices(self) -> list[DeviceAttributes]:
@@ -127,9 +130,15 @@ class BaseSession:
             TypeError, ValueError: fetches or feeds that cannot be.
             InvalidArgumentError: a placeholder is not fed, shapes do not fit while running.
             FailedPreconditionError: an uninitialised variable is read.
+            DeadlineExceededError: it has waited longer than options.timeout_in_ms for a queue.
         """
         if run_metadata is not None and getattr(options, "trace_level", False):
             return self._run_traced(fetches, feed_dict, options, run_metadata)
+        if options is not None and getattr(options, "timeout_in_ms", 0) > 0:
+            from graphc.runtime.queues import time_limit
+
+            with time_limit(options.timeout_in_ms / 1000):
+                return self.run(fetches, feed_dict)
         try:
             fetch = (LIST, *fetches) if type(fetches) is list else fetches
             handle = self._fed[(fetch, *feed_dict)] if feed_dict else self._unfed[fetch]

@@ -56,7 +56,8 @@ def kept(key: str, make: Any) -> tuple[Array, Any]:
 def _number(store: Any) -> int:
     from graphc.runtime.queues import Queue
 
-    return sum(isinstance(r, Queue) for r in store.resources.values())
+    # other threads may add to it meanwhile
+    return sum(isinstance(r, Queue) for r in list(store.resources.values()))
 
 
 def _make(kind: str, key: str, shared_name: str, capacity: int, make: Any) -> Array:
@@ -67,7 +68,9 @@ def _make(kind: str, key: str, shared_name: str, capacity: int, make: Any) -> Ar
     """
 
     def new(store: Any) -> Any:
-        return make(shared_name or f"_{_number(store)}_{key.rsplit('/', 1)[-1]}")
+        made = make(shared_name or f"_{_number(store)}_{key.rsplit('/', 1)[-1]}")
+        made.patience = store.patience
+        return made
 
     handle, queue = kept(f"queue/{shared_name or key}", new)
     if not shared_name:

@@ -14,6 +14,7 @@ import contextlib
 import heapq
 import random
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -21,13 +22,35 @@ from typing import Any
 
 import numpy as np
 
-from graphc.errors import CancelledError, InvalidArgumentError, OutOfRangeError
+from graphc.errors import (
+    CancelledError,
+    DeadlineExceededError,
+    InvalidArgumentError,
+    OutOfRangeError,
+)
 from graphc.ir.dtypes import DType
 from graphc.ir.shape import bracket_text
 
 Array = np.ndarray[Any, Any]
 Element = tuple[Any, ...]  # an array, or a scalar, for each component
 Dims = tuple[int | None, ...] | None
+
+
+class _Limits(threading.local):
+    seconds: float | None = None
+
+
+_limits = _Limits()
+
+
+@contextlib.contextmanager
+def time_limit(seconds: float) -> Iterator[None]:
+    """What this thread waits for inside may take so long, or DeadlineExceededError is raised."""
+    before, _limits.seconds = _limits.seconds, seconds
+    try:
+        yield
+    finally:
+        _limits.seconds = before
 
 
 class _Ticket:
@@ -61,6 +84,7 @@ class Queue:
         self.capacity = capacity if capacity > 0 else 2**31 - 1
         self.closed = False
         self.cancelled = False  # the session is closed, or the interpreter ends
+        self.patience: float | None = None  # seconds that a wait may take
         self._lock = threading.Lock()
         self._putters: deque[_Ticket] = deque()
         self._getters: deque[_Ticket] = deque()
@@ -136,11 +160,12 @@ class Queue:
                 )
 
     def _put_all(self, elements: Sequence[Element]) -> None:
+        deadline = self._deadline()
         with self._in_line(self._putters) as ticket:
             for element in elements:
                 while not (self._putters[0] is ticket and len(self._items) < self.capacity):
                     self._refuse_put(ticket)
-                    ticket.wake.wait()
+                    self._wait(ticket, deadline)
                 self._refuse_put(ticket)
                 self._push(element)
                 self._wake(self._getters)
@@ -158,10 +183,11 @@ class Queue:
         Raises:
             OutOfRangeError: the queue is closed and empty. CancelledError: the session closes.
         """
+        deadline = self._deadline()
         with self._in_line(self._getters) as ticket:
             while not (self._getters[0] is ticket and self._available() > 0):
                 self._refuse_get(ticket, 1)
-                ticket.wake.wait()
+                self._wait(ticket, deadline)
             element = self._pop()
             self._wake(self._putters)
         return tuple([np.asarray(v, t.np) for t, v in zip(self.types, element, strict=True)])
@@ -183,6 +209,7 @@ class Queue:
 
     def _take(self, count: int, up_to: bool) -> list[Element]:
         taken: list[Element] = []
+        deadline = self._deadline()
         with self._in_line(self._getters) as ticket:
             try:
                 while len(taken) < count:
@@ -195,7 +222,7 @@ class Queue:
                     if self.closed and up_to and taken and not self._items:
                         break
                     self._refuse_get(ticket, count - len(taken))
-                    ticket.wake.wait()
+                    self._wait(ticket, deadline)
             except BaseException:
                 self._restore(taken)
                 raise
@@ -245,11 +272,12 @@ class Queue:
                     ticket.cancelled = True
                 self._wake_all()
             return
+        deadline = self._deadline()
         with self._in_line(self._putters) as ticket:
             while self._putters[0] is not ticket:
                 if self.cancelled or ticket.cancelled:
                     raise CancelledError("Close operation was cancelled")
-                ticket.wake.wait()
+                self._wait(ticket, deadline)
             if self.closed:
                 raise CancelledError(f"Queue '{self.name}' is already closed.")
             self.closed = True
@@ -266,6 +294,18 @@ class Queue:
         return len(self._items)
 
     # ------------------------------------------------------------ lines
+    def _deadline(self) -> float | None:
+        """When who comes now gives up waiting; None for never."""
+        limit = _limits.seconds if _limits.seconds is not None else self.patience
+        return None if limit is None else time.monotonic() + limit
+
+    @staticmethod
+    def _wait(ticket: _Ticket, deadline: float | None) -> None:
+        if deadline is None:
+            ticket.wake.wait()
+        elif not ticket.wake.wait(max(deadline - time.monotonic(), 0)):
+            raise DeadlineExceededError("Timed out waiting for notification")
+
     @contextlib.contextmanager
     def _in_line(self, line: deque[_Ticket]) -> Iterator[_Ticket]:
         """A place in the line, with the lock held; the next one is woken when it is left."""

@@ -44,6 +44,7 @@ class VariableStore:
         self._borrowed = False  # the resources are another store's
         self.creating = threading.Lock()  # held while a resource is made
         self.closed = False
+        self.patience: float | None = None  # seconds that a wait for another thread may take
 
     def get(self, variable: Node) -> Array | None:
         """A copy of the value, or None where it is uninitialised."""
