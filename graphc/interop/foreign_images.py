@@ -74,11 +74,7 @@ IMAGES: dict[str, ForeignRule] = {
     "ExtractGlimpse": _glimpse,
     "SampleDistortedBoundingBox": _distorted,
     "DecodeAndCropJpeg": _call(files.decode_and_crop_jpeg, *_JPEG),
-    "RGBToHSV": _call(color.rgb_to_hsv),
-    "HSVToRGB": _call(color.hsv_to_rgb),
     "AdjustContrastv2": _call(color.adjust_contrast),
-    "AdjustHue": _call(color.adjust_hue),
-    "AdjustSaturation": _call(color.adjust_saturation),
 }  # fmt: skip
 
 

@@ -141,41 +141,17 @@ def adjust_gamma(image: Any, gamma: Any = 1, gain: Any = 1) -> Tensor:
 
 
 # ------------------------------------------------------------------ colour spaces
-def _channels(x: Tensor) -> list[Tensor]:
-    """Red, green and blue, or what they are called here.
+def _pixels(images: Any) -> Tensor:
+    """The images, of which the last axis must be of three.
 
     Raises:
         ValueError: another number of channels.
     """
-    dims = x.dims
-    if dims is not None and (not dims or dims[-1] not in (None, 3)):
-        shown = dims[-1] if dims else 0
+    x = convert_to_tensor(images, name="images")
+    if x.dims is not None and (not x.dims or x.dims[-1] not in (None, 3)):
+        shown = x.dims[-1] if x.dims else 0
         raise ValueError(f"input must have 3 channels but instead has {shown} channels.")
-    return list(F.unstack(x, num=3, axis=-1))
-
-
-def _joined(*channels: Tensor) -> Tensor:
-    return F.stack(*channels, axis=-1)
-
-
-def _clamped(x: Tensor) -> Tensor:
-    zero, one = (np.asarray(v, x.dtype.np) for v in (0, 1))
-    return F.minimum(F.maximum(x, zero), one)
-
-
-def _hue_range(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(hue in [0, 1), largest, smallest) of red, green and blue."""
-    r, g, b = _channels(x)
-    high, low = F.maximum(F.maximum(r, g), b), F.minimum(F.minimum(r, g), b)
-    spread = high - low
-    some = F.greater(spread, F.zeros_like(spread))
-    # safe where a grey pixel has no hue, also for gradients
-    step = 1.0 / (6.0 * F.select(some, spread, F.ones_like(spread)))
-    of_blue = step * (r - g) + 4.0 / 6.0
-    hue = F.select(F.equal(g, high), step * (b - r) + 2.0 / 6.0, of_blue)
-    hue = F.select(F.equal(r, high), step * (g - b), hue)
-    hue = F.select(some, hue, F.zeros_like(hue))
-    return F.select(F.less(hue, F.zeros_like(hue)), hue + 1.0, hue), high, low
+    return x
 
 
 def rgb_to_hsv(images: Any, name: str | None = None) -> Tensor:
@@ -184,12 +160,7 @@ def rgb_to_hsv(images: Any, name: str | None = None) -> Tensor:
     Raises:
         ValueError: the last axis is not of three.
     """
-    x = convert_to_tensor(images)
-    with x.graph.name_scope(name or "RGBToHSV"):
-        hue, high, low = _hue_range(x)
-        positive = F.greater(high, F.zeros_like(high))
-        share = (high - low) / F.select(positive, high, F.ones_like(high))
-        return _joined(hue, F.select(positive, share, F.zeros_like(share)), high)
+    return F.rgb_to_hsv(_pixels(images), name=name)
 
 
 def hsv_to_rgb(images: Any, name: str | None = None) -> Tensor:
@@ -198,23 +169,18 @@ def hsv_to_rgb(images: Any, name: str | None = None) -> Tensor:
     Raises:
         ValueError: the last axis is not of three.
     """
-    x = convert_to_tensor(images)
-    with x.graph.name_scope(name or "HSVToRGB"):
-        hue, saturation, value = _channels(x)
-        sixth = hue * 6.0
-        ramps = (
-            _clamped(F.abs(sixth - 3.0) - 1.0), _clamped(2.0 - F.abs(sixth - 2.0)),
-            _clamped(2.0 - F.abs(sixth - 4.0)),
-        )  # fmt: skip
-        return _joined(*((1.0 - saturation + saturation * r) * value for r in ramps))
+    return F.hsv_to_rgb(_pixels(images), name=name)
 
 
 def _mapped(images: Any, matrix: Any, scope: str) -> Tensor:
-    x = convert_to_tensor(images, name="images")
+    x = _pixels(images)
     with x.graph.name_scope(scope):
-        parts = _channels(x)
-        columns = np.asarray(matrix, x.dtype.np).T
-        return _joined(*(parts[0] * a + parts[1] * b + parts[2] * c for a, b, c in columns))
+        rows = F.reshape(x, np.array([-1, 3], np.int32))
+        weights = np.asarray(matrix, x.dtype.np)
+        mapped = F.matmul(rows, weights, transpose_a=False, transpose_b=False)
+        out = F.reshape(mapped, F.shape(x))
+        out.set_shape(x.dims)
+        return out
 
 
 def rgb_to_yiq(images: Any) -> Tensor:
@@ -239,11 +205,11 @@ def yuv_to_rgb(images: Any) -> Tensor:
 
 def rgb_to_grayscale(images: Any, name: str | None = None) -> Tensor:
     """The luma of red, green and blue: [..., 3] to [..., 1], in the images' dtype."""
-    x = convert_to_tensor(images, name="images")
+    x = _pixels(images)
     with x.graph.name_scope(name or "rgb_to_grayscale"):
-        r, g, b = _channels(convert_image_dtype(x, float32))
-        gray = r * _LUMA[0] + g * _LUMA[1] + b * _LUMA[2]
-        return convert_image_dtype(F.expand_dims(gray, axis=-1), x.dtype)
+        weighted = convert_image_dtype(x, float32) * np.array(_LUMA, np.float32)
+        gray = F.reduce_sum(weighted, axes=(-1,), keepdims=True)
+        return convert_image_dtype(gray, x.dtype)
 
 
 def grayscale_to_rgb(images: Any, name: str | None = None) -> Tensor:
@@ -268,15 +234,9 @@ def adjust_hue(image: Any, delta: Any, name: str | None = None) -> Tensor:
     Raises:
         ValueError: the last axis is not of three.
     """
-    x, own = _as_floats(image)
+    x, own = _as_floats(_pixels(image))
     with x.graph.name_scope(name or "adjust_hue"):
-        hue, high, low = _hue_range(x)
-        sixths = (hue + _scalar(delta, x)) * 6.0
-        parts = []
-        for offset in (5.0, 3.0, 1.0):
-            place = F.floormod(sixths + offset, np.asarray(6, x.dtype.np))
-            parts.append(high - (high - low) * _clamped(F.minimum(place, 4.0 - place)))
-        return convert_image_dtype(_joined(*parts), own)
+        return convert_image_dtype(F.adjust_hue(x, convert_to_tensor(delta, float32)), own)
 
 
 def adjust_saturation(image: Any, saturation_factor: Any, name: str | None = None) -> Tensor:
@@ -285,11 +245,10 @@ def adjust_saturation(image: Any, saturation_factor: Any, name: str | None = Non
     Raises:
         ValueError: the last axis is not of three.
     """
-    x, own = _as_floats(image)
+    x, own = _as_floats(_pixels(image))
     with x.graph.name_scope(name or "adjust_saturation"):
-        hue, saturation, value = _channels(rgb_to_hsv(x))
-        changed = _clamped(saturation * _scalar(saturation_factor, x))
-        return convert_image_dtype(hsv_to_rgb(_joined(hue, changed, value)), own)
+        factor = convert_to_tensor(saturation_factor, float32)
+        return convert_image_dtype(F.adjust_saturation(x, factor), own)
 
 
 # ------------------------------------------------------------------ at random

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -102,6 +103,21 @@ def test_an_augmented_input_of_a_training_script() -> None:
     np.testing.assert_allclose(got.mean((1, 2, 3)), 0, atol=1e-4)
     np.testing.assert_allclose(got.std((1, 2, 3)), 1, atol=1e-3)
     assert got.dtype == np.float32
+
+
+def test_chains_of_colours_compile_quickly_and_refuse_other_channels() -> None:
+    x = tf.placeholder(tf.float32, [None, None, None])
+    y = x
+    for number in range(4):
+        y = tf.image.adjust_saturation(tf.image.adjust_hue(y, 0.1 * number), 0.9)
+    start = time.perf_counter()
+    with tf.Session(options=tf.Config(cache_dir=None)) as sess:
+        got = sess.run(y, {x: IMAGE})
+        assert time.perf_counter() - start < 20
+        assert got.shape == IMAGE.shape and (got >= 0).all() and (got <= 1).all()
+        for channels in (2, 4):
+            with pytest.raises(tf.errors.InvalidArgumentError, match="must have 3 channels"):
+                sess.run(y, {x: np.ones((2, 2, channels))})
 
 
 def test_the_texts_of_errors() -> None:
