@@ -33,6 +33,8 @@ _find, __dir__, __all__ = attach(
             ExpRelaxedOneHotCategorical RelaxedBernoulli RelaxedOneHotCategorical
             TransformedDistribution""",
         "graphc.tf1.distributions.bijectors": "softplus_inverse",
+        "graphc.tf1.distributions.tools": """
+            fill_triangular fill_triangular_inverse matrix_diag_transform percentile""",
     },
     "bijectors",
 )
