@@ -64,7 +64,8 @@ class ArrayBatches(Batches):
         size = length_of(self.arrays)
         if self.repeats is not None:
             for _ in range(self.repeats):
-                yield size, self.arrays
+                # nothing is fed: the graph reads its own batches, which count alike
+                yield size or 1, self.arrays
             return
         slices = batch_slices(size, self.batch_size)
         if self.shuffle == "batch":

@@ -28,6 +28,19 @@ _SILENT = ("weight_decay", "use_ema", "ema_overwrite_frequency", "loss_scale_fac
            "gradient_accumulation_steps", "jit_compile", "is_legacy_optimizer")  # fmt: skip
 
 
+def loss_and_params(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    """The arguments of get_updates in either order."""
+    if len(args) == 3:
+        return args[2], args[0]
+    if len(args) == 2 and isinstance(args[0], list | tuple):
+        return args[1], args[0]
+    given = dict(zip(("loss", "params"), args))
+    if args and isinstance(args[0], list | tuple):
+        given = {"params": args[0]}
+    given.update(kwargs)
+    return given["loss"], given["params"]
+
+
 class Optimizer:
     """Base of optimizers.
 
@@ -144,8 +157,12 @@ class Optimizer:
         return grads
 
     # ------------------------------------------------------------ updates
-    def get_updates(self, loss: Any = None, params: Any = None, **kwargs: Any) -> list[Any]:
-        """The ops of one update of `params` that lowers `loss`."""
+    def get_updates(self, *args: Any, **kwargs: Any) -> list[Any]:
+        """The ops of one update of `params` that lowers `loss`.
+
+        Called as (loss, params), as (params, constraints, loss), or by these names.
+        """
+        loss, params = loss_and_params(args, kwargs)
         with get_default_graph().name_scope(f"training/{self.name}"):
             grads = self.get_gradients(loss, params)
             return self._updates(list(zip(grads, params)))

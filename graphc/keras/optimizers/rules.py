@@ -11,7 +11,7 @@ from typing import Any
 from graphc.ir.node import Tensor
 from graphc.keras.core import math as K
 from graphc.keras.core.config import epsilon as default_epsilon
-from graphc.keras.engine.optimizer_base import Optimizer
+from graphc.keras.engine.optimizer_base import Optimizer, loss_and_params
 from graphc.ops.convert import convert_to_tensor
 from graphc.tf1 import api_math
 
@@ -361,11 +361,12 @@ class TFOptimizer(Optimizer):
     def get_gradients(self, loss: Any, params: list[Any]) -> list[Any]:
         return [g for g, _ in self.optimizer.compute_gradients(loss, params)]
 
-    def get_updates(self, loss: Any = None, params: Any = None, **kwargs: Any) -> list[Any]:
+    def get_updates(self, *args: Any, **kwargs: Any) -> list[Any]:
         from graphc.ir.graph import get_default_graph
         from graphc.keras.core.session import track_variable
         from graphc.tf1.api_state import global_variables
 
+        loss, params = loss_and_params(args, kwargs)
         before = set(global_variables())
         pairs = self.optimizer.compute_gradients(loss, params)
         with get_default_graph().name_scope(f"training/{self.name}"):
