@@ -22,8 +22,7 @@ from graphc.ops.samples import Sample, fixed, sample
 
 Array = np.ndarray[Any, Any]
 
-_MASK = (1 << 64) - 1
-_MULTIPLIER = 0xC6A4A7935BD1E995
+_MULTIPLIER = np.uint64(0xC6A4A7935BD1E995)
 _NO_PATH = "ids are integers"
 KEYS = (string, int32, int64)
 
@@ -76,19 +75,28 @@ def _found(
         if place is not None:
             out[at] = place
         elif buckets:
-            out[at] = count + fingerprint64(_text(value)) % buckets
+            out[at] = count + _fingerprint(_text(value)) % buckets
         else:
             out[at] = default
     return out
 
 
+@functools.lru_cache(maxsize=1 << 16)
+def _fingerprint(word: bytes) -> int:
+    """As fingerprint64: features say the same words again and again."""
+    return fingerprint64(word)
+
+
+def _fingerprints(values: Array) -> Array:
+    """uint64 of the values' shape; numbers are hashed as text."""
+    found = (_fingerprint(_text(v)) for v in values.flat)
+    return np.fromiter(found, np.uint64, values.size).reshape(values.shape)
+
+
 def _hashed(values: Array, num_buckets: int, ignore: bool) -> Array:
-    missing = _missing(values, ignore)
-    out = np.full(values.shape, -1, np.int64)
-    for at, value in np.ndenumerate(values):
-        if not missing[at]:
-            out[at] = fingerprint64(_text(value)) % num_buckets
-    return out
+    ids = (_fingerprints(values) % np.uint64(num_buckets)).astype(np.int64)
+    ids[_missing(values, ignore)] = -1
+    return ids
 
 
 def _identity(values: Array, num_buckets: int, default: int | None, ignore: bool) -> Array:
@@ -115,35 +123,34 @@ def _cross_types(ctx: InferContext) -> TensorType:
     return TensorType(int64, (shapes[0][0], dims_product([s[1] for s in shapes])))
 
 
-def _shift_mix(value: int) -> int:
-    return value ^ (value >> 47)
+def _shift_mix(values: Array) -> Array:
+    mixed: Array = values ^ (values >> np.uint64(47))
+    return mixed
 
 
-def _joined(first: int, second: int) -> int:
-    """TensorFlow's FingerprintCat64."""
+def _joined(first: Array, second: Array) -> Array:
+    """TensorFlow's FingerprintCat64, of arrays that are broadcast."""
     result = first ^ _MULTIPLIER
-    result ^= _shift_mix(second * _MULTIPLIER & _MASK) * _MULTIPLIER & _MASK
-    result = result * _MULTIPLIER & _MASK
-    result = _shift_mix(result) * _MULTIPLIER & _MASK
+    result = result ^ _shift_mix(second * _MULTIPLIER) * _MULTIPLIER
+    result = result * _MULTIPLIER
+    result = _shift_mix(result) * _MULTIPLIER
     return _shift_mix(result)
 
 
 def _crossed(*columns: Array, num_buckets: int, hash_key: int) -> Array:
     """The hash of each combination, the last column's values in the innermost order."""
-    values, present = columns[::2], columns[1::2]
-    batch, widths = len(values[0]), [v.shape[1] for v in values]
-    out = np.full((batch, int(np.prod(widths, dtype=np.int64))), -1, np.int64)
-    for row in range(batch):
-        for at, where in enumerate(np.ndindex(*widths)):
-            if not all(p[row, k] for p, k in zip(present, where, strict=True)):
-                continue
-            mixed = hash_key
-            for column, k in zip(values, where, strict=True):
-                item = column[row, k]
-                word = fingerprint64(item) if isinstance(item, bytes) else int(item) & _MASK
-                mixed = _joined(mixed, word)
-            out[row, at] = mixed % num_buckets
-    return out
+    count = len(columns) // 2
+    mixed, whole = np.array(hash_key, np.uint64), np.array(True)
+    for n in range(count):
+        values, present = columns[2 * n : 2 * n + 2]
+        words = _fingerprints(values) if values.dtype == object else values.astype(np.uint64)
+        # an axis for each column: [batch, 1, ..., k, ..., 1]
+        shape = (len(values), *(values.shape[1] if m == n else 1 for m in range(count)))
+        mixed = _joined(mixed, words.reshape(shape))
+        whole = whole & present.reshape(shape)
+    ids = (mixed % np.uint64(num_buckets)).astype(np.int64)
+    width = int(np.prod([v.shape[1] for v in columns[::2]], dtype=np.int64))
+    return np.where(whole, ids, -1).reshape(len(columns[0]), width)
 
 
 # ------------------------------------------------------------------ sparse tensors
