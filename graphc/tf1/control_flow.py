@@ -110,6 +110,8 @@ def cond(
         test = convert_to_tensor(pred)
         if test.dtype is not bool_:
             raise TypeError(f"pred must be a bool tensor, got {test.dtype.name}")
+        if test.rank not in (None, 0):
+            raise ValueError(f"Shape must be rank 0 but is rank {test.rank}: pred of {scope!r}")
         outer = outer if isinstance(outer, BodyGraph) else test.graph
         then = _Branch(true_fn, "true_fn", outer, strict)
         orelse = _Branch(false_fn, "false_fn", outer, strict)

@@ -202,3 +202,33 @@ def test_computed_indices(config: Any) -> None:
     want = np.concatenate([2 * X[:, :2], np.zeros((2, 1))], 1)
     want[:, 0] += 2
     np.testing.assert_array_equal(got[1], want)
+
+
+def test_wrong_arguments() -> None:
+    x = tf.placeholder(tf.float32, [2, 3])
+    true = tf.constant(True)
+    cases = [
+        (TypeError, "cond must be callable", lambda: tf.while_loop(1, lambda i: i, [0])),
+        (ValueError, "No loop variables", lambda: tf.while_loop(lambda: True, lambda: 1, [])),
+        (ValueError, "number of inputs and outputs", lambda: tf.while_loop(
+            lambda i, j: True, lambda i, j: (i,), [0, 1])),
+        (ValueError, "not an invariant for the loop", lambda: tf.while_loop(
+            lambda i: True, lambda i: tf.concat([i, i], 0), [x])),
+        (ValueError, "not compatible with the initial shape", lambda: tf.while_loop(
+            lambda i: True, lambda i: i, [x], shape_invariants=[tf.TensorShape([3, 3])])),
+        (TypeError, "dtype float32 after one iteration", lambda: tf.while_loop(
+            lambda i: True, lambda i: tf.cast(i, tf.float32), [0])),
+        (TypeError, "must not be a Python bool", lambda: tf.cond(True, lambda: 1, lambda: 2)),
+        (ValueError, "must have the same type", lambda: tf.cond(true, lambda: 1, lambda: 2.0)),
+        (ValueError, "must have a return value", lambda: tf.cond(true, lambda: None, lambda: 2)),
+        (TypeError, "don't have the same nested", lambda: tf.cond(
+            true, lambda: [1, 2], lambda: (1, 2))),
+        (ValueError, "rank 0 but is rank 1", lambda: tf.cond([True], lambda: 1, lambda: 2)),
+        (TypeError, "must be a list, tuple, or dict", lambda: tf.case(3)),
+        (ValueError, "1\\+ dimensional", lambda: tf.map_fn(lambda r: r, tf.constant(1.0))),
+        (ValueError, "saw \\(2,\\) but expected \\(1,\\)", lambda: tf.TensorArray(
+            tf.float32, 3).write(0, [1.0]).write(1, [1.0, 2.0])),
+    ]  # fmt: skip
+    for kind, text, make in cases:
+        with pytest.raises(kind, match=text):
+            make()
