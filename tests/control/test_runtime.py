@@ -211,7 +211,7 @@ def test_arrays_that_grow_run_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(host_control, "run_control", fail)
     x = tf.placeholder(tf.float32, [3])
-    _, y, ta = tf.while_loop(
+    _, _, ta = tf.while_loop(
         lambda i, y, ta: tf.reduce_sum(y) < 50.0,
         lambda i, y, ta: (i + 1, y * 2, ta.write(i, y)),
         (0, x, tf.TensorArray(tf.float32, 0, dynamic_size=True)),
