@@ -13,26 +13,35 @@ from graphc.data.dataset import (
 )
 from graphc.data.experimental import (
     AUTOTUNE,
+    Counter,
     CsvDataset,
     batch_and_drop_remainder,
+    bucket_by_sequence_length,
+    choose_from_datasets,
     enumerate_dataset,
     get_single_element,
     group_by_window,
+    ignore_errors,
     make_batched_features_dataset,
     make_csv_dataset,
     map_and_batch,
     padded_batch_and_drop_remainder,
     parallel_interleave,
     prefetch_to_device,
+    sample_from_datasets,
+    scan,
     shuffle_and_repeat,
     unbatch,
+    unique,
 )
 from graphc.data.iterator import Iterator
 
 __all__ = [
-    "AUTOTUNE", "CsvDataset", "Dataset", "FixedLengthRecordDataset", "Iterator", "TFRecordDataset",
-    "TextLineDataset", "batch_and_drop_remainder", "enumerate_dataset", "get_single_element",
-    "group_by_window", "make_batched_features_dataset", "make_csv_dataset", "map_and_batch",
-    "padded_batch_and_drop_remainder", "parallel_interleave",
-    "prefetch_to_device", "shuffle_and_repeat", "unbatch",
+    "AUTOTUNE", "Counter", "CsvDataset", "Dataset", "FixedLengthRecordDataset", "Iterator",
+    "TFRecordDataset", "TextLineDataset", "batch_and_drop_remainder",
+    "bucket_by_sequence_length", "choose_from_datasets", "enumerate_dataset",
+    "get_single_element", "group_by_window", "ignore_errors", "make_batched_features_dataset",
+    "make_csv_dataset", "map_and_batch", "padded_batch_and_drop_remainder",
+    "parallel_interleave", "prefetch_to_device", "sample_from_datasets", "scan",
+    "shuffle_and_repeat", "unbatch", "unique",
 ]  # fmt: skip
