@@ -98,7 +98,7 @@ def test_datasets_are_chosen_by_number():
     far = Dataset.from_tensors(np.int64(2))
     with pytest.raises(tf.errors.InvalidArgumentError, match="Selector index out of range: 2"):
         drain(experimental.choose_from_datasets(parts, far))
-    with pytest.raises(TypeError, match="scalar `tf.int64`"):
+    with pytest.raises(TypeError, match=r"scalar `tf\.int64`"):
         experimental.choose_from_datasets(parts, Dataset.from_tensors("a"))
 
 
