@@ -140,9 +140,8 @@ def psnr(a: Any, b: Any, max_val: Any, name: str | None = None) -> Tensor:
 
 def _gaussian(size: int, sigma: float) -> Any:
     at = np.arange(size, dtype=np.float32) - np.float32((size - 1) / 2)
-    line = np.square(at) * np.float32(-0.5 / sigma**2)
-    grid = np.exp(line[None] + line[:, None])
-    return (grid / grid.sum()).astype(np.float32)[:, :, None, None]
+    line = np.exp(np.square(at) * np.float32(-0.5 / sigma**2))
+    return (line / line.sum()).astype(np.float32)
 
 
 def _ssim_parts(
@@ -153,18 +152,25 @@ def _ssim_parts(
         low = [d for d in (image.dims or ())[-3:-1] if isinstance(d, int) and d < size]
         if low:
             raise ValueError(f"images of shape {image.shape} are smaller than filter_size {size}")
-    window = F.tile(convert_to_tensor(_gaussian(size, sigma)), F.stack(
-        np.int32(1), np.int32(1), _extent(x, (x.rank or 0) - 1), np.int32(1), axis=0))  # fmt: skip
+    channels, one_ = _extent(x, (x.rank or 0) - 1), np.int32(1)
+    # the window of two dimensions is the product of two of one: 22 taps for 121
+    windows = [
+        F.tile(
+            convert_to_tensor(_gaussian(size, sigma).reshape(shape)),
+            F.stack(one_, one_, channels, one_, axis=0),
+        )
+        for shape in ((size, 1, 1, 1), (1, size, 1, 1))
+    ]
 
     def mean(image: Tensor) -> Tensor:
-        shape = F.shape(image)
-        three, line = np.array([-3], np.int32), np.array([-1], np.int32)
-        tail = F.strided_slice(shape, three, line * 0, line * 0 + 1, end_mask=1)
-        head = F.strided_slice(shape, line * 0, three, line * 0 + 1, begin_mask=1)
-        flat = F.reshape(image, F.concat(line, tail, axis=0))
-        smooth = depthwise_conv2d(flat, window, [1, 1, 1, 1], "VALID")
-        rest = F.strided_slice(F.shape(smooth), -line, line * 0, line * 0 + 1, end_mask=1)
-        return F.reshape(smooth, F.concat(head, rest, axis=0))
+        smooth = _flat(image)
+        for window in windows:
+            smooth = depthwise_conv2d(smooth, window, [1, 1, 1, 1], "VALID")
+        if image.rank == 4:
+            return smooth
+        one = np.array([1], np.int32)
+        rest = F.strided_slice(F.shape(smooth), one, one * 0, one, end_mask=1)
+        return F.reshape(smooth, F.concat(_leading(image)[0], rest, axis=0))
 
     c1, c2 = F.square(top * np.float32(k1)), F.square(top * np.float32(k2))
     mean_x, mean_y = mean(x), mean(y)
@@ -254,7 +260,9 @@ def _leading(x: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _flat(x: Tensor) -> Tensor:
-    """A batch of images."""
+    """A batch of images; what is one is not reshaped, which would cost divisions by pixel."""
+    if x.rank in (3, 4):
+        return x if x.rank == 4 else F.expand_dims(x, axis=0)
     one, three = np.array([1], np.int32), np.array([-3], np.int32)
     tail = F.strided_slice(F.shape(x), three, one * 0, one, end_mask=1)
     return F.reshape(x, F.concat(-one, tail, axis=0))
