@@ -15,7 +15,7 @@ a loop. A stack has no length that a plan must know; only loops can read it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,6 +126,12 @@ def bodies_of(node: Node) -> tuple[Body, ...]:
     if isinstance(held, Branches):
         return (held.then, held.orelse)
     return ()
+
+
+def holds(node: Node, test: Callable[[Node], bool]) -> bool:
+    """Whether the test is true of the node, or of one inside the bodies that it holds."""
+    inner = (n for body in bodies_of(node) for n in body.graph.nodes)
+    return test(node) or any(holds(n, test) for n in inner)
 
 
 def operands_of(node: Node) -> Sequence[Tensor]:

@@ -21,7 +21,7 @@ from graphc.ir.faults import located
 from graphc.ir.node import Node, Tensor, TensorType
 from graphc.ir.program import Program, ProgramBuilder, UnresolvedShape, Update, live_nodes
 from graphc.ir.shape import Guard, PartialDim, ShapeEnv, SymDim
-from graphc.ops.control import CONTROL
+from graphc.ops.control import CONTROL, holds
 from graphc.ops.define import OpDef
 from graphc.ops.values import FLOWS, value_of
 from graphc.passes import functionalize_bodies as bodies
@@ -242,8 +242,8 @@ class Functionalizer:
             return
         if op == "no_op":
             return
-        if node.op.data_dependent and node.outputs and all(t in fed for t in node.outputs):
-            return  # only ordered before something: an earlier stage has run it
+        if self._came_before(node, fed):
+            return
         if op == "is_variable_initialized":
             self._is_initialized(node, mask)
             return
@@ -269,6 +269,13 @@ class Functionalizer:
         for mine, theirs in zip(node.outputs, made.outputs, strict=True):
             if mine not in self.values:
                 self.values[mine] = theirs
+
+    def _came_before(self, node: Node, fed: Mapping[Tensor, Any]) -> bool:
+        """Whether an earlier stage has run it, and it is only ordered before something."""
+        if not node.outputs or not all(t in fed for t in node.outputs):
+            return False
+        control_flow = node.op.name in CONTROL and not holds(node, lambda n: bool(n.op.refs))
+        return node.op.data_dependent or control_flow
 
     def _given(self, tensor: Tensor, fed: Mapping[Tensor, Any]) -> bool:
         """Whether a placeholder has a value: it is fed, or a parameter of a body."""

@@ -11,12 +11,12 @@ the highest of those that it needs, and the next even or odd one where it waits 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from graphc.ir.node import Node, Tensor
-from graphc.ops.control import bodies_of
+from graphc.ops.control import CONTROL, holds
 from graphc.passes.functionalize import needed_nodes
 
 if TYPE_CHECKING:
@@ -39,17 +39,12 @@ def waits(node: Node) -> bool:
 
     A body that does both is run with the others that write: see `without_lock` in state.py.
     """
-    return _any(node, lambda n: n.op.blocks) and not writes(node)
+    return holds(node, lambda n: n.op.blocks) and not writes(node)
 
 
 def writes(node: Node) -> bool:
     """Whether the node, or a body that it holds, writes variables."""
-    return _any(node, lambda n: bool(n.op.refs))
-
-
-def _any(node: Node, test: Callable[[Node], bool]) -> bool:
-    inner = (n for body in bodies_of(node) for n in body.graph.nodes)
-    return test(node) or any(_any(n, test) for n in inner)
+    return holds(node, lambda n: bool(n.op.refs))
 
 
 def levels_of(nodes: Sequence[Node], fed: Fed) -> dict[Node, int]:
@@ -64,6 +59,13 @@ def levels_of(nodes: Sequence[Node], fed: Fed) -> dict[Node, int]:
             level += 1 - level % 2
         out[node] = level
     return out
+
+
+def _may_vary(node: Node) -> bool:
+    """Whether only the run tells the extents of what it gives."""
+    return node.op.data_dependent or (
+        node.op.name in CONTROL and not all(map(_fixed, node.outputs))
+    )
 
 
 def _fixed(tensor: Tensor) -> bool:
@@ -109,7 +111,7 @@ class _Cut:
         crossing = self._crossing(members)
         # where nothing else of the stage reads what an op gives, its extents may stay unknown
         read = {t.node for n in inside for t in n.inputs}
-        ends = frozenset(n for n in targets if n.op.data_dependent and n not in read)
+        ends = frozenset(n for n in targets if _may_vary(n) and n not in read)
         # results of unknown extents have no other place than among what is fetched
         whole = [t for n in ends for t in n.outputs if not _fixed(t)]
         old = self._old_values() if writes else []

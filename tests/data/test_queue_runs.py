@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 import graphc as tf
@@ -160,3 +161,33 @@ def test_datasets_wait_without_the_lock() -> None:
             sess.run(step)
             handed.put(n)
         assert learning.join() == 10 and sess.run(count) == 5
+
+
+def test_a_branch_chooses_the_queue(sess: tf.Session) -> None:
+    training, n = tf.placeholder_with_default(True, []), tf.placeholder_with_default(4, [])
+    queues = []
+    for k in range(2):
+        queue = tf.FIFOQueue(90, [tf.float32, tf.int32], shapes=[[3], []], name=f"q{k}")
+        sess.run(queue.enqueue_many([np.full((60, 3), k, np.float32), np.arange(60) + 100 * k]))
+        queues.append(queue)
+    x, y = tf.cond(
+        training, lambda: queues[0].dequeue_many(n), lambda: queues[1].dequeue_up_to(n)
+    )
+    x.set_shape([None, 3])
+    w = tf.Variable(tf.zeros([3]))
+    loss = tf.reduce_mean(tf.square(tf.reduce_sum(x * w, 1) - tf.cast(y, tf.float32)))
+    train = tf.train.GradientDescentOptimizer(0.01).minimize(loss)
+    sess.run(tf.global_variables_initializer())
+    seen: list[int] = []
+    for step in range(6):
+        size = 4 + step % 3
+        _, rows, ids = sess.run([train, x, y], {n: size})
+        assert rows.shape == (size, 3) and not rows.any()
+        seen += ids.tolist()
+    assert seen == list(range(30))
+    rows, ids = sess.run([x, y], {training: False})
+    assert rows.all() and ids.tolist() == [100, 101, 102, 103]
+    with tf.control_dependencies([y]):
+        after = tf.constant(1)
+    assert sess.run(after, {training: False}) == 1
+    assert sess.run([q.size() for q in queues]) == [30, 52]
