@@ -153,11 +153,7 @@ class Head:
         loss = self._reduced(losses, weights, regularization_losses)
         if mode == ModeKeys.EVAL:
             metrics = self.metrics_of(y, predictions, losses, weights)
-            if regularization_losses:
-                metrics["regularization_loss"] = metrics_mean.mean(
-                    F.add_n(*regularization_losses)
-                )
-            named = {self._key(k): v for k, v in metrics.items()}
+            named = self._named(metrics, regularization_losses)
             return EstimatorSpec(mode, predictions, loss, eval_metric_ops=named)
         train = self._train_op(loss, optimizer, trainable_variables, train_op_fn)
         if update_ops is None:
@@ -170,6 +166,12 @@ class Head:
                 mean = compute_weighted_loss(losses, weights, reduction="weighted_mean")
                 summary.scalar(self._key("average_loss"), mean)
         return EstimatorSpec(mode, predictions, loss, train)
+
+    def _named(self, metrics: dict[str, Any], regularization: Any) -> dict[str, Any]:
+        """The metrics under the head's name, with the mean of what is added to the loss."""
+        if regularization:
+            metrics["regularization_loss"] = metrics_mean.mean(F.add_n(*regularization))
+        return {self._key(k): v for k, v in metrics.items()}
 
     def _train_op(self, loss: Tensor, optimizer: Any, variables: Any, train_op_fn: Any) -> Any:
         if optimizer is not None and train_op_fn is not None:

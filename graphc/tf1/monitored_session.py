@@ -74,10 +74,7 @@ def MonitoredTrainingSession(
     all_hooks = list(chief_only_hooks or ())
     folder = summary_dir or checkpoint_dir
     if folder:
-        if log_step_count_steps and log_step_count_steps > 0:
-            all_hooks.append(StepCounterHook(log_step_count_steps, output_dir=folder))
-        if _wanted(summaries):
-            all_hooks.append(SummarySaverHook(*summaries, output_dir=folder, scaffold=scaffold))
+        all_hooks += _summary_hooks(folder, scaffold, log_step_count_steps, summaries)
     if checkpoint_dir and _wanted(checkpoints):
         steps, seconds = checkpoints
         all_hooks.append(
@@ -88,6 +85,18 @@ def MonitoredTrainingSession(
         )
     all_hooks.extend(hooks or ())
     return MonitoredSession(creator, all_hooks, stop_grace_period_secs)
+
+
+def _summary_hooks(
+    folder: Any, scaffold: Scaffold, log_steps: int | None, interval: tuple[Any, Any]
+) -> list[Any]:
+    """What writes steps a second, and the scaffold's summaries."""
+    hooks: list[Any] = []
+    if log_steps and log_steps > 0:
+        hooks.append(StepCounterHook(log_steps, output_dir=folder))
+    if _wanted(interval):
+        hooks.append(SummarySaverHook(*interval, output_dir=folder, scaffold=scaffold))
+    return hooks
 
 
 def _interval(steps: Any, seconds: Any, default: tuple[Any, Any]) -> tuple[Any, Any]:

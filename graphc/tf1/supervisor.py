@@ -84,17 +84,11 @@ class Supervisor:
         self._local_init_run_options = local_init_run_options
         self._logdir: str | None = None
         self._save_path: str | None = None
-        self._save_model_secs: float | None = None
-        self._save_summaries_secs: float | None = None
+        self._save_model_secs = save_model_secs if is_chief else None
+        self._save_summaries_secs = save_summaries_secs if is_chief else None
         self._summary_writer: Any = None
         if is_chief:
-            self._logdir = None if logdir is None else os.fspath(logdir)
-            self._save_model_secs = save_model_secs
-            self._save_summaries_secs = save_summaries_secs
-            if self._logdir:
-                # as text: "./" in front stays in the state file
-                self._save_path = os.path.join(self._logdir, checkpoint_basename)  # noqa: PTH118
-            self._init_writer(summary_writer)
+            self._init_directory(logdir, checkpoint_basename, summary_writer)
         self._graph_added_to_summary = False
         self._writer_open = self._summary_writer is not None
         self._session_manager = session_manager or self._default_manager()
@@ -139,11 +133,15 @@ class Supervisor:
             _log.info("Found %d %s operations. Returning the first one.", len(found), key)
         return found[0] if found else None
 
-    def _init_writer(self, given: Any) -> None:
-        if given is USE_DEFAULT:
+    def _init_directory(self, logdir: Any, basename: str, writer: Any) -> None:
+        """Where checkpoints and summaries go."""
+        self._logdir = None if logdir is None else os.fspath(logdir)
+        if self._logdir:
+            # as text: "./" in front stays in the state file
+            self._save_path = os.path.join(self._logdir, basename)  # noqa: PTH118
+        self._summary_writer = writer
+        if writer is USE_DEFAULT:
             self._summary_writer = FileWriter(self._logdir) if self._logdir else None
-        else:
-            self._summary_writer = given
 
     def _default_manager(self) -> managers.SessionManager:
         return managers.SessionManager(
