@@ -8,6 +8,7 @@ merges (interop/import_frames.py), making loop nodes (interop/import_loops.py), 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from graphc.errors import InvalidArgumentError, NotFoundError
@@ -20,7 +21,7 @@ from graphc.interop.importer import DONE, ForeignRule, Importer, Missing, Unavai
 from graphc.interop.messages import AttrValue, NodeDef
 from graphc.ir.dtypes import int32
 from graphc.ir.graph import get_default_graph
-from graphc.ir.node import Node, Tensor
+from graphc.ir.node import Node, Tensor, TensorType
 from graphc.ops.define import F
 from graphc.tf1.control_flow import cond
 from graphc.tf1.tensor_array import TensorArray
@@ -169,12 +170,19 @@ def _loop(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
 
 
 # ------------------------------------------------------------------ branches
+@dataclass(frozen=True, eq=False)
+class Optional:
+    """What one side of a branch keeps for a gradient; `value` is None on the other side."""
+
+    value: Tensor | None
+
+
 def _either(
     imp: Importer, name: str, pred: Tensor, then: Callable[[], Values],
     orelse: Callable[[], Values],
 ) -> Values:  # fmt: skip
     """A cond node of these branches. What is no tensor must be the same on both sides."""
-    kept: list[Values] = []
+    sides: list[Values] = []
 
     def tensors(fn: Callable[[], Values]) -> Callable[[], Any]:
         def build() -> Any:
@@ -182,7 +190,7 @@ def _either(
             missing = next((v for v in values if isinstance(v, Missing)), None)
             if missing is not None:
                 raise Unavailable(missing.reason)
-            kept.append(values)
+            sides.append(values)
             own = [v for v in values if isinstance(v, Tensor | TensorArray)]
             # a branch without results is there for what it does
             return own or [F.identity(True)]
@@ -191,7 +199,48 @@ def _either(
 
     made = cond(truth(pred), tensors(then), tensors(orelse), strict=True, name=name)
     outs = iter(made)
-    return [next(outs) if isinstance(v, Tensor | TensorArray) else v for v in kept[0]]
+    values = [next(outs) if isinstance(v, Tensor | TensorArray) else v for v in sides[0]]
+    if any(isinstance(v, Optional) for v in values):
+        _keep(imp, name, tensor_of(made[0]).node, sides, values)
+    return values
+
+
+def _keep(
+    imp: Importer, name: str, node: Node, sides: Sequence[Values], values: Values
+) -> None:
+    """Replaces what a branch keeps for gradients by outputs of a node of its own."""
+    held = node.attrs["branches"]
+    kept: list[list[tuple[int, Tensor]]] = [[], []]
+    for k, (first, second) in enumerate(zip(*sides, strict=True)):
+        if not isinstance(first, Optional) or not isinstance(second, Optional):
+            continue
+        if first.value is not None and second.value is not None:
+            raise Unavailable("both sides of a branch keep a value in one place")
+        for own, side, body in ((first, 0, held.then), (second, 1, held.orelse)):
+            if own.value is not None and own.value.graph is body.graph:
+                kept[side].append((k, own.value))
+            elif own.value is not None:
+                values[k] = own
+    then, orelse = (tuple(t for _, t in part) for part in kept)
+    attrs = {
+        "branches": held, "of": node, "then": then, "orelse": orelse,
+        "types": tuple(TensorType(t.dtype, t.dims) for t in (*then, *orelse)),
+    }  # fmt: skip
+    saved = imp.graph.create_node(F.cond_saved, node.inputs, attrs, f"{name}saved/")
+    for (k, _), out in zip((*kept[0], *kept[1]), saved.outputs, strict=True):
+        values[k] = Optional(out)
+
+
+def _optional(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
+    if len(inputs) > 1:
+        raise Unavailable("graphc reads optional values of one part only")
+    return [Optional(inputs[0] if inputs else None)]
+
+
+def _component(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
+    if not isinstance(inputs[0], Optional) or inputs[0].value is None:
+        raise Unavailable("it reads an optional value that is not there")
+    return [inputs[0].value]
 
 
 def _if(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
@@ -304,6 +353,9 @@ CALLS: dict[str, ForeignRule] = {
     LOOP: _loop,
     BRANCHES: _branches,
     "_Merged": _merged,
+    "OptionalFromValue": _optional,
+    "OptionalNone": _optional,
+    "OptionalGetValue": _component,
     "StackV2": _stack,
     "StackPushV2": _push,
     "StackPopV2": _pop,

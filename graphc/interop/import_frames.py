@@ -272,10 +272,16 @@ class _Structure:
         return made
 
     def _exit_number(self, nd: NodeDef, path: Path) -> int:
-        name = split_input(nd.input[0])[0]
-        switch = self.nodes[name]
-        variable = split_input(switch.input[0])[0] if switch.op in SWITCHES else name
-        return self.frame_merges[path].index(variable)
+        """The number of the loop variable that leaves here."""
+        switch = self.source(self.root(nd.input[0]))
+        variable = ""
+        if switch is not None:
+            text = switch.input[0] if self.kind(switch) == "loop switch" else nd.input[0]
+            variable = split_input(self.root(text))[0]
+        merges = self.frame_merges.get(path, [])
+        if variable not in merges:
+            raise InvalidArgumentError(f"{nd.name!r} leaves a loop, but is no variable of it")
+        return merges.index(variable)
 
     def top(self) -> list[NodeDef]:
         out: list[NodeDef] = []

@@ -15,7 +15,7 @@ from graphc.errors import InvalidArgumentError, NotFoundError
 from graphc.interop import attributes
 from graphc.interop.import_frames import Part, split_input, structured
 from graphc.interop.messages import FunctionDef, GraphDef, NodeDef
-from graphc.interop.node_rules import DEFAULTS, RULES, ConstInput, Rule, attr_names
+from graphc.interop.node_rules import DEFAULTS, OWN_DEFAULTS, RULES, ConstInput, Rule, attr_names
 from graphc.ir.dtypes import float32
 from graphc.ir.graph import Graph, get_default_graph
 from graphc.ir.node import Node, Tensor
@@ -24,14 +24,14 @@ from graphc.ops.define import BY_TF_TYPE, F, OpDef
 # the same op under another name, with the same inputs
 ALIASES = {
     "AddV2": "add", "Variable": "variable", "VarHandleOp": "variable",
-    "ReadVariableOp": "identity", "AssignVariableOp": "assign",
+    "ReadVariableOp": "identity", "AssignVariableOp": "assign", "VariableShape": "shape",
     "AssignAddVariableOp": "assign_add", "AssignSubVariableOp": "assign_sub",
     "VarIsInitializedOp": "is_variable_initialized", "PlaceholderV2": "placeholder",
     "RefIdentity": "identity", "Snapshot": "identity", "BatchMatrixInverse": "matrix_inverse",
     "BatchMatrixDiag": "matrix_diag", "BatchMatrixBandPart": "matrix_band_part",
     "BatchCholesky": "cholesky", "Select": "select", "SelectV2": "select_v2",
     "Transpose": "transpose", "Inv": "reciprocal", "DivNoNan": "div_no_nan",
-    "ResourceGather": "gather_rows", "TruncateDiv": "truncatediv",
+    "ResourceGather": "gather_rows", "TruncateDiv": "truncatediv", "ControlTrigger": "no_op",
     **{f"ResourceApply{k}": v for k, v in {
         "GradientDescent": "apply_gradient_descent", "Momentum": "apply_momentum",
         "Adam": "apply_adam", "Adagrad": "apply_adagrad", "Adadelta": "apply_adadelta",
@@ -159,11 +159,18 @@ class Importer:
 
     # ------------------------------------------------------------ one node
     def make(self, nd: NodeDef, inputs: list[Any], control: list[Node]) -> None:
-        from graphc.interop.foreign_ops import FOREIGN
-
+        """One node; what cannot be had says so when it is run."""
         if any(isinstance(i, Missing) for i in inputs):
             self.miss(nd, next(i for i in inputs if isinstance(i, Missing)))
             return
+        try:
+            self._make(nd, inputs, control)
+        except Unavailable as err:
+            self.miss(nd, Missing(f"{nd.name!r} ({nd.op}): {err}"))
+
+    def _make(self, nd: NodeDef, inputs: list[Any], control: list[Node]) -> None:
+        from graphc.interop.foreign_ops import FOREIGN
+
         with ExitStack() as stack:
             stack.enter_context(self.graph.control_dependencies(control))
             if nd.device:
@@ -174,11 +181,7 @@ class Importer:
             if foreign is not None:
                 # helper ops of its expansion lie below its name
                 stack.enter_context(self.graph.name_scope(f"{self.prefix}{nd.name}/"))
-                try:
-                    got = foreign(self, nd, inputs)
-                except Unavailable as err:
-                    self.miss(nd, Missing(str(err)))
-                    return
+                got = foreign(self, nd, inputs)
                 if got is DONE:
                     return
                 if got is not None:
@@ -192,7 +195,7 @@ class Importer:
         """A node that says why it cannot run once somebody runs it."""
 
         def fail() -> Any:
-            raise NotFoundError(f"node {nd.name!r} ({nd.op}): {what.reason}")
+            raise NotFoundError(f"node {nd.name!r} cannot be computed. {what.reason}")
 
         attrs = {"fn": fail, "dtypes": (float32,)}
         node = self.add(F.py_func, (), attrs, nd.name)
@@ -225,10 +228,15 @@ class Importer:
 
     def check_inputs(self, nd: NodeDef, record: OpDef, inputs: list[Any]) -> None:
         for value in inputs:
-            if not isinstance(value, Tensor):
-                kind = value.kind if isinstance(value, Wanted) else "a TensorArray"
+            if isinstance(value, Wanted):
                 raise NotFoundError(
-                    f"node {nd.name!r} ({nd.op}) reads {kind}, which graphc has not as a tensor"
+                    f"node {nd.name!r} ({nd.op}) reads {value.kind}, which graphc has not as a "
+                    "tensor"
+                )
+            if not isinstance(value, Tensor):
+                raise Unavailable(
+                    "it reads an array of tensors, which graphc has not as a tensor; in gradients "
+                    "of loops, take them anew with tf.gradients"
                 )
         fewest = len(record.args) - record.variadic
         if len(inputs) < fewest or (len(inputs) > fewest and not record.variadic):
@@ -251,6 +259,8 @@ class Importer:
                 out[ours] = attributes.private_value(nd.attr[attributes.PRIVATE + name])
             elif name in nd.attr:
                 out[ours] = _adapted(ours, attributes.value_of(nd.attr[name]))
+            elif ours in OWN_DEFAULTS.get(record.name, {}):
+                out[ours] = OWN_DEFAULTS[record.name][ours]
             elif required:
                 if ours == "shape":
                     out[ours] = None

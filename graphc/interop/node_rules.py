@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from graphc.ir.dtypes import int64
+from graphc.ir.dtypes import float32, int32, int64
 from graphc.ops.define import OpDef
 
 
@@ -142,6 +142,39 @@ DEFAULTS: dict[str, Any] = {
     "begin_mask": 0, "end_mask": 0, "ellipsis_mask": 0, "new_axis_mask": 0,
     "shrink_axis_mask": 0, "use_nesterov": False, "align_corners": False,
     "half_pixel_centers": False, "explicit_paddings": (),
+}  # fmt: skip
+
+
+# the same for single records, where their default differs or no other op has the attribute
+_CONV = {"dilations": (1, 1, 1, 1)}
+_CONV_3D = {"dilations": (1, 1, 1, 1, 1), "data_format": "NDHWC"}
+_POOL_3D = {"data_format": "NDHWC"}
+_UNICODE = {"errors": "replace", "replacement_char": 65533}
+OWN_DEFAULTS: dict[str, Mapping[str, Any]] = {
+    **dict.fromkeys(
+        (f"{kind}{back}" for kind in ("conv2d", "depthwise_conv2d_native")
+         for back in ("", "_backprop_input", "_backprop_filter")), _CONV,
+    ),
+    **dict.fromkeys((f"conv3d{b}" for b in ("", "_backprop_input", "_backprop_filter")), _CONV_3D),
+    **dict.fromkeys(("avg_pool3d", "avg_pool3d_grad", "max_pool3d", "max_pool3d_grad"), _POOL_3D),
+    "max_pool_with_argmax": {"Targmax": int64, "include_batch_in_index": False},
+    "lrn": {"depth_radius": 5, "bias": 1.0, "alpha": 1.0, "beta": 0.5},
+    "one_hot": {"axis": -1},
+    **{name: {"out_idx": int32} for name in ("setdiff1d", "unique", "unique_with_counts")},
+    "searchsorted": {"out_type": int32},
+    "random_poisson": {"dtype": int64},
+    "edit_distance": {"normalize": True},
+    "sparse_dense_matmul": {"adjoint_a": False, "adjoint_b": False},
+    "sparse_to_dense": {"validate_indices": True},
+    "non_max_suppression": {"pad_to_max_output_size": False},
+    "jpeg_shape": {"output_type": int32},
+    "string_to_number": {"out_type": float32},
+    "string_lower": {"encoding": ""},
+    "string_upper": {"encoding": ""},
+    "string_format": {"template": "%s", "placeholder": "%s"},
+    "unicode_transcode": {**_UNICODE, "replace_controls": False},
+    "unicode_encode": _UNICODE,
+    "unicode_decode": _UNICODE,
 }  # fmt: skip
 
 

@@ -97,3 +97,39 @@ def test_a_missing_function_is_named() -> None:
     graph_def.ClearField("library")
     with pytest.raises(tf.errors.NotFoundError, match="calls the function 'while_cond"):
         tf.import_graph_def(graph_def, name="")
+
+
+def restored(sess, name: str):
+    """(feeds, TensorFlow's losses) of a model that trains, after its import."""
+    path = str(FIXTURES / f"flow_train_{name}")
+    saver = tf.train.import_meta_graph(f"{path}.meta")
+    saver.restore(sess, path)
+    z = np.load(f"{path}.npz")
+    return {f"{k[5:]}:0": z[k] for k in z.files if k.startswith("feed_")}, z["losses"]
+
+
+@pytest.mark.parametrize("kind", ["v1", "v2"])
+def test_branches_of_tensorflow_go_on_training(kind: str) -> None:
+    with tf.Session() as sess:
+        feeds, losses = restored(sess, f"cnn_{kind}")
+        got = [sess.run("loss:0", feeds)]
+        for _ in losses[1:]:
+            sess.run("train", feeds)
+            got.append(sess.run("loss:0", feeds))
+    np.testing.assert_allclose(got, losses, rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["v1", "v2"])
+def test_loops_of_tensorflow_go_on_training_with_new_gradients(kind: str) -> None:
+    with tf.Session() as sess:
+        feeds, losses = restored(sess, f"raw_{kind}")
+        # TensorFlow's gradients of loops are not read; all else is
+        with pytest.raises(tf.errors.NotFoundError, match="take them anew|gradients anew"):
+            sess.run("train", feeds)
+        loss = tf.get_default_graph().get_tensor_by_name("loss:0")
+        train = tf.train.GradientDescentOptimizer(0.5).minimize(loss)
+        got = [sess.run(loss, feeds)]
+        for _ in losses[1:]:
+            sess.run(train, feeds)
+            got.append(sess.run(loss, feeds))
+    np.testing.assert_allclose(got, losses, rtol=1e-4)

@@ -226,6 +226,24 @@ def test_write_graph_is_read_back(tmp_path, as_text: bool) -> None:
         assert tf.GraphDef.FromString(data) == graph.as_graph_def()
 
 
+def test_attributes_that_files_leave_out_have_the_defaults_of_their_op() -> None:
+    tf.one_hot([0, 2], 3, name="hot")
+    tf.nn.lrn(tf.ones([1, 1, 1, 3]), name="norm")
+    x = tf.reshape(tf.range(25.0), [1, 5, 5, 1])
+    tf.nn.conv2d(x, tf.ones([2, 2, 1, 1]), [1, 1, 1, 1], "VALID", name="conv")
+    graph_def = tf.get_default_graph().as_graph_def()
+    with tf.Session() as sess:
+        want = sess.run(["hot:0", "conv:0"])
+    for nd in graph_def.node:
+        for key in ("axis", "dilations", "depth_radius", "bias", "alpha", "beta", "data_format"):
+            nd.attr.pop(key, None)
+    with tf.Graph().as_default() as graph, tf.Session() as sess:
+        tf.import_graph_def(graph_def, name="")
+        for a, b in zip(sess.run(["hot:0", "conv:0"]), want, strict=True):
+            assert np.array_equal(a, b)
+        assert graph.get_operation_by_name("norm").get_attr("alpha") == 1.0
+
+
 def test_tensor_protos_repeat_the_last_value() -> None:
     proto = tf.make_tensor_proto([1.5], shape=[2, 2])
     assert tf.make_ndarray(proto).tolist() == [[1.5, 1.5], [1.5, 1.5]]
