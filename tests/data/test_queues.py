@@ -394,3 +394,17 @@ def test_waits_may_be_bounded(where: str) -> None:
         # the element that was collected is there again
         assert sess.run(queue.dequeue(), options=options) == 1
         assert sess.run(queue.size()) == 0
+
+
+def test_other_places_of_the_names(sess: tf.Session) -> None:
+    queue = tf.queue.FIFOQueue(3, tf.int32)
+    assert isinstance(queue, tf.queue.QueueBase) and isinstance(queue, tf.io.QueueBase)
+    sess.run(queue.enqueue(3))
+    assert sess.run(queue.dequeue()) == 3
+    shuffled = tf.io.RandomShuffleQueue(3, 0, tf.int32)
+    ranked, padded = tf.io.PriorityQueue(3, []), tf.io.PaddingFIFOQueue(3, tf.int32, [[None]])
+    assert [type(q).__name__ for q in (shuffled, ranked, padded)] == [
+        "RandomShuffleQueue", "PriorityQueue", "PaddingFIFOQueue",
+    ]  # fmt: skip
+    sess.run(ranked.enqueue(np.int64(5)))
+    assert sess.run(ranked.dequeue()) == 5
