@@ -14,11 +14,14 @@ import pytest
 
 from tools.bench import peer_graphc, peer_numpy, run, targets, worker, works
 
-SMALL = [n for n in works.WORKS if n in ("W3", "W4", "W9", "W8_sgd", "W8_adam")]
+SMALL = [
+    n for n in works.WORKS if n in ("W3", "W4", "W9", "W8_sgd", "W8_adam", "W10", "W10_sgd")
+]
 
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(works, "LSTM_SIZES", (4, 12, 8, 16))
     monkeypatch.setattr(worker, "MIN_SECONDS", 0.0)
     monkeypatch.setattr(worker, "REPEATS", 1)
 
