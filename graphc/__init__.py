@@ -186,8 +186,9 @@ __getattr__, __dir__, _public = attach(
     """
         app bitwise compat config contrib data debugging distributions dtypes errors estimator
         examples feature_column flags gfile graph_util image initializers io keras layers linalg
-        logging lookup losses manip math metrics nest nn python_io queue random resource_loader
-        saved_model signal sparse spectral strings summary sysconfig test train version""",
+        logging lookup losses manip math metrics nest nn profiler python_io queue random
+        resource_loader saved_model signal sparse spectral strings summary sysconfig test train
+        version""",
 )
 # `from tensorflow import *` must not take Python's print away
 _public.remove("print")
