@@ -311,3 +311,22 @@ def test_gradients_of_a_whole_model(sess: tf.Session) -> None:
         np.testing.assert_allclose(
             (grad * along).sum(), slope, rtol=1e-5, atol=1e-8, err_msg=variable.name
         )
+
+
+def test_a_limit_that_depends_on_the_inputs(sess: tf.Session) -> None:
+    """Twice the longest source, as translators set it."""
+    lengths = tf.placeholder(tf.int32, [None])
+    table = tf.constant(values("table", [SYMBOLS, DEPTH], 1.0))
+    cell = rnn.GRUCell(UNITS)
+    count = tf.size(lengths)
+    decoder = seq2seq.BasicDecoder(
+        cell, seq2seq.GreedyEmbeddingHelper(table, tf.fill([count], 1), -1),
+        cell.zero_state(count, tf.float32), tf.layers.Dense(SYMBOLS),
+    )  # fmt: skip
+    limit = tf.cast(tf.round(tf.cast(tf.reduce_max(lengths), tf.float32) * 2), tf.int32)
+    outputs, _, steps = seq2seq.dynamic_decode(decoder, maximum_iterations=limit)
+    sess.run(tf.global_variables_initializer())
+    for given in ([1, 3, 2], [2, 2], [4, 1, 1, 1]):
+        ids, done = sess.run([outputs.sample_id, steps], {lengths: given})
+        assert ids.shape == (len(given), 2 * max(given))
+        assert done.tolist() == [2 * max(given)] * len(given)
