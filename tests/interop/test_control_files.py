@@ -124,7 +124,7 @@ def test_loops_of_tensorflow_go_on_training_with_new_gradients(kind: str) -> Non
     with tf.Session() as sess:
         feeds, losses = restored(sess, f"raw_{kind}")
         # TensorFlow's gradients of loops are not read; all else is
-        with pytest.raises(tf.errors.NotFoundError, match="take them anew|gradients anew"):
+        with pytest.raises(tf.errors.NotFoundError, match=r"take them anew|gradients anew"):
             sess.run("train", feeds)
         loss = tf.get_default_graph().get_tensor_by_name("loss:0")
         train = tf.train.GradientDescentOptimizer(0.5).minimize(loss)
