@@ -281,3 +281,11 @@ def model_weights(name: str, shapes: list[tuple[int, ...]]) -> list[Any]:
         limit = np.sqrt(3.0 / fan) if fan else 0.05
         out.append(rng.uniform(-limit, limit, shape).astype("float32"))
     return out
+
+
+def file_data(name: str) -> Any:
+    """Inputs of the models in keras_h5."""
+    rng = rng_of(name)
+    if name == "graph":
+        return [rng.random((4, 6, 3)).astype("f"), rng.random((4, 6, 3)).astype("f")]
+    return rng.random((4, 8, 8, 1)).astype("f")

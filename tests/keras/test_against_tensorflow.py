@@ -136,3 +136,14 @@ def test_an_h5_file_of_tensorflow_predicts_the_same(name: str) -> None:
     model = keras.models.load_model(FIXTURES / "keras_h5" / f"{name}.h5")
     x, _ = cases.model_data(name)
     close(model.predict(x), EXPECTED[f"model/{name}/predict"], name, 1e-5)
+
+
+@pytest.mark.parametrize("name", ["graph", "chain"])
+def test_graphs_of_layers_in_h5_files_are_rebuilt(name: str) -> None:
+    pytest.importorskip("h5py")
+    model = keras.models.load_model(FIXTURES / "keras_h5" / f"{name}.h5")
+    got = model.predict(cases.file_data(name))
+    for k, value in enumerate(got if isinstance(got, list) else [got]):
+        close(value, EXPECTED[f"file/{name}/{k}"], name)
+    if name == "graph":
+        assert model.metrics_names == ["loss", "o1_loss", "o2_loss", "o1_acc"]

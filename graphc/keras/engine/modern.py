@@ -13,6 +13,10 @@ __all__ = ["plain_config"]
 _DROPPED = ("quantization_config", "lora_rank", "lora_alpha", "module", "registered_name",
             "build_config", "optional", "synchronized", "zero_output_for_mask",
             "autocast", "shared_object_id")  # fmt: skip
+# settings of which only another value than this would say something
+_USUAL = {"rms_scaling": False, "flash_attention": None, "seed": None,
+          "use_gate": False, "groups": 1, "ragged": False, "score_mode": "dot",
+          "output_padding": None, "data_format": None}  # fmt: skip
 _RENAMED = {"batch_shape": "batch_input_shape"}
 
 
@@ -27,12 +31,11 @@ def plain_config(value: Any) -> Any:
     if value.get("class_name") == "__tuple__":
         return tuple(plain_config(v) for v in value.get("items", ()))
     out = {_RENAMED.get(k, k): plain_config(v) for k, v in value.items() if k not in _DROPPED}
-    if out.get("groups") == 1 and "filters" in out:
-        out.pop("groups")
+    for key, usual in _USUAL.items():
+        if key in out and out[key] == usual:
+            out.pop(key)
     if "inbound_nodes" in out:
         out["inbound_nodes"] = [_inbound(n) for n in value["inbound_nodes"]]
-    if out.get("ragged") is False:
-        out.pop("ragged")
     return out
 
 

@@ -89,7 +89,16 @@ def deserialize(config: Any, custom_objects: Any = None) -> Any:
     Raises:
         ValueError: "Unknown layer: ...".
     """
-    return deserialize_object(config, _named, custom_objects, "layer")
+    while True:
+        try:
+            return deserialize_object(config, _named, custom_objects, "layer")
+        except TypeError as err:
+            # a setting of another version of Keras: it may be left out where it is off
+            key = str(err).rpartition("not understood: ")[2]
+            inner = config.get("config") if isinstance(config, dict) else None
+            if not inner or key not in inner or inner[key] not in (None, False):
+                raise
+            config = {**config, "config": {k: v for k, v in inner.items() if k != key}}
 
 
 __all__ = sorted([*__all__, "deserialize", "serialize"])

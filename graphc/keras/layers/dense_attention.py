@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from graphc.ir.node import Tensor
 from graphc.keras.core import math as K
 from graphc.keras.core import nn
@@ -143,6 +145,9 @@ class MultiHeadAttention(Layer):
         bias_regularizer: Any = None, kernel_constraint: Any = None, bias_constraint: Any = None,
         **kwargs: Any,
     ) -> None:
+        axes = kwargs.pop("attention_axes", None)
+        if axes is not None and list(np.atleast_1d(axes)) != [1]:
+            raise ValueError(f"attention over axes {axes} is not supported, over axis 1 only")
         super().__init__(**kwargs)
         self.num_heads, self.key_dim = num_heads, key_dim
         self.value_dim = value_dim or key_dim
@@ -185,6 +190,8 @@ class MultiHeadAttention(Layer):
             value = kwargs.pop("value")
         key = kwargs.pop("key", args[0] if args else None)
         given = query if isinstance(query, list) else [query, value, value if key is None else key]
+        if len(given) == 2:
+            given = [*given, given[1]]
         return super().__call__(given, **kwargs)
 
     def build(self, input_shape: Any) -> None:

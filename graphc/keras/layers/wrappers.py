@@ -183,6 +183,16 @@ class Bidirectional(Wrapper):
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "merge_mode": self.merge_mode}
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        from graphc.keras.layers import deserialize
+
+        config = dict(config)
+        other = config.pop("backward_layer", None)
+        if other is not None:
+            config["backward_layer"] = deserialize(other, custom_objects)
+        return super().from_config(config, custom_objects)
+
 
 def _copy(layer: Layer, changed: dict[str, Any]) -> Any:
     config = {**layer.get_config(), **changed}
