@@ -203,3 +203,34 @@ def test_tensorflows_own_paths() -> None:
         [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, cwd=root
     )
     assert done.stdout == "ok\n", done.stderr
+
+
+def test_states_of_every_form_are_fed(sess: tf.Session) -> None:
+    """Steps by tf.split, joined states, a placeholder that holds the states of all layers."""
+    rnn, n_hidden = tf.contrib.rnn, 6
+    x0 = tf.placeholder("float", [None, 4, 3])
+    x = tf.transpose(x0, [1, 0, 2])
+    x = tf.split(tf.reshape(x, [-1, 3]), 4, 0)
+    plain, _ = rnn.static_rnn(rnn.BasicLSTMCell(n_hidden), x, dtype=tf.float32)
+    joined = tf.placeholder("float", [None, 2 * n_hidden])
+    with tf.variable_scope("joined"):
+        cell = rnn.BasicLSTMCell(n_hidden, state_is_tuple=False)
+        outputs, _ = rnn.static_rnn(cell, x, initial_state=joined)
+    stacked = tf.placeholder(tf.float32, [2, 2, None, n_hidden])
+    layers = tf.unstack(stacked, axis=0)
+    states = tuple(rnn.LSTMStateTuple(s[0], s[1]) for s in layers)
+    many = rnn.MultiRNNCell([rnn.LSTMCell(n_hidden) for _ in range(2)], state_is_tuple=True)
+    with tf.variable_scope("many"):
+        looped, last = tf.nn.dynamic_rnn(many, x0, initial_state=states)
+    total = tf.add_n([tf.reduce_sum(t) for t in (plain[-1], outputs[-1], looped)])
+    train = tf.train.GradientDescentOptimizer(0.01).minimize(total)
+    sess.run(tf.global_variables_initializer())
+    before = tf.stats()["plans_built"]
+    for rows in (3, 5):
+        kept = np.zeros((2, 2, rows, n_hidden))
+        for _ in range(2):
+            feed = {x0: np.ones((rows, 4, 3)), joined: np.zeros((rows, 12)), stacked: kept}
+            kept, got, _ = sess.run([last, looped, train], feed)
+        assert np.shape(kept) == (2, 2, rows, n_hidden) and got.shape == (rows, 4, n_hidden)
+        np.testing.assert_array_equal(got[:, -1], kept[1].h)
+    assert tf.stats()["plans_built"] - before == 1
