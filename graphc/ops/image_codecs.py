@@ -65,9 +65,8 @@ def arranged(picture: Picture, channels: int, wide: bool) -> Array:
 
 # ------------------------------------------------------------------ one picture
 def pixels_of(
-    contents: bytes, channels: int, wide: bool, ratio: int = 1, accurate: bool = True,
-    truncated: bool = False,
-) -> Array:  # fmt: skip
+    contents: bytes, channels: int, wide: bool, ratio: int = 1, truncated: bool = False
+) -> Array:
     """[h, w, channels] of a PNG or JPEG file, or of a GIF file of one frame.
 
     Raises:
@@ -105,24 +104,18 @@ def _of_gif(channels: int) -> int:
 def _jpeg(contents: bytes, channels: int, ratio: int, truncated: bool) -> Array:
     """[h, w, 1] or [h, w, 3]; grey is the file's own luma."""
     pillow = _pillow()
-    from PIL import ImageFile
-
+    # the marker of the end: what is missing in front of it stays grey
     source = contents + b"\xff\xd9" if truncated else contents
-    broken = InvalidArgumentError(
-        f"Invalid JPEG data or crop window, data size {len(contents)}"
-    )
-    before = ImageFile.LOAD_TRUNCATED_IMAGES
     try:
         with pillow.open(io.BytesIO(source), formats=["JPEG"]) as image:
-            ImageFile.LOAD_TRUNCATED_IMAGES = truncated
             size = tuple(-(-d // ratio) for d in image.size)
             image.draft("L" if channels == 1 else None, size)
             grey = image.mode == "L" or channels == 1
             array = np.asarray(image.convert("L" if grey else "RGB"))
     except (OSError, SyntaxError, ValueError):
-        raise broken from None
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
+        raise InvalidArgumentError(
+            f"Invalid JPEG data or crop window, data size {len(contents)}"
+        ) from None
     return array[:, :, None] if array.ndim == 2 else array
 
 
