@@ -65,7 +65,14 @@ UNSUPPORTED: dict[str, str] = {
     "tf.contrib.tensorrt": "TensorRT is not used; graphs are compiled by graphc itself",
     "tf.contrib.tfprof": "use tf.RunMetadata or tf.stats()",
     "tf.contrib.timeseries": "write the model with tf.layers and tf.nn",
-    "tf.contrib.tpu": _TPU,
+    "tf.contrib.tpu.TPUDistributionStrategy": _TPU,
+    "tf.contrib.tpu.initialize_system": _TPU,
+    "tf.contrib.tpu.keras_to_tpu_model": _TPU,
+    "tf.contrib.tpu.proto": _TPU,
+    "tf.contrib.tpu.python": _TPU,
+    "tf.contrib.tpu.replicate": _TPU,
+    "tf.contrib.tpu.rewrite": _TPU,
+    "tf.contrib.tpu.shard": _TPU,
     "tf.compat.v2": "graphc has TensorFlow 1's interface only",
     "tf.contrib.verbs": _CLUSTER,
     "tf.distribute": _CLUSTER,
@@ -133,7 +140,7 @@ UNSUPPORTED: dict[str, str] = {
 
 
 def reason_of(symbol: str) -> str | None:
-    """Why "tf.contrib.tpu.RunConfig" is not there, or None where the table does not name it."""
+    """Why "tf.tpu.RunConfig" is not there, or None where the table does not name it."""
     parts = symbol.split(".")
     for end in range(len(parts), 1, -1):
         why = UNSUPPORTED.get(".".join(parts[:end]))

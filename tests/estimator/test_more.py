@@ -193,3 +193,64 @@ def test_an_estimator_as_a_function(tmp_path: Path) -> None:
     np.testing.assert_allclose(value["value"], want, rtol=1e-6)
     with pytest.raises(ValueError, match="output_key must be one of"):
         tf.contrib.predictor.from_estimator(model, raw, "nothing")
+
+
+def test_scripts_for_tpus_run_without_one(tmp_path: Path) -> None:
+    tpu = tf.contrib.tpu
+    sizes: list[Any] = []
+
+    def input_fn(params: Any) -> Any:
+        sizes.append(params["batch_size"])
+        data = tf.data.Dataset.from_tensor_slices(({"x": X}, 2 * X))
+        return data.repeat().batch(params["batch_size"], drop_remainder=True)
+
+    def predict_fn(params: Any) -> Any:
+        return tf.data.Dataset.from_tensor_slices({"x": X}).batch(params["batch_size"])
+
+    def metric_fn(labels: Any, y: Any) -> Any:
+        return {"mae": tf.metrics.mean_absolute_error(labels, y)}
+
+    counted: list[Any] = []
+
+    def host_call_fn(step: Any) -> Any:
+        return tf.py_func(lambda s: counted.append(int(s)) or s, [step], tf.int64)
+
+    def model_fn(features: Any, labels: Any, mode: str, params: Any) -> Any:
+        w = tf.get_variable("w", [], initializer=tf.zeros_initializer())
+        y = w * features["x"]
+        if mode == tf.estimator.ModeKeys.PREDICT:
+            return tpu.TPUEstimatorSpec(mode, predictions={"y": y})
+        loss = tf.reduce_mean(tf.square(y - labels))
+        if mode == tf.estimator.ModeKeys.EVAL:
+            return tpu.TPUEstimatorSpec(mode, loss=loss, eval_metrics=(metric_fn, [labels, y]))
+        optimizer = tpu.CrossShardOptimizer(tf.train.GradientDescentOptimizer(0.5))
+        step = tf.train.get_global_step()
+        train = optimizer.minimize(loss, global_step=step)
+        return tpu.TPUEstimatorSpec(
+            mode, loss=loss, train_op=train, host_call=(host_call_fn, [step]),
+            scaffold_fn=tf.train.Scaffold,
+        )  # fmt: skip
+
+    config = tpu.RunConfig(
+        master=None, model_dir=str(tmp_path), save_checkpoints_steps=50,
+        tpu_config=tpu.TPUConfig(
+            iterations_per_loop=10, num_shards=8,
+            per_host_input_for_training=tpu.InputPipelineConfig.PER_HOST_V2,
+        ),
+    )  # fmt: skip
+    model = tpu.TPUEstimator(
+        use_tpu=False, model_fn=model_fn, config=config, train_batch_size=5, eval_batch_size=4,
+        predict_batch_size=8,
+    )  # fmt: skip
+    model.train(input_fn=input_fn, max_steps=40)
+    assert len(counted) == 40
+    result = model.evaluate(input_fn=input_fn, steps=5)
+    assert result["mae"] < 0.01
+    assert sizes == [5, 4]
+    assert len(list(model.predict(predict_fn))) == 20
+    with pytest.raises(ValueError, match="there is no TPU to run on"):
+        tpu.TPUEstimator(model_fn, config=config)
+    with pytest.raises(ValueError, match=r"must be provided with type `tpu_config.RunConfig`"):
+        tpu.TPUEstimator(model_fn, config=tf.estimator.RunConfig(), use_tpu=False)
+    with pytest.raises(ValueError, match="params cannot have reserved keys: batch_size"):
+        tpu.TPUEstimator(model_fn, None, config, {"batch_size": 3}, use_tpu=False)

@@ -23,7 +23,7 @@ def test_present_excepted_and_missing(tmp_path, capsys):
         "tf.GraphKeys.UPDATE_OPS,7,3,3",
         "tf.flags.FLAGS,6,5,4",
         "tf.examples.tutorials.mnist.input_data.read_data_sets,6,6,5",
-        "tf.contrib.tpu.RunConfig,5,4,",
+        "tf.tpu.RunConfig,5,4,",
         "tf.nn.no_such_op,4,7,6",
         "tf.never_ranked,4,,",
         "tf.behind_the_limit,4,900,900",
@@ -32,7 +32,7 @@ def test_present_excepted_and_missing(tmp_path, capsys):
     out = capsys.readouterr().out
     assert "greedy_rank_core: 5 of the first 6 symbols exist (83.3%), 0 are unsupported" in out
     assert "greedy_rank_all: 5 of the first 7 symbols exist (71.4%), 1 are unsupported" in out
-    assert "except    4  tf.contrib.tpu.RunConfig: there is no TPU" in out
+    assert "except    4  tf.tpu.RunConfig: there is no TPU" in out
     assert "miss      6  tf.nn.no_such_op (4 scripts): module 'graphc.nn' has no attr" in out
     assert "all of the first 5 exist" in out
     assert "all of the first 3 exist" in out
@@ -40,7 +40,7 @@ def test_present_excepted_and_missing(tmp_path, capsys):
 
 
 def test_everything_there_ends_with_zero(tmp_path, capsys):
-    path = table(tmp_path, "tf.Session,9,1,1", "tf.contrib.tpu.x,5,2,")
+    path = table(tmp_path, "tf.Session,9,1,1", "tf.tpu.x,5,2,")
     assert tf1_coverage.main([path]) == 0
     assert tf1_coverage.main([path, "--exceptions", "0"]) == 1
     assert "1 symbols are unsupported by name; at most 0 may be" in capsys.readouterr().out
@@ -69,4 +69,4 @@ def test_absence_of_present_symbols_is_none(symbol):
 
 
 def test_absence_of_a_module_quotes_its_reason():
-    assert "not supported by graphc" in (tf1_coverage.absence("tf.contrib.tpu.RunConfig") or "")
+    assert "not supported by graphc" in (tf1_coverage.absence("tf.tpu.RunConfig") or "")

@@ -34,9 +34,9 @@ def test_other_names_are_ordinary_attribute_errors(name):
 
 
 def test_a_reason_holds_for_everything_below():
-    assert reason_of("tf.contrib.tpu.RunConfig") == UNSUPPORTED["tf.contrib.tpu"]
+    assert reason_of("tf.tpu.RunConfig") == UNSUPPORTED["tf.tpu"]
     assert reason_of("tf.contrib") is None
-    assert reason_of("tf.contrib.tpux") is None
+    assert reason_of("tf.tpux") is None
 
 
 def test_cluster_names_say_that_there_is_one_process():
