@@ -26,6 +26,7 @@ from graphc.interop.messages import (
     SaverDef,
     VariableProto,
 )
+from graphc.interop.saver_functions import restored_variables, saver_calls
 from graphc.interop.text_format import Parse, ParseError
 from graphc.interop.wire import DecodeError, Message
 from graphc.ir.graph import Graph, GraphKeys, get_default_graph
@@ -253,6 +254,7 @@ def _saver_nodes(meta: MetaGraphDef) -> set[str]:
             readers.setdefault(split_input(text)[0], []).append(nd.name)
         if nd.op in _SAVER_OPS:
             stack.append(nd.name)
+    stack.extend(saver_calls(meta.graph_def, _SAVER_OPS))
     dropped: set[str] = set()
     while stack:
         name = stack.pop()
@@ -274,7 +276,7 @@ def _saver_keys(meta: MetaGraphDef) -> dict[str, str]:
     """Keys in a checkpoint -> names of the variables' nodes, as the saver's ops say."""
     scope = meta.saver_def.restore_op_name.rpartition("/")[0]
     if not scope:
-        return {}
+        return restored_variables(meta)
     nodes = {nd.name: nd for nd in meta.graph_def.node}
     out: dict[str, str] = {}
     for nd in nodes.values():

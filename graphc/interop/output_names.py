@@ -88,6 +88,8 @@ _TABLE = {
     "bins": "Bincount",
     "components*output_types": "IteratorGetNext OptionalGetValue",
     "optional": "OptionalFromValue OptionalNone",
+    "tensors*dtypes": "RestoreV2",
+    "filename": "ShardedFilename",
     "has_value": "OptionalHasValue",
     "crops": "CropAndResize",
     "dense": "SparseToDense",

@@ -133,3 +133,30 @@ def test_loops_of_tensorflow_go_on_training_with_new_gradients(kind: str) -> Non
             sess.run(train, feeds)
             got.append(sess.run(loss, feeds))
     np.testing.assert_allclose(got, losses, rtol=1e-4)
+
+
+def test_saved_models_of_tensorflow_2_run_their_functions() -> None:
+    path = FIXTURES / "saved_model_functions"
+    z = np.load(f"{path}.npz")
+    with tf.Session() as sess:
+        meta = tf.saved_model.loader.load(sess, ["serve"], str(path))
+        signature = meta.signature_def["serving_default"]
+        feeds = {signature.inputs["x"].name: z["x"], signature.inputs["n"].name: len(z["y"])}
+        got = sess.run(signature.outputs["y"].name, feeds)
+    np.testing.assert_allclose(got, z["y"], rtol=1e-5, atol=1e-6)
+
+
+def test_saved_models_with_loops_are_read_back(tmp_path) -> None:
+    x = tf.placeholder(tf.float32, [None, 3], name="x")
+    w = tf.get_variable("w", [3, 3])
+    y = tf.while_loop(lambda i, _: i < 3, lambda i, v: (i + 1, tf.tanh(tf.matmul(v, w))), (0, x))[1]
+    data = np.ones((2, 3), np.float32)
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        want = sess.run(y, {x: data})
+        tf.saved_model.simple_save(sess, str(tmp_path / "model"), {"x": x}, {"y": y})
+    with tf.Graph().as_default(), tf.Session() as sess:
+        meta = tf.saved_model.loader.load(sess, ["serve"], str(tmp_path / "model"))
+        out = meta.signature_def["serving_default"].outputs["y"].name
+        assert out == y.name
+        np.testing.assert_array_equal(sess.run(out, {"x:0": data}), want)
