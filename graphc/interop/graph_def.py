@@ -372,6 +372,16 @@ def _initialized(writer: _Writer, node: Node, made: NodeDef) -> None:
     made.attr["N"].i = 2
 
 
+def _converting(attr: str) -> Callable[[_Writer, Node, NodeDef], None]:
+    """Ops between real and complex numbers name the type of their result."""
+
+    def write(writer: _Writer, node: Node, made: NodeDef) -> None:
+        writer.plain(node, made)
+        made.attr[attr].type = node.outputs[0].dtype.as_datatype_enum
+
+    return write
+
+
 _SPECIAL: dict[str, Callable[[_Writer, Node, NodeDef], None]] = {
     "const": _const,
     "matmul": _matmul,
@@ -382,6 +392,9 @@ _SPECIAL: dict[str, Callable[[_Writer, Node, NodeDef], None]] = {
     "dynamic_stitch": _stitch,
     "sum_to_shape": _sum_to_shape,
     "initialized_value": _initialized,
+    **dict.fromkeys(("complex", "real", "imag", "complex_abs"), _converting("Tout")),
+    **dict.fromkeys(("rfft", "rfft2d", "rfft3d"), _converting("Tcomplex")),
+    **dict.fromkeys(("irfft", "irfft2d", "irfft3d"), _converting("Treal")),
     **WRITERS,
     **CONTROL,
 }

@@ -93,3 +93,19 @@ def test_errors() -> None:
         signal.overlap_and_add(tf.zeros([3]), 1)
     with pytest.raises(ValueError, match="must be a floating point type"):
         signal.hann_window(3, dtype=tf.int32)
+
+
+def test_transforms_go_through_a_graph_file(sess) -> None:
+    x = tf.placeholder(tf.float64, [2, 8], name="x")
+    spectrum = tf.identity(signal.rfft(x), name="spectrum")
+    tf.identity(signal.irfft(spectrum) + tf.abs(tf.complex(x, x)), name="both")
+    written = tf.get_default_graph().as_graph_def()
+    nodes = {n.op: n for n in written.node}
+    assert nodes["RFFT"].attr["Tcomplex"].type == tf.complex128.as_datatype_enum
+    assert nodes["IRFFT"].attr["Treal"].type == tf.float64.as_datatype_enum
+    assert nodes["Complex"].attr["Tout"].type == tf.complex128.as_datatype_enum
+    data = signal_cases.ROWS[:, :8]
+    want = sess.run("both:0", {x: data})
+    with tf.Graph().as_default(), tf.Session() as other:
+        tf.import_graph_def(written, name="")
+        np.testing.assert_array_equal(other.run("both:0", {"x:0": data}), want)
