@@ -115,7 +115,10 @@ class _Writer:
         else:
             self.plain(node, made)
         made.input.extend(f"^{self.label(c)}" for c in node.control_inputs)
-        if add_shapes:
+        if add_shapes and "output_shapes" in made.attr:
+            # a While has more outputs than a loop
+            made.attr["_output_shapes"].CopyFrom(made.attr["output_shapes"])
+        elif add_shapes:
             shapes = made.attr["_output_shapes"].list
             shapes.SetInParent()
             for tensor in node.outputs:
