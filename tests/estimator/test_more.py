@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -254,3 +255,20 @@ def test_scripts_for_tpus_run_without_one(tmp_path: Path) -> None:
         tpu.TPUEstimator(model_fn, config=tf.estimator.RunConfig(), use_tpu=False)
     with pytest.raises(ValueError, match="params cannot have reserved keys: batch_size"):
         tpu.TPUEstimator(model_fn, None, config, {"batch_size": 3}, use_tpu=False)
+
+
+def test_several_trainings_at_once(tmp_path: Path) -> None:
+    losses: dict[int, float] = {}
+
+    def work(seed: int) -> None:
+        model = make(tmp_path / str(seed), tf_random_seed=seed).train(train_fn, steps=20)
+        losses[seed] = model.evaluate(eval_fn)["average_loss"]
+
+    threads = [threading.Thread(target=work, args=(seed,)) for seed in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    # weights start at zero and the batches are the same: so are the results
+    assert len(losses) == 3
+    assert len(set(losses.values())) == 1
