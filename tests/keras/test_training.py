@@ -251,8 +251,10 @@ def test_batches_come_from_anywhere() -> None:
     data = tf.data.Dataset.from_tensor_slices((X.astype("f"), Y.astype("f"))).batch(16)
     assert model.evaluate(data, verbose=0) == pytest.approx(whole, rel=1e-5)
     assert len(model.fit(data.repeat(), epochs=2, steps_per_epoch=4, verbose=0).epoch) == 2
-    with pytest.raises(ValueError, match="only valid for a generator based on"):
-        model.fit_generator(forever())
+    for wrong in (lambda: model.fit_generator(forever()), lambda: model.evaluate(forever()),
+                  lambda: model.fit(X, Y, verbose=0, validation_data=forever())):  # fmt: skip
+        with pytest.raises(ValueError, match="only valid for a generator based on"):
+            wrong()
 
 
 @pytest.mark.parametrize(("act", "text"), [
@@ -320,3 +322,24 @@ def test_the_phase_decides_what_runs() -> None:
     both = K.function([model.input, K.learning_phase()], [model.output])
     assert (both([ones, 0])[0] == 1).all()
     assert 300 < (both([ones, 1])[0] == 0).sum() < 700
+
+
+def test_models_without_a_shape_take_what_comes() -> None:
+    model = models.Sequential([layers.Flatten(), layers.Dense(2, activation="softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(RNG.integers(0, 255, (8, 4, 4)).astype("uint8"), np.zeros(8), verbose=0)
+    assert model.input.dtype == tf.float32
+    assert [v.name for v in tf.trainable_variables()] == ["dense/kernel:0", "dense/bias:0"]
+    words = models.Sequential([layers.Embedding(5, 2), layers.GRU(2)])
+    assert words.predict(np.ones((2, 3))).shape == (2, 2) and words.input.dtype == tf.int32
+
+
+def test_variables_of_layers_are_saved_by_tf_train(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    model = regression()
+    model.fit(X, Y, verbose=0)
+    session = K.get_session()
+    path = tf.train.Saver().save(session, str(tmp_path / "model"))
+    want = model.predict(X)
+    model.fit(X, Y + 5, verbose=0)
+    tf.train.Saver().restore(session, path)
+    np.testing.assert_array_equal(model.predict(X), want)

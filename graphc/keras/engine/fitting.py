@@ -36,6 +36,13 @@ class Fitting:
                     "`steps_per_epoch` argument."
                 )
 
+            if steps is None and source.length is None and not source.restarts:
+                raise ValueError(
+                    "`steps=None` is only valid for a generator based on the "
+                    "`keras.utils.Sequence` class: say how many batches a generator gives "
+                    "(steps_per_epoch, validation_steps or steps)."
+                )
+
             def prepare(bx: Any, by: Any, bw: Any) -> Any:
                 if not targets:
                     return self._inputs_of(bx), [], []

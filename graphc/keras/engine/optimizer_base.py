@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from graphc.ir.dtypes import as_dtype
 from graphc.ir.graph import get_default_graph
 from graphc.ir.node import Tensor
 from graphc.keras.core import arrays
 from graphc.keras.core import math as K
+from graphc.keras.core.config import floatx
 from graphc.keras.core.session import batch_get_value, batch_set_value, get_value, track_variable
 from graphc.keras.engine.nodes import as_list
 from graphc.ops.convert import convert_to_tensor, is_tensor_like
@@ -83,7 +85,8 @@ class Optimizer:
         if is_tensor_like(self._rate):
             return self._rate
         if self._rate_variable is None:
-            self._rate_variable = arrays.variable(float(self._rate), name="lr")
+            rate = np.asarray(self._rate, as_dtype(floatx()).np)
+            self._rate_variable = track_variable(Variable(rate, trainable=False, name="lr"))
         return self._rate_variable
 
     @lr.setter

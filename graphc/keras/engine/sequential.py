@@ -119,6 +119,10 @@ class Sequential(Model):
         self._connect(Input(batch_shape=tuple(input_shape), dtype=dtype,
                             name=f"{first.name}_input" if first is not None else None))  # fmt: skip
 
+    def _first_dtype(self) -> Any:
+        """The dtype of the inputs that the first layer wants; None for any float."""
+        return _input_dtype(self._stack[0]) if self._stack else None
+
     def _connect(self, tensor: Any) -> None:
         """Applies the layers, which have waited for an input."""
         waiting = list(self._stack)

@@ -211,7 +211,10 @@ class Model(Fitting, Network):
         tensors = []
         for leaf in leaves:
             shape = tuple(leaf.shape)
-            kind = str(leaf.dtype) if np.dtype(leaf.dtype).kind in "iub" else None
+            # numbers of words stay integers; pictures of bytes become floats
+            kind = str(leaf.dtype) if str(leaf.dtype) in ("int32", "int64") else None
+            if hasattr(self, "_stack"):
+                kind = self._first_dtype()
             tensors.append(Input(batch_shape=(None, *(shape[1:] or (1,))), dtype=kind))
         if hasattr(self, "_connect"):
             self._connect(tensors[0])
