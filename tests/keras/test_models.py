@@ -260,3 +260,12 @@ def test_applications_run_and_miss_their_weights(monkeypatch, tmp_path) -> None:
     assert model.predict(np.zeros((1, 32, 32, 3))).shape == (1, 1, 1, 256)
     with pytest.raises(FileNotFoundError, match="does not download"):
         keras.applications.resnet50.ResNet50(weights="imagenet")
+
+
+def test_source_inputs_are_found() -> None:
+    a, b = layers.Input((2,)), layers.Input((2,))
+    out = layers.Dense(1)(layers.add([layers.Dense(3)(a), layers.Dense(3)(b)]))
+    found = keras.utils.get_source_inputs(out)
+    assert len(found) == 2 and set(found) == {a, b}
+    model = models.Model(found, out)
+    assert keras.utils.multi_gpu_model(model, gpus=2) is model

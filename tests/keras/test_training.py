@@ -343,3 +343,54 @@ def test_variables_of_layers_are_saved_by_tf_train(tmp_path) -> None:  # type: i
     model.fit(X, Y + 5, verbose=0)
     tf.train.Saver().restore(session, path)
     np.testing.assert_array_equal(model.predict(X), want)
+
+
+class Above(keras.metrics.Metric):
+    """A metric of one's own, whose update returns nothing."""
+
+    def __init__(self, name="above", **kwargs):  # type: ignore[no-untyped-def]
+        super().__init__(name=name, **kwargs)
+        self.count = self.add_weight(name="count", initializer="zeros")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):  # type: ignore[no-untyped-def, override]
+        self.count.assign_add(K.sum(K.cast(y_pred > 0.0, "float32")))
+
+    def result(self):  # type: ignore[no-untyped-def]
+        return self.count
+
+
+class Cubic(keras.losses.Loss):
+    """A loss of one's own."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return K.mean(K.abs(y_true - y_pred) ** 3, axis=-1)
+
+
+def test_losses_and_metrics_of_ones_own(tmp_path) -> None:  # type: ignore[no-untyped-def]
+    model = regression(loss=Cubic(), metrics=[Above()])
+    p = model.predict(X)[:, 0]
+    want = [(np.abs(p - Y) ** 3).mean(), (p > 0).sum()]
+    assert model.evaluate(X, Y, batch_size=16, verbose=0) == pytest.approx(want, rel=1e-4)
+    assert model.evaluate(X, Y, verbose=0, return_dict=True)["above"] == want[1]
+    model.save(tmp_path / "m")
+    again = models.load_model(tmp_path / "m", {"Cubic": Cubic, "Above": Above})
+    assert again.evaluate(X, Y, verbose=0) == pytest.approx(want, rel=1e-4)
+
+
+def test_threads_predict_at_once() -> None:
+    import threading
+
+    model = regression()
+    want, wrong = model.predict(X), []
+
+    def work() -> None:
+        for _ in range(20):
+            if not np.array_equal(model.predict(X), want):
+                wrong.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not wrong

@@ -11,6 +11,7 @@ from graphc.keras.engine import callbacks_base as cbks
 from graphc.keras.engine.batches import ArrayBatches, Batches, StreamBatches, is_stream, stream_of
 from graphc.keras.engine.data import check_lengths, length_of, split_off
 from graphc.keras.engine.loops import fit_loop, run_predict, run_test
+from graphc.ops.convert import convert_to_tensor, is_tensor_like
 
 __all__ = ["Fitting"]
 
@@ -25,6 +26,8 @@ class Fitting:
         targets: bool = True, workers: int = 1, queue: int = 10,
     ) -> Batches:
         """Batches of whatever x is."""
+        if is_tensor_like(x) and not isinstance(x, Tensor):
+            x = convert_to_tensor(x)  # a variable
         tensors = isinstance(x, Tensor)
         if tensors or is_stream(x):
             source = stream_of(

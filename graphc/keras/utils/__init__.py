@@ -10,7 +10,8 @@ __getattr__, __dir__, __all__ = attach(
         "graphc.keras.utils.np_utils": "normalize to_categorical",
         "graphc.keras.utils.generic_utils": "Progbar",
         "graphc.keras.utils.data_utils": "Sequence get_file",
-        "graphc.keras.utils.layer_utils": "print_summary plot_model model_to_dot",
+        "graphc.keras.utils.layer_utils": """
+            get_source_inputs model_to_dot multi_gpu_model plot_model print_summary""",
         "graphc.keras.utils.random_utils": "set_random_seed",
         "graphc.keras.core.objects": """
             CustomObjectScope custom_object_scope deserialize_keras_object=deserialize_object

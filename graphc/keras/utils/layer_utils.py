@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from graphc.keras.core.marks import history_of
 from graphc.keras.engine.layer_info import count_scalars, distinct
+from graphc.keras.engine.nodes import parents
 
-__all__ = ["model_to_dot", "plot_model", "print_summary"]
+__all__ = [
+    "get_source_inputs", "model_to_dot", "multi_gpu_model", "plot_model", "print_summary",
+]  # fmt: skip
 
 
 def _is_chain(model: Any) -> bool:
@@ -150,3 +154,28 @@ def plot_model(
     form = path.suffix.lstrip(".") or "png"
     subprocess.run([program, f"-T{form}", "-o", str(path)], input=text.encode(), check=True)
     return path
+
+
+def get_source_inputs(tensor: Any, layer: Any = None, node_index: int | None = None) -> list[Any]:
+    """The input tensors from which a layer's output is computed."""
+    history = history_of(tensor)
+    if history is None:
+        return [tensor]
+    nodes = [history.layer._inbound_nodes[history.node_index]]
+    found: list[Any] = []
+    seen: set[int] = set()
+    while nodes:
+        node = nodes.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        above = [n for n in parents(node.input_tensors) if n is not node]
+        if not above:
+            found += [t for t in node.output_tensors if all(t is not f for f in found)]
+        nodes += reversed(above)
+    return found
+
+
+def multi_gpu_model(model: Any, gpus: Any = None, **kwargs: Any) -> Any:
+    """The model itself: there is one device."""
+    return model
