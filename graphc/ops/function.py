@@ -123,6 +123,13 @@ class BodyGraph(FunctionGraph):
                 self._states[own] = F.rng_step(own, self.step)
         return self._states[own]
 
+    def _stand_in(self, tensor: Tensor) -> Tensor:
+        """Constants that a gradient may be asked for are operands; runs make them constants."""
+        if tensor.node.op.name != "const" or not tensor.dtype.is_floating:
+            return super()._stand_in(tensor)
+        with self.control_dependencies(None):
+            return self.parameter(TensorType(tensor.dtype, tensor.dims), tensor.node.name)
+
     @property
     def last_id(self) -> int:
         """Seeds of random ops come from the number of ops in the outermost graph and here."""

@@ -145,6 +145,7 @@ class Functionalizer:
         self.effects: list[Node] = []
         self.bits = 0
         self.companions: dict[Node, list[Node]] = {}
+        self.constants: dict[Tensor, Tensor] = {}  # feeds of a body that are known numbers
         self.used: set[Tensor] = set()  # tensors that some node or fetch needs
         self.converted: set[Node] = set()  # control-flow nodes
         self.lenient = False  # unknown shapes are allowed: to find out what a loop carries

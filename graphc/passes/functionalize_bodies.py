@@ -154,6 +154,9 @@ def feed_like(inner: Functionalizer, like: Tensor, position: int, name: str) -> 
     node = inner.builder.add(feed, (), {"position": position}, (like.type,))
     out = node.outputs[0]
     out._value = value_of(like)
+    if like.node.op.name == "const":  # a number in the code, not an operand
+        made = inner.builder.create_node(like.node.op, (), like.node.attrs)
+        inner.constants[out] = made.outputs[0]
     return out
 
 
@@ -192,7 +195,7 @@ def enter(
         inner.variable_of[param] = variable
         inner.start(variable, own)
     else:
-        inner.values[param] = own
+        inner.values[param] = inner.constants.get(own, own)
 
 
 def assign(mine: Sequence[Tensor], theirs: Sequence[Tensor], work: Functionalizer) -> None:

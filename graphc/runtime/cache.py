@@ -36,11 +36,13 @@ from pathlib import Path
 from typing import Any
 
 from graphc.runtime import cache_files, jit
+from graphc.runtime.cache_files import disk_bytes, make_folder, tree_bytes
 
 FORMAT = 1
 DEFAULT_BYTES = 512 << 20
 _HEX = frozenset("0123456789abcdef")
 _STALE_SECONDS = 3600.0  # a file under tmp/ this old was left by a process that died
+_MEASURE_SECONDS = 86400.0  # a noted size is believed for this long
 _KEEP_FRACTION = 0.8  # eviction goes down to this share of the limit, so that it is rare
 
 _lock = threading.Lock()  # guards the dictionaries and counters of all caches, never file access
@@ -214,7 +216,7 @@ class KernelCache:
         """Make the folder; may it be used?"""
         assert self.directory is not None
         try:
-            _make_folder(self.directory)
+            make_folder(self.directory)
             status = self.directory.stat()
         except OSError as error:
             self._warn(f"cannot be used ({error.strerror})")
@@ -325,7 +327,7 @@ class KernelCache:
         scratch.mkdir(mode=0o700)
         try:
             size = sum(_write_new(scratch / name, data) for name, data in files.items())
-            _make_folder(target.parent)
+            make_folder(target.parent)
             try:
                 scratch.rename(target)
             except OSError:
@@ -337,7 +339,7 @@ class KernelCache:
         return size
 
     def _write_file(self, path: Path, data: bytes) -> int:
-        _make_folder(path.parent)
+        make_folder(path.parent)
         scratch = self._scratch()
         try:
             size = _write_new(scratch, data)
@@ -350,22 +352,42 @@ class KernelCache:
     def _scratch(self) -> Path:
         assert self.directory is not None
         folder = self.directory / "tmp"
-        _make_folder(folder)
+        make_folder(folder)
         return folder / f"{os.getpid()}-{secrets.token_hex(8)}"
 
     def _bound(self, written: int) -> None:
         """Count what was written; beyond the limit delete the modules used longest ago."""
         with _lock:
             known = self._stats.disk_bytes
+        if known is None:
+            known = self._recorded()
         total = self._measure() if known is None else known + written
         if total > self.max_bytes:
             total = self._evict(total)
+        self._write_file(self._size_path, str(total).encode())
         with _lock:
             self._stats = replace(self._stats, disk_bytes=total)
 
+    @property
+    def _size_path(self) -> Path:
+        assert self.directory is not None
+        return self.directory / cache_files.SIZE
+
+    def _recorded(self) -> int | None:
+        """The size that a process noted not long ago: looking at every file takes a while.
+
+        Processes that write at once may lose each other's share; the next measuring finds it.
+        """
+        try:
+            if self._size_path.stat().st_mtime < time.time() - _MEASURE_SECONDS:
+                return None
+            return int(self._size_path.read_bytes())
+        except (OSError, ValueError):
+            return None
+
     def _measure(self) -> int:
         assert self.directory is not None
-        return sum(_tree_bytes(self.directory / part) for part in ("kernels", "modules"))
+        return sum(tree_bytes(self.directory / part) for part in ("kernels", "modules"))
 
     def _evict(self, total: int) -> int:
         assert self.directory is not None
@@ -379,7 +401,7 @@ class KernelCache:
         for _, folder in modules[:-1]:  # the newest is the one just written
             if total <= self.max_bytes * _KEEP_FRACTION:
                 break
-            total -= _tree_bytes(folder)
+            total -= tree_bytes(folder)
             shutil.rmtree(folder, ignore_errors=True)
             evicted += 1
         with _lock:
@@ -452,30 +474,7 @@ def _write_new(path: Path, data: bytes) -> int:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(descriptor, "wb") as file:
         file.write(data)
-    return _disk_bytes(os.stat(path))
-
-
-def _make_folder(path: Path) -> None:
-    """Make a folder and the missing ones above it, each for the user alone."""
-    try:
-        path.mkdir(mode=0o700, exist_ok=True)
-    except FileNotFoundError:
-        _make_folder(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)
-
-
-def _disk_bytes(status: os.stat_result) -> int:
-    """What a file takes on disk: blocks where the system tells them, so that small files count."""
-    return max(status.st_size, getattr(status, "st_blocks", 0) * 512)
-
-
-def _tree_bytes(folder: Path) -> int:
-    total = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(OSError):
-                total += _disk_bytes(os.stat(os.path.join(place, name)))
-    return total
+    return disk_bytes(os.stat(path))
 
 
 def _after_fork() -> None:

@@ -216,3 +216,13 @@ def test_arrays_that_grow_from_some_elements(config: Any) -> None:
         return tf.reduce_prod(ta.stack(), 0)
 
     check(config, fn)
+
+
+def test_gradients_to_constants(config: Any) -> None:
+    c, d = tf.constant([1.0, 2.0]), tf.constant(3.0)
+    y = tf.while_loop(lambda i, y: i < 2, lambda i, y: (i + 1, y * c * d), (0, tf.ones([2])))[1]
+    z = tf.cond(tf.constant(True), lambda: y * c, lambda: y)
+    with tf.Session(config=config) as sess:
+        got = sess.run(tf.gradients(z, [c, d]))
+    np.testing.assert_allclose(got[0], [27.0, 108.0])
+    np.testing.assert_allclose(got[1], 2 * 3.0 * (1 + 8))
