@@ -36,5 +36,6 @@ __getattr__, __dir__, __all__ = attach(
             separable_conv2d sparse_categorical_crossentropy spatial_2d_padding
             spatial_3d_padding""",
         "graphc.keras.core.recurrent": "foldl foldr map_fn rnn",
+        "graphc.keras.core.ctc": "ctc_batch_cost ctc_decode ctc_label_dense_to_sparse",
     },
 )

@@ -153,3 +153,35 @@ def test_wrappers_for_scikit_learn() -> None:
 
 def test_tf_contrib_keras_is_the_same_module() -> None:
     assert tf.contrib.keras is tf.keras is keras
+
+
+def test_ctc_costs_decode_and_train() -> None:
+    """Values of the same call in TensorFlow; then a model in the manner of the OCR example."""
+    rng = np.random.RandomState(0)  # the stream that the values were made with
+    p = rng.rand(3, 7, 5).astype("f")
+    p /= p.sum(-1, keepdims=True)
+    y = np.array([[1, 2, 0], [3, 3, 1], [2, 0, 0]])
+    frames, counts = np.array([[7], [7], [5]]), np.array([[2], [3], [1]])
+    cost = K.ctc_batch_cost(*(K.constant(v, "int32") if v is not p else K.constant(v)
+                              for v in (y, p, frames, counts)))  # fmt: skip
+    np.testing.assert_allclose(
+        K.eval(cost)[:, 0], [8.232519, 8.050478, 6.2806473], rtol=1e-5
+    )
+    labels, chances = K.ctc_decode(K.constant(p), K.constant(frames[:, 0], "int32"))
+    assert K.eval(labels[0])[0].tolist() == [1, 3, 0, 2, 1, -1, -1]
+    np.testing.assert_allclose(K.eval(chances)[:, 0], [8.033602, 6.8616214, 5.530582], rtol=1e-5)
+
+    x = layers.Input((7, 4))
+    probabilities = layers.TimeDistributed(layers.Dense(5, activation="softmax"))(
+        layers.LSTM(6, return_sequences=True)(x)
+    )
+    given = [layers.Input((3,)), *(layers.Input((1,), dtype="int64") for _ in range(2))]
+    loss = layers.Lambda(
+        lambda a: K.ctc_batch_cost(*a), output_shape=(1,), name="ctc"
+    )([given[0], probabilities, given[1], given[2]])
+    model = models.Model([x, *given], loss)
+    model.compile("adam", {"ctc": lambda y_true, y_pred: y_pred})
+    data = [rng.rand(3, 7, 4), y, frames, counts]
+    losses = model.fit(data, np.zeros(3), epochs=15, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    assert models.Model(x, probabilities).predict(data[0]).shape == (3, 7, 5)
