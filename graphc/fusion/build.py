@@ -76,8 +76,8 @@ class GroupBuilder:
     def _natural(self, tensor: Tensor) -> tuple[Expr, ...]:
         """The index at which a member is computed: the group's axes where they fit."""
         dims = strip(tensor.known_dims)
-        detached = tensor.node in self.group.detached
-        shared = not detached and dims == self.group.domain[: len(dims)]
+        # also of members that are read at other indices: own axes would copy all they are made of
+        shared = dims == self.group.domain[: len(dims)]
         own = iter(self.axes[: len(dims)] if shared else [Axis(d) for d in dims])
         return tuple(
             Const(0, int64) if isinstance(d, int) and d == 1 else next(own)
@@ -97,7 +97,8 @@ class GroupBuilder:
             mapping: dict[Expr, Expr] = {
                 a: x for a, x in zip(natural, index, strict=True) if isinstance(a, Axis)
             }
-            found = self._at[key] = substitute(value, mapping)
+            # a part of a stack is that part alone, not a choice among all of them
+            found = self._at[key] = simplify(substitute(value, mapping))
         return found
 
     @staticmethod
