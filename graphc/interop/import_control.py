@@ -125,19 +125,17 @@ def _while(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:
     def ask(args: Values) -> Values:
         return _call(imp, test, args, "")[0]
 
-    name = _free_name(imp, nd, fixed)
+    name = _free_name(imp, nd)
     values, node = make_loop(name, inputs, ask, step, fixed, back_prop)
     if node is not None:
         imp.bodies[nd.name] = ((stepped[-1],), node)
     return _finish(imp, nd, values, node)
 
 
-def _free_name(imp: Importer, nd: NodeDef, fixed: frozenset[int]) -> str:
+def _free_name(imp: Importer, nd: NodeDef) -> str:
     """The node's own name where its outputs will be the file's, in number and order."""
-    last = max((k for k in range(len(nd.input)) if k not in fixed), default=-1)
-    first = next((k for k in range(len(nd.input)) if k in fixed), len(nd.input))
-    own = f"{imp.prefix}{nd.name}"
-    return f"{own}/" if first > last else f"{own}/loop/"
+    own = f"{imp.prefix}{nd.name}/"
+    return own if "_graphc_carried" in nd.attr else f"{own}loop/"
 
 
 def _loop(imp: Importer, nd: NodeDef, inputs: list[Any]) -> Any:

@@ -28,7 +28,8 @@ from graphc.ops.convert import constant_tensor
 from graphc.ops.define import F
 from graphc.ops.function import BodyGraph, closed, parameters
 from graphc.ops.values import value_of
-from graphc.tf1.loop_vars import as_general
+from graphc.tf1.control_flow import _lengthened as lengthened
+from graphc.tf1.loop_vars import as_general, like, tensors_of
 from graphc.tf1.tensor_array import TensorArray
 
 Values = list[Any]
@@ -91,10 +92,10 @@ class _Loop:
             raise Unavailable(missing.reason)
         self.outer: Graph = get_default_graph()
         self.kinds = [self._kind(v, k in fixed) for k, v in enumerate(values)]
-        self.shapes: dict[int, Shape] = {
-            k: None if isinstance(v, TensorArray) else v.dims
-            for k, v in enumerate(values) if self.kinds[k] == "carried"
-        }  # fmt: skip
+        self.shapes: dict[int, list[Shape]] = {
+            k: _shapes(v) for k, v in enumerate(values) if self.kinds[k] == "carried"
+        }
+        self.capacities: dict[int, Tensor] = {}
         self.counter = self._counter()
 
     def _kind(self, value: Any, fixed: bool) -> str:
@@ -122,15 +123,17 @@ class _Loop:
             if self.values[k] is stack:
                 self.values[k] = stack.array
                 self.kinds[k] = "carried"
-                self.shapes[k] = None
+                self.shapes[k] = _shapes(stack.array)
                 return
         raise Unavailable("graphc's loops push and pop each stack once a step")
 
     # ------------------------------------------------------------ tracing
     def build(self, back_prop: bool) -> tuple[Values, Node | None]:
         carried = self.of("carried")
-        inits = [tensor_of(self.values[k]) for k in carried]
-        types = [TensorType(t.dtype, self.shapes[k]) for k, t in zip(carried, inits, strict=True)]
+        self.capacities = {k: self._capacity() for k in carried if _grows(self.values[k])}
+        inits = [t for k in carried for t in tensors_of(self.values[k])]
+        shapes = [dims for k in carried for dims in self.shapes[k]]
+        types = [TensorType(t.dtype, dims) for t, dims in zip(inits, shapes, strict=True)]
         if not self.counter:
             inits.insert(0, constant_tensor(0, int32, "step", self.outer))
             types.insert(0, TensorType(int32, ()))
@@ -138,12 +141,11 @@ class _Loop:
         types += [TensorType(t.dtype, t.dims[1:] if t.dims else None) for t in stacks]
         cond_graph, cond_params, args = self._graph(types)
         with cond_graph.as_default():
-            test = self._tensor(cond_graph, self.cond_fn(args)[0])
-            test = truth(test)
+            test = truth(self._tensor(cond_graph, self.cond_fn(args)[0]))
         body_graph, params, args = self._graph(types)
         with body_graph.as_default():
             results = self.body_fn(args)
-            nexts = self._nexts(body_graph, params, results, types)
+            nexts = self._nexts(body_graph, params, results)
             pushes = [self._pushed(body_graph, results, k) for k in self.of("pushed")]
             self._check_popped(results)
         graphs = (cond_graph, body_graph)
@@ -156,11 +158,44 @@ class _Loop:
         out_types = (*types[: len(inits)], *(stack_type(t) for t in pushes))
         controls = [c for g in graphs for c in g.outer_controls()]
         with self.outer.control_dependencies(controls):
-            node = self.outer.create_node(
-                F.while_loop, [self._outer(t) for t in (*inits, *stacks, *captured)],
-                {"loop": loop, "types": out_types}, self.name,
-            )  # fmt: skip
+            if self.capacities:
+                inits, captured = self._counted(inits, stacks, captured, loop, out_types)
+            node = self._node(inits, stacks, captured, loop, out_types, self.name)
         return self._finals(node, results, len(inits)), node
+
+    def _node(
+        self, inits: Sequence[Tensor], stacks: Sequence[Tensor], captured: Sequence[Tensor],
+        loop: Loop, types: Sequence[TensorType], name: str,
+    ) -> Node:  # fmt: skip
+        operands = [self._outer(t) for t in (*inits, *stacks, *captured)]
+        attrs = {"loop": loop, "types": tuple(types)}
+        return self.outer.create_node(F.while_loop, operands, attrs, name)
+
+    def _capacity(self) -> Tensor:
+        """What stands for the length that an array which grows will have."""
+        with self.outer.as_default():
+            made: Tensor = F.identity(constant_tensor(0, int32, graph=self.outer), name="capacity")
+        return made
+
+    def _counted(
+        self, inits: list[Tensor], stacks: Sequence[Tensor], captured: Sequence[Tensor],
+        loop: Loop, types: Sequence[TensorType],
+    ) -> tuple[list[Tensor], list[Tensor]]:  # fmt: skip
+        """(initial values, captured tensors) with arrays of their final length, as tf.while_loop.
+
+        A loop of the same bodies, of which only what decides lengths is needed, tells them.
+        """
+        count = self._node(inits, stacks, captured, loop, types, f"{self.name}count/")
+        lengths: dict[Tensor, Tensor] = {}
+        longer = list(inits)
+        at = 0 if self.counter else 1
+        with self.outer.as_default():
+            for k in self.of("carried"):
+                if k in self.capacities:
+                    lengths[self.capacities[k]] = count.outputs[at + 1]
+                    longer[at] = lengthened(self.values[k], count.outputs[at + 1])
+                at += len(tensors_of(self.values[k]))
+        return longer, [lengths.get(t, t) for t in captured]
 
     def _outer(self, tensor: Tensor) -> Tensor:
         capture = getattr(self.outer, "capture", None)
@@ -169,10 +204,9 @@ class _Loop:
     def _graph(self, types: Sequence[TensorType]) -> tuple[BodyGraph, list[Tensor], Values]:
         """A body's graph, its parameters, and the variables' values in it."""
         graph = BodyGraph(self.outer)
-        names = [f"{self.values[k].name.split(':')[0].rpartition('/')[2]}"
-                 if isinstance(self.values[k], Tensor) else "array"
-                 for k in self.of("carried")]  # fmt: skip
-        names = (["step"] if not self.counter else []) + names
+        inits = [t for k in self.of("carried") for t in tensors_of(self.values[k])]
+        names = [] if self.counter else ["step"]
+        names += [t.node.name.rpartition("/")[2] for t in inits]
         names += ["row"] * (len(types) - len(names))
         params = parameters(graph, types, names)
         graph.step = params[0]
@@ -180,8 +214,9 @@ class _Loop:
         args = list(self.values)
         with graph.as_default():
             for k in self.of("carried"):
-                value, own = self.values[k], next(left)
-                args[k] = value._over(own) if isinstance(value, TensorArray) else own
+                args[k] = own = like(self.values[k], left)
+                if k in self.capacities:
+                    args[k] = own._over(own.flow, own._size, self.capacities[k])
         for k in self.of("popped"):
             args[k] = Popping(next(left))
         for k in self.of("pushed"):
@@ -195,34 +230,58 @@ class _Loop:
             raise NeedsArray(getattr(value, "stack", value))
         return graph.capture(tensor_of(value))
 
+    def _leaf(self, graph: BodyGraph, k: int, after: Any) -> list[Tensor]:
+        """The tensors of a carried variable's next value.
+
+        Raises:
+            _Again: an array grows that did not so far.
+        """
+        first = self._tensor(graph, after)
+        before = self.values[k]
+        if isinstance(before, TensorArray) is not isinstance(after, TensorArray):
+            raise Unavailable("a variable of a loop is an array in some steps only")
+        if not isinstance(before, TensorArray):
+            return [first]
+        if after.dynamic_size and not before.dynamic_size:
+            self.values[k] = grown = before._over(before.flow)
+            grown._dynamic = True
+            self.shapes[k] = _shapes(grown)
+            raise _Again
+        return [graph.capture(t) for t in (first, after._size)[: len(tensors_of(before))]]
+
     def _nexts(
-        self, graph: BodyGraph, params: Sequence[Tensor], results: Values,
-        types: Sequence[TensorType],
-    ) -> list[Tensor]:  # fmt: skip
+        self, graph: BodyGraph, params: Sequence[Tensor], results: Values
+    ) -> list[Tensor]:
         """The carried variables' next values.
 
         Raises:
             _Again: a shape varies, or the first variable counts something else.
         """
-        carried = self.of("carried")
-        nexts = [self._tensor(graph, results[k]) for k in carried]
+        nexts: list[Tensor] = []
         wrong = False
-        for k, after in zip(carried, nexts, strict=True):
-            before = tensor_of(self.values[k])
-            if after.dtype is not before.dtype:
-                raise InvalidArgumentError(
-                    f"loop {self.name!r}: variable {k} is {before.dtype.name}, but "
-                    f"{after.dtype.name} after a step"
-                )
-            if not as_general(self.shapes[k], after.dims):
-                self.shapes[k] = _common(self.shapes[k], after.dims)
-                wrong = True
+        for k in self.of("carried"):
+            tensors = self._leaf(graph, k, results[k])
+            for j, (before, after) in enumerate(
+                zip(tensors_of(self.values[k]), tensors, strict=True)
+            ):
+                self._check_dtype(k, before, after)
+                if not as_general(self.shapes[k][j], after.dims):
+                    self.shapes[k][j] = _common(self.shapes[k][j], after.dims)
+                    wrong = True
+            nexts += tensors
         if self.counter and not _counts(nexts[0], params[0]):
             self.counter = False
             wrong = True
         if wrong:
             raise _Again
         return nexts if self.counter else [F.add(params[0], 1), *nexts]
+
+    def _check_dtype(self, k: int, before: Tensor, after: Tensor) -> None:
+        if after.dtype is not before.dtype:
+            raise InvalidArgumentError(
+                f"loop {self.name!r}: variable {k} is {before.dtype.name}, but "
+                f"{after.dtype.name} after a step"
+            )
 
     def _pushed(self, graph: BodyGraph, results: Values, k: int) -> Tensor:
         got = results[k]
@@ -246,13 +305,25 @@ class _Loop:
         left = iter(node.outputs[0 if self.counter else 1 : carried])
         with self.outer.as_default():
             for k in self.of("carried"):
-                value, out = self.values[k], next(left)
-                outs[k] = value._over(out) if isinstance(value, TensorArray) else out
+                value = self.values[k]
+                outs[k] = like(value, left)
                 if isinstance(value, TensorArray) and isinstance(results[k], TensorArray):
                     value._learn(results[k]._element[0])
         for k, rows in zip(self.of("pushed"), node.outputs[carried:], strict=True):
             outs[k] = Stack(rows)
         return outs
+
+
+def _shapes(value: Any) -> list[Shape]:
+    """The shapes of what a variable carries; arrays learn theirs by being written."""
+    if not isinstance(value, TensorArray):
+        return [value.dims]
+    shapes: list[Shape] = [None, ()]
+    return shapes[: len(tensors_of(value))]
+
+
+def _grows(value: Any) -> bool:
+    return isinstance(value, TensorArray) and value.dynamic_size and value._capacity is None
 
 
 def _counts(after: Tensor, before: Tensor) -> bool:

@@ -62,14 +62,15 @@ def test_imported_loops_have_gradients(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["v1", "v2"])
-def test_loops_run_as_compiled_loops(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("model", ["lstm", "nested"])
+def test_loops_run_as_compiled_loops(model: str, kind: str, monkeypatch) -> None:
     from graphc.runtime import host_control
 
     def fail(*args: object) -> None:
         raise AssertionError("the host walks the loop")
 
     monkeypatch.setattr(host_control, "run_control", fail)
-    graph_def, feeds, wanted = fixture(f"lstm_{kind}")
+    graph_def, feeds, wanted = fixture(f"{model}_{kind}")
     tf.import_graph_def(graph_def, name="")
     with tf.Session() as sess:
         agree(sess.run(list(wanted), feeds), wanted)
