@@ -14,6 +14,7 @@ from typing import Any
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node
 from graphc.ops.define import BY_TF_TYPE, OpDef
+from graphc.ops.function import BodyGraph
 
 Rule = Callable[..., Any]
 _RULES: dict[str, Rule | None] = {}
@@ -88,12 +89,12 @@ def override_map(graph: Any, types: Mapping[str, str]) -> Iterator[None]:
     for key, value in types.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise TypeError("op_type_map must be a dictionary mapping strings to strings")
-    span = _Span(graph.last_id, None, dict(types))
+    span = _Span(len(graph.nodes), None, dict(types))
     _table(graph, "_gradient_spans", list).append(span)
     try:
         yield
     finally:
-        span.stop = graph.last_id
+        span.stop = len(graph.nodes)
 
 
 # as in TF1, a method of the graph; installed here because ir knows no gradients
@@ -109,6 +110,18 @@ def attach_rule(node: Node, rule: Rule) -> None:
     _table(node.graph, "_gradient_rules", dict)[node] = rule
 
 
+def _overridden(graph: Any, at: int, op_type: str) -> str | None:
+    """The rule's name for a node of this type that is the at-th of its graph."""
+    # the innermost span was entered last
+    for span in reversed(_table(graph, "_gradient_spans", list)):
+        inside = span.start <= at and (span.stop is None or at < span.stop)
+        if inside and op_type in span.types:
+            return span.types[op_type]
+    if isinstance(graph, BodyGraph):  # what holds where the body was traced
+        return _overridden(graph.outer, graph.begin, op_type)
+    return None
+
+
 def rule_of(node: Node) -> tuple[Rule | None, bool]:
     """(rule, whether one is declared): the user's override, else the record's.
 
@@ -118,17 +131,14 @@ def rule_of(node: Node) -> tuple[Rule | None, bool]:
     own = _table(node.graph, "_gradient_rules", dict).get(node)
     if own is not None:
         return own, True
-    # the innermost span was entered last
-    for span in reversed(_table(node.graph, "_gradient_spans", list)):
-        inside = span.start <= node.id and (span.stop is None or node.id < span.stop)
-        if inside and node.type in span.types:
-            name = span.types[node.type]
-            if name not in _RULES:
-                known = BY_TF_TYPE.get(name)
-                if known is not None:
-                    return known.grad, True
-                raise LookupError(f"gradient registry has no entry for: {name}")
-            return _RULES[name], True
+    name = _overridden(node.graph, node.id, node.type)
+    if name is not None:
+        if name not in _RULES:
+            known = BY_TF_TYPE.get(name)
+            if known is not None:
+                return known.grad, True
+            raise LookupError(f"gradient registry has no entry for: {name}")
+        return _RULES[name], True
     op: OpDef = node.op
     if op.grad is not None:
         return op.grad, True

@@ -87,6 +87,7 @@ class BodyGraph(FunctionGraph):
     collections. Random states differ from step to step of a loop.
 
     Attributes:
+        begin: how many nodes the graph around it had when tracing began.
         step: the number of the loop's step, where it is a loop's body.
         controls: nodes of graphs around it that run before whatever holds this body.
     """
@@ -94,6 +95,7 @@ class BodyGraph(FunctionGraph):
     def __init__(self, outer: Graph) -> None:
         super().__init__(outer)
         self.root: Graph = getattr(outer, "root", outer)
+        self.begin = len(outer.nodes)
         self.step: Tensor | None = None
         self.controls: dict[Node, None] = {}
         self._states: dict[Tensor, Tensor] = {}

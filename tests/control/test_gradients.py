@@ -226,3 +226,23 @@ def test_gradients_to_constants(config: Any) -> None:
         got = sess.run(tf.gradients(z, [c, d]))
     np.testing.assert_allclose(got[0], [27.0, 108.0])
     np.testing.assert_allclose(got[1], 2 * 3.0 * (1 + 8))
+
+
+def test_overridden_gradients(config: Any) -> None:
+    @tf.RegisterGradient(f"Turned{id(config)}")
+    def _turned(op: Any, g: Any) -> Any:
+        return -g
+
+    x = tf.placeholder(tf.float32, [])
+    names = {"Identity": f"Turned{id(config)}"}
+
+    def inner(i: Any, y: Any) -> Any:
+        with tf.get_default_graph().gradient_override_map(names):
+            return i + 1, tf.identity(y) * 2.0
+
+    with tf.get_default_graph().gradient_override_map(names):
+        y = tf.while_loop(lambda i, y: i < 3, lambda i, y: (i + 1, tf.identity(y) * 2.0), (0, x))
+    z = tf.while_loop(lambda i, y: i < 3, inner, (0, x))
+    with tf.Session(config=config) as sess:
+        grads = [*tf.gradients(y[1], x), *tf.gradients(z[1], x)]
+        assert sess.run(grads, {x: 1.0}) == [-8.0, -8.0]
