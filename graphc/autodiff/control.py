@@ -24,7 +24,7 @@ from graphc.autodiff.indexed_slices import IndexedSlices, as_dense
 from graphc.ir.dtypes import DType, int32
 from graphc.ir.graph import get_default_graph
 from graphc.ir.node import Node, Tensor, TensorType
-from graphc.ops.control import CONTROL, Branches, Loop, stack_type
+from graphc.ops.control import CONTROL, Branches, Loop, is_user_stack, stack_type
 from graphc.ops.convert import constant_tensor
 from graphc.ops.define import F
 from graphc.ops.function import Body, BodyGraph, closed
@@ -66,6 +66,11 @@ class _Backward(BodyGraph):
         known = self.saved.get(tensor) if known is None else known
         if known is not None:
             return known
+        if is_user_stack(tensor):
+            # stacks do not leave the graph of their loop: the loop runs once more in this one
+            self._again.update(zip(tensor.node.outputs, _again(self, tensor.node).outputs,
+                                   strict=True))  # fmt: skip
+            return self._again[tensor]
         if self._computable(tensor):
             return self._compute(tensor)
         own = self.parameter(TensorType(tensor.dtype, tensor.dims), tensor.node.name)
@@ -123,12 +128,18 @@ def _here(node: Node) -> Node:
     graph = get_default_graph()
     if node.graph is graph or not isinstance(graph, BodyGraph):
         return node
+    return _again(graph, node)
+
+
+def _again(graph: BodyGraph, node: Node) -> Node:
+    """The control-flow node of a forward body once more, in a backward one."""
     operands = [graph.capture(t) for t in node.inputs]
-    record = F.while_loop if "loop" in node.attrs else F.cond
-    attrs = {k: v for k, v in node.attrs.items() if k not in ("of", "tensors", "then", "orelse")}
-    if node.op.name.endswith("_saved"):
-        raise LookupError(f"gradients of this order of {node.text_name!r} are not supported")
-    return graph.create_node(record, operands, attrs, node.name.rpartition("/")[2])
+    name = node.name.rpartition("/")[2]
+    base: Node | None = node.attrs.get("of")
+    if base is None:
+        return graph.create_node(node.op, operands, node.attrs, name)
+    again = graph.create_node(base.op, operands, base.attrs, name)
+    return graph.create_node(node.op, operands, {**node.attrs, "of": again}, name)
 
 
 @contextmanager
@@ -163,11 +174,7 @@ def _zeros(tensor: Tensor) -> Tensor:
 
 # ------------------------------------------------------------------ loops
 def loop_gradient(node: Node, gs: Sequence[Tensor | None]) -> list[Gradient | None]:
-    """The gradient of a while_loop (gs: of what it carries), or of a while_saved (of its stacks).
-
-    Raises:
-        LookupError: a gradient through a stack of a node inside another body.
-    """
+    """The gradient of a while_loop (gs: of what it carries), or of a while_saved (of stacks)."""
     loop: Loop = node.attrs["loop"]
     if not loop.back_prop:
         return [None] * len(node.inputs)

@@ -146,11 +146,17 @@ def is_stack(tensor: Tensor) -> bool:
 
 
 def is_kept(tensor: Tensor) -> bool:
-    """Whether a user's tensor is something that a node keeps for its gradient."""
+    """Whether a user's tensor cannot leave its stage: what a node keeps for its gradient, and an
+    empty array, which may have no shape yet."""
+    return is_user_stack(tensor) or tensor.node.op.name in ("cond_saved", "tensor_array")
+
+
+def is_user_stack(tensor: Tensor) -> bool:
+    """Whether a user's tensor is a stack."""
     node = tensor.node
     if node.op.name == "while_loop":
         return tensor.value_index >= int(node.attrs["loop"].carried)
-    return node.op.name in ("while_saved", "cond_saved")
+    return node.op.name == "while_saved"
 
 
 def stack_type(tensor: Tensor) -> TensorType:

@@ -246,3 +246,20 @@ def test_overridden_gradients(config: Any) -> None:
     with tf.Session(config=config) as sess:
         grads = [*tf.gradients(y[1], x), *tf.gradients(z[1], x)]
         assert sess.run(grads, {x: 1.0}) == [-8.0, -8.0]
+
+
+def test_arrays_of_both_kinds(config: Any) -> None:
+    """The one whose length is to be found puts a stage in front; the other has no shape there."""
+
+    def fn(x: Any) -> Any:
+        fixed, growing = tf.TensorArray(tf.float64, 4), tf.TensorArray(
+            tf.float64, 0, dynamic_size=True)  # fmt: skip
+
+        def body(i: Any, y: Any, a: Any, b: Any) -> Any:
+            y = y * x
+            return i + 1, y, a.write(i, y), b.write(i, y * 2.0)
+
+        _, _, a, b = tf.while_loop(lambda i, *_: i < 4, body, (0, x, fixed, growing))
+        return tf.reduce_sum(a.stack() * b.stack(), 0)
+
+    check(config, fn)
