@@ -6,7 +6,7 @@ from typing import Any
 
 from graphc.keras.core import math as K
 from graphc.keras.core.config import epsilon
-from graphc.keras.core.objects import deserialize_object, serialize_object
+from graphc.keras.core.objects import Kind, serialize_object
 
 __all__ = [
     "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm",
@@ -95,28 +95,6 @@ unit_norm = unitnorm = UnitNorm
 min_max_norm = MinMaxNorm
 
 
-def serialize(constraint: Any) -> Any:
-    return serialize_object(constraint)
-
-
-def deserialize(config: Any, custom_objects: Any = None) -> Any:
-    """Raises ValueError: "Unknown constraint: ..."."""
-    return deserialize_object(config, globals().get, custom_objects, "constraint")
-
-
-def get(identifier: Any) -> Any:
-    """A constraint from a name, a configuration, None, or a callable itself.
-
-    Raises:
-        ValueError: anything else.
-    """
-    if identifier is None:
-        return None
-    if isinstance(identifier, dict):
-        return deserialize(identifier)
-    if isinstance(identifier, str):
-        made = deserialize(identifier)
-        return made() if isinstance(made, type) else made
-    if callable(identifier):
-        return identifier
-    raise ValueError(f"Could not interpret constraint identifier: {identifier}")
+_kind = Kind("constraint", globals().get)
+serialize = serialize_object
+deserialize, get = _kind.deserialize, _kind.get

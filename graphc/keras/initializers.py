@@ -10,7 +10,7 @@ import inspect
 from typing import Any
 
 from graphc.keras.core.config import floatx
-from graphc.keras.core.objects import deserialize_object
+from graphc.keras.core.objects import Kind
 from graphc.tf1 import initializers as base
 from graphc.tf1.initializers import Initializer
 
@@ -154,26 +154,5 @@ def serialize(initializer: Any) -> Any:
     return getattr(initializer, "__name__", initializer)
 
 
-def deserialize(config: Any, custom_objects: Any = None) -> Any:
-    """Raises ValueError: "Unknown initializer: ..."."""
-    return deserialize_object(config, globals().get, custom_objects, "initializer")
-
-
-def get(identifier: Any) -> Any:
-    """An initializer from a name, a configuration, a class, None, or a callable itself.
-
-    Raises:
-        ValueError: anything else.
-    """
-    if identifier is None:
-        return None
-    if isinstance(identifier, dict):
-        return deserialize(identifier)
-    if isinstance(identifier, str):
-        made = deserialize(identifier)
-        return made() if isinstance(made, type) else made
-    if isinstance(identifier, type):
-        return identifier()
-    if callable(identifier):
-        return identifier
-    raise ValueError(f"Could not interpret initializer identifier: {identifier}")
+_kind = Kind("initializer", globals().get)
+deserialize, get = _kind.deserialize, _kind.get

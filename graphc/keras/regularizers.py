@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.keras.core import math as K
-from graphc.keras.core.objects import deserialize_object, serialize_object
+from graphc.keras.core.objects import Kind, serialize_object
 from graphc.ops.convert import convert_to_tensor
 
 __all__ = [
@@ -90,28 +90,6 @@ def l1_l2(l1: float = 0.01, l2: float = 0.01) -> L1L2:
     return L1L2(l1=l1, l2=l2)
 
 
-def serialize(regularizer: Any) -> Any:
-    return serialize_object(regularizer)
-
-
-def deserialize(config: Any, custom_objects: Any = None) -> Any:
-    """Raises ValueError: "Unknown regularizer: ..."."""
-    return deserialize_object(config, globals().get, custom_objects, "regularizer")
-
-
-def get(identifier: Any) -> Any:
-    """A regularizer from a name, a configuration, None, or a callable itself.
-
-    Raises:
-        ValueError: anything else.
-    """
-    if identifier is None:
-        return None
-    if isinstance(identifier, dict):
-        return deserialize(identifier)
-    if isinstance(identifier, str):
-        made = deserialize(identifier)
-        return made() if callable(made) and not isinstance(made, Regularizer) else made
-    if callable(identifier):
-        return identifier
-    raise ValueError(f"Could not interpret regularizer identifier: {identifier}")
+_kind = Kind("regularizer", globals().get, functions_make=True)
+serialize = serialize_object
+deserialize, get = _kind.deserialize, _kind.get

@@ -102,6 +102,25 @@ def test_constraints_project() -> None:
     assert c.deserialize(c.serialize(c.MaxNorm(3))).max_value == 3
 
 
+def test_objects_by_name_class_and_configuration() -> None:
+    r, c, i = keras.regularizers, keras.constraints, keras.initializers
+    for kind, name, cls in ((r, "L2", r.L2), (c, "MaxNorm", c.MaxNorm), (i, "Ones", i.Ones)):
+        for given in (name, cls, {"class_name": name, "config": {}}, cls()):
+            assert type(kind.get(given)) is cls
+        assert kind.get(None) is None and kind.deserialize(None) is None
+        with pytest.raises(ValueError, match=r"Could not interpret .* identifier: 3"):
+            kind.get(3)
+    # a function of this module makes the penalty, one of the user's is it
+    assert r.get("l2").l2 == pytest.approx(0.01)
+
+    def own(x: Any) -> Any:
+        return K.sum(x)
+
+    assert r.get(own) is own and c.get(own) is own and i.get(own) is own
+    with keras.utils.custom_object_scope({"own": own}):
+        assert c.get("own") is own and i.get("own") is own
+
+
 @pytest.mark.parametrize(("name", "want"), [
     ("relu", lambda x: np.maximum(x, 0)), ("tanh", np.tanh), ("linear", lambda x: x),
     ("sigmoid", lambda x: 1 / (1 + np.exp(-x))), ("softplus", lambda x: np.log1p(np.exp(x))),

@@ -1,6 +1,6 @@
 """Objects to and from configurations: {"class_name": ..., "config": ...}.
 
-Lives here: serialize, deserialize, custom objects. Not here: the objects. Imports nothing.
+Lives here: serialize, deserialize, get, custom objects. Not here: the objects. Imports nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 __all__ = [
-    "CustomObjectScope", "custom_object_scope", "deserialize_object", "get_custom_objects",
-    "serialize_object",
+    "CustomObjectScope", "Kind", "custom_object_scope", "deserialize_object",
+    "get_custom_objects", "serialize_object",
 ]  # fmt: skip
 
 _CUSTOM: dict[str, Any] = {}
@@ -121,3 +121,46 @@ def lookup(
         if found is not None:
             return found
     raise ValueError(f"Unknown {kind}: {name}")
+
+
+class Kind:
+    """deserialize and get of one kind of object, such as constraints.
+
+    Args:
+        name: for errors. table: name -> class or function, None where there is none.
+        functions_make: whether a function that a name stands for is called to make the object (as
+            regularizers.l2), rather than being the object itself.
+    """
+
+    def __init__(
+        self, name: str, table: Callable[[str], Any], functions_make: bool = False
+    ) -> None:
+        self.name, self._table, self._functions_make = name, table, functions_make
+
+    def deserialize(self, config: Any, custom_objects: Any = None) -> Any:
+        """The object, class or function that a configuration or a name stands for.
+
+        Raises:
+            ValueError: "Unknown <kind>: <name>".
+        """
+        return deserialize_object(config, self._table, custom_objects, self.name)
+
+    def get(self, identifier: Any) -> Any:
+        """An object from a name, a configuration, a class, None, or a callable itself.
+
+        Raises:
+            ValueError: anything else.
+        """
+        if identifier is None:
+            return None
+        if isinstance(identifier, dict):
+            return self.deserialize(identifier)
+        if isinstance(identifier, str):
+            made = self.deserialize(identifier)
+            makes = isinstance(made, type) or (self._functions_make and inspect.isfunction(made))
+            return made() if makes else made
+        if isinstance(identifier, type):
+            return identifier()
+        if callable(identifier):
+            return identifier
+        raise ValueError(f"Could not interpret {self.name} identifier: {identifier}")
