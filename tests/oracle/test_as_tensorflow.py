@@ -11,7 +11,7 @@ from tests.oracle.record import cases_of, compare, expected, run
 
 SUBJECTS = (
     "sparse_cases", "sampling_cases", "sort_cases", "image_cases", "box_cases", "file_cases",
-    "ctc_cases",
+    "ctc_cases", "op_cases",
 )  # fmt: skip
 CASES = [(s, n) for s in SUBJECTS for n in cases_of(s)]
 WAYS = {"compiled": tf.Config(), "reference": tf.Config(backend="reference")}
