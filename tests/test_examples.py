@@ -174,3 +174,56 @@ def test_wgan_gp_finds_the_clouds() -> None:
     share, hit, slope = example("wgan_gp").main(1000)
     assert share > 0.3 and hit >= 6
     assert 0.8 < slope < 1.2
+
+
+def test_lstm_series_beats_the_naive_forecasts(capsys: pytest.CaptureFixture[str]) -> None:
+    found, last, seasonal = example("lstm_series").main(epochs=12, plot=False)
+    assert found < 0.6 * last and found < 0.5 * seasonal
+    assert f"error of the network            {found:.3f}" in capsys.readouterr().out
+
+
+def test_lstm_series_draws_its_forecast(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    target = tmp_path / "series.png"
+    module = example("lstm_series")
+    truth = module.series(200)
+    module.draw(truth[1:], truth[:-1], target)
+    assert target.read_bytes().startswith(b"\x89PNG")
+
+
+def test_lstm_series_is_tested_on_what_comes_later() -> None:
+    module = example("lstm_series")
+    values = module.series(300)
+    train_x, train_y, test_x, test_y = module.split(values)
+    assert train_x.shape[1:] == test_x.shape[1:] == (module.WINDOW, 1)
+    np.testing.assert_array_equal(train_y[0], values[module.WINDOW])
+    np.testing.assert_array_equal(test_y[-1], values[-1])
+    np.testing.assert_array_equal(test_x[1, :, 0], np.append(test_x[0, 1:], test_y[0]))
+
+
+def test_keras_cnn_learns_and_keeps_the_best(capsys: pytest.CaptureFixture[str]) -> None:
+    accuracy, epochs = example("keras_cnn").main(epochs=4, limit=800)
+    assert accuracy >= 0.85 and epochs <= 4
+    out = capsys.readouterr().out
+    assert "Total params: 122,570" in out and "was the best" in out
+
+
+def test_transformer_encoder_matches_brackets(capsys: pytest.CaptureFixture[str]) -> None:
+    accuracy = example("transformer_encoder").main(epochs=12)
+    assert accuracy >= 0.75
+    assert f"test accuracy {accuracy:.4f}" in capsys.readouterr().out
+
+
+def test_transformer_encoder_labels_its_strings() -> None:
+    module = example("transformer_encoder")
+    assert module.matches("([]())[]")
+    assert not any(map(module.matches, ("([)]", "((", ")(", "(]")))
+    texts, labels = module.strings(300)
+    assert [module.matches(t) for t in texts] == list(labels.astype(bool))
+    assert 100 < labels.sum() < 200 and {len(t) for t in texts} == set(range(2, 17, 2))
+    # a string's answer does not hang on what is beside it in the batch
+    codes = module.encode(["()", "([]())[]"])
+    network = module.model()
+    np.testing.assert_allclose(
+        network.predict(codes[:1]), network.predict(codes)[:1], rtol=1e-5, atol=1e-6
+    )
