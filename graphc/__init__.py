@@ -186,7 +186,7 @@ __getattr__, __dir__, _public = attach(
     """
         app bitwise compat config contrib data debugging distributions dtypes errors estimator
         examples feature_column flags gfile graph_util image initializers io keras layers linalg
-        logging lookup losses manip math metrics nest nn profiler python_io queue random
+        logging lookup losses manip math metrics models nest nn profiler python_io queue random
         resource_loader saved_model signal sparse spectral strings summary sysconfig test train
         version""",
 )

@@ -83,7 +83,6 @@ UNSUPPORTED: dict[str, str] = {
     "tf.metrics.sparse_categorical_accuracy": (
         "TensorFlow 1 has none either; use tf.metrics.accuracy"
     ),
-    "tf.models": "the models are another repository; put it on the path",
     "tf.python.eager": _EAGER,
     "tf.python.tools.freeze_graph": "use tf.graph_util.convert_variables_to_constants",
     "tf.python.tools.optimize_for_inference_lib": "graphs are compiled by graphc itself",
