@@ -29,7 +29,10 @@ class UpdatePlacer:
         program = scheduler.program
         self.values = [u.value for u in program.updates]
         self.roots = set(program.roots)
-        self._check_rows_first()
+        # what a loop carries is nobody's variable: a step that fails leaves it as it likes
+        self.careful = scheduler.outer is None
+        if self.careful:
+            self._check_rows_first()
         self.old_of: dict[Node, Tensor] = {
             n.attrs["variable"]: n.outputs[0] for n in program.nodes if n.op.name == "read"
         }
@@ -40,7 +43,7 @@ class UpdatePlacer:
                 self.users.setdefault(self.home[tensor], set()).add(unit)
             for before in unit.before:
                 self.after.setdefault(before, set()).add(unit)
-        self.risky = {u for u in scheduler.units if u.may_fail}
+        self.risky = {u for u in scheduler.units if u.may_fail} if self.careful else set()
         self.copied = {self.home[v] for v in self.values}
 
     def run(self) -> int:
@@ -77,7 +80,9 @@ class UpdatePlacer:
 
     def _place(self, value: Tensor, variable: Node) -> bool:
         found = self.scheduler.unit_of.get(value.node)
-        if found is None or found.flagged or not (found.group or _writes_rows(found)):
+        if found is None or not (found.group or _writes_rows(found)):
+            return False
+        if found.flagged and self.careful:
             return False
         if self.home[value].kind != "arena" or sum(v is value for v in self.values) > 1:
             return False

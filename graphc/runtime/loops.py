@@ -126,6 +126,7 @@ class _Loop:
 
     def steps(self) -> list[Step]:
         places = self._places()
+        statuses = len(self.scheduler.statuses)
         cond, (flag,) = _body(self.scheduler, self.loop.cond, places | self._flag())
         rows = [s.cursor.row for s in self.pushed]
         body, _ = _body(self.scheduler, self.loop.body, places | _fetched(rows))
@@ -137,6 +138,9 @@ class _Loop:
             *body,
             *self._step_ends(),
         ]
+        if len(self.scheduler.statuses) > statuses:
+            # a step that failed ends the loop: what it gave might never do so
+            inside.append(Step("check", "check"))
         for step in inside:
             step.inside = True
         self.scheduler.loops.append((head, end))

@@ -232,3 +232,11 @@ def test_arrays_of_any_number_run_compiled(dtype: Any) -> None:
         np.testing.assert_array_equal(sess.run(y, {x: value}), value[:, ::-1])
         kinds = [k for k in str(sess.explain(y, {x: value})).split() if k == "host"]
     assert not kinds or dtype is tf.complex64
+
+
+def test_a_failing_step_ends_an_endless_loop() -> None:
+    """An index that is out of range must not send the loop round for ever."""
+    table = tf.constant([1, 2, 5])
+    got = tf.while_loop(lambda i: tf.not_equal(i, 3), lambda i: tf.gather(table, i), [0])
+    with tf.Session() as sess, pytest.raises(tf.errors.InvalidArgumentError, match="5"):
+        sess.run(got)
