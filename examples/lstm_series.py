@@ -17,10 +17,10 @@ import numpy as np
 import graphc as tf
 from graphc.keras import layers, models
 
-LENGTH = 1500
+LENGTH = 3000
 SEASON = WINDOW = 24
 BATCH = 32
-EPOCHS = 30
+EPOCHS = 20
 
 
 def series(length=LENGTH, seed=0):
