@@ -227,3 +227,7 @@ def test_transformer_encoder_labels_its_strings() -> None:
     np.testing.assert_allclose(
         network.predict(codes[:1]), network.predict(codes)[:1], rtol=1e-5, atol=1e-6
     )
+
+
+def test_bert_classify_learns_negation() -> None:
+    assert example("bert_classify").main(300) >= 0.95
