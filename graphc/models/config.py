@@ -79,9 +79,9 @@ class PretrainedConfig:
     other: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.id2label:
-            self.id2label = {int(k): str(v) for k, v in self.id2label.items()}
-            self.num_labels = len(self.id2label)
+        names = self.id2label or {k: f"LABEL_{k}" for k in range(self.num_labels)}
+        self.id2label = {int(k): str(v) for k, v in names.items()}
+        self.num_labels = len(self.id2label)
         self.check()
 
     def check(self) -> None:
@@ -136,7 +136,7 @@ class PretrainedConfig:
         for entry in fields(self):
             if entry.name not in ("other", "num_labels"):
                 out[entry.name] = getattr(self, entry.name)
-        names = self.id2label or {k: f"LABEL_{k}" for k in range(self.num_labels)}
+        names = self.id2label or {}
         out["id2label"] = {str(k): v for k, v in names.items()}
         out["label2id"] = {v: k for k, v in names.items()}
         out["model_type"] = self.model_type
