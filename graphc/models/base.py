@@ -28,7 +28,8 @@ from graphc.models.weights import random_weights, read_weights, write_weights
 from graphc.session import Session
 from graphc.tf1.api_checks import py_func
 from graphc.tf1.api_state import variables_initializer
-from graphc.tf1.variable_scope import get_variable, get_variable_scope, variable_scope
+from graphc.tf1.variable_scope import get_variable, get_variable_scope
+from graphc.tf1.variable_store import store_of
 from graphc.tf1.variables import Variable
 
 __all__ = ["PreTrainedModel"]
@@ -62,8 +63,8 @@ class PreTrainedModel:
         self.config = config
         self.parameters: list[Parameter] = self._parameters()
         self._weights = {}
-        self._tables: weakref.WeakKeyDictionary[Graph, dict[str, dict[str, Variable]]]
-        self._tables = weakref.WeakKeyDictionary()
+        # the scopes of each graph that hold the variables; the graphs keep these themselves
+        self._scopes: weakref.WeakKeyDictionary[Graph, list[str]] = weakref.WeakKeyDictionary()
         self._lock = threading.RLock()
         self._graph: Graph | None = None
         self._session: Any = None
@@ -129,21 +130,28 @@ class PreTrainedModel:
     # ------------------------------------------------------------ graphs
     def variables(self, graph: Any = None) -> list[Variable]:
         """The variables that `build` has made in a graph, default the default graph."""
-        tables = self._tables.get(graph or get_default_graph(), {})
-        return [v for table in tables.values() for v in table.values()]
+        graph = _root(graph or get_default_graph())
+        scopes = self._scopes.get(graph, [])
+        return [v for scope in scopes for v in self._table(graph, scope).values()]
+
+    def _table(self, graph: Graph, scope: str) -> dict[str, Variable]:
+        """The variables of a scope by the parameters' names."""
+        held = store_of(graph).variables
+        front = f"{scope}/" if scope else ""
+        return {p.name: held[front + p.name] for p in self.parameters}
 
     @contextlib.contextmanager
     def _scope(self, training: Any) -> Iterator[Weights]:
         """The variables in the graph in force, below its variable scope."""
         graph = get_default_graph()
-        tables = self._tables.setdefault(graph, {})
-        prefix = get_variable_scope().name
-        known = prefix in tables
-        with variable_scope(get_variable_scope(), reuse=True if known else None):
-            if not known:
-                tables[prefix] = {p.name: self._variable(p) for p in self.parameters}
+        scopes = self._scopes.setdefault(_root(graph), [])
+        scope = get_variable_scope().name
+        if scope not in scopes:
+            for p in self.parameters:
+                self._variable(p)
+            scopes.append(scope)
         with graph.name_scope(type(self).__name__):
-            yield Weights(tables[prefix], training)
+            yield Weights(self._table(graph, scope), training)
 
     def _variable(self, p: Parameter) -> Variable:
         owner = weakref.ref(self)
@@ -168,18 +176,17 @@ class PreTrainedModel:
             ValueError: the model has not been built in the session's graph, or more than once
                 under different scopes.
         """
-        tables = self._tables.get(graph or session.graph, {})
-        if len(tables) != 1:
+        graph = _root(graph or session.graph)
+        scopes = self._scopes.get(graph, [])
+        if len(scopes) != 1:
             raise ValueError(
-                f"{type(self).__name__} has been built {len(tables)} times in that graph: its "
+                f"{type(self).__name__} has been built {len(scopes)} times in that graph: its "
                 "weights are taken from exactly one"
             )
-        (table,) = tables.values()
         with self._lock:
-            self._weights = session.run(dict(table))
+            self._weights = session.run(self._table(graph, scopes[0]))
             if self._session is not None:
-                own = self._tables[self._session.graph][""]
-                for name, variable in own.items():
+                for name, variable in self._table(self._session.graph, "").items():
                     variable.load(self._weights[name], self._session)
 
     # ------------------------------------------------------------ calls
@@ -216,6 +223,12 @@ class PreTrainedModel:
                 self._session.close()
             self._session = self._graph = None
             self._kept = {}
+
+
+def _root(graph: Graph) -> Graph:
+    """Bodies of loops and branches keep their variables in the outermost graph."""
+    root: Graph = getattr(graph, "root", graph)
+    return root
 
 
 def ids_of(given: Any, vocabulary: int, longest: int, what: str = "input_ids") -> Array:

@@ -121,6 +121,17 @@ def test_builds_share_variables_and_agree_with_calls() -> None:
     assert abs(out[0] - out[1]).max() > 1e-3
 
 
+def test_a_model_keeps_no_graph_of_users_alive() -> None:
+    model = classifier()
+    graph = tf.Graph()
+    with graph.as_default():
+        model.build(tf.constant(IDS))
+    gone = weakref.ref(graph)
+    del graph
+    gc.collect()
+    assert gone() is None
+
+
 def test_two_models_need_two_scopes() -> None:
     one, two = classifier(), classifier(num_labels=3)
     with tf.Graph().as_default(), tf.Session() as sess:
