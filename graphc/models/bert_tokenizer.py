@@ -13,7 +13,7 @@ from typing import Any
 
 from graphc.errors import DataLossError
 from graphc.interop.checkpoint import atomic_file
-from graphc.models.tokenizer_base import PreTrainedTokenizer, added_tokens
+from graphc.models.tokenizer_base import PreTrainedTokenizer, added_tokens, read_lines
 
 __all__ = ["BertTokenizer"]
 
@@ -166,10 +166,7 @@ def read_vocabulary(path: Path) -> dict[str, int]:
     Raises:
         DataLossError: no UTF-8.
     """
-    try:
-        lines = path.read_bytes().decode("utf-8").split("\n")
-    except UnicodeDecodeError as err:
-        raise DataLossError(f"{path} is no UTF-8 text: {err}") from None
+    lines = read_lines(path)
     if lines and not lines[-1]:
         lines.pop()
     return {line.rstrip("\r"): k for k, line in enumerate(lines)}

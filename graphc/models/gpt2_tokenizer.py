@@ -14,7 +14,7 @@ from typing import Any
 from graphc.errors import DataLossError
 from graphc.interop.checkpoint import atomic_file
 from graphc.models.config import read_json, write_json
-from graphc.models.tokenizer_base import PreTrainedTokenizer, added_tokens
+from graphc.models.tokenizer_base import PreTrainedTokenizer, added_tokens, read_lines
 
 __all__ = ["GPT2Tokenizer"]
 
@@ -157,9 +157,9 @@ def read_merges(path: Path) -> list[list[str]]:
     """The pairs of a merges.txt.
 
     Raises:
-        DataLossError: a line that is no pair.
+        DataLossError: a line that is no pair, or no UTF-8.
     """
-    lines = path.read_text(encoding="utf-8").split("\n")
+    lines = read_lines(path)
     return _checked(
         [x.split(" ") for x in lines if x.strip() and not x.startswith("#version")], path
     )

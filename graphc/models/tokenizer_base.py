@@ -351,3 +351,15 @@ def added_tokens(path: Path) -> tuple[dict[str, Any], dict[str, int]]:
     except (TypeError, KeyError, ValueError):
         raise DataLossError(f"{path} holds no vocabulary of tokens and numbers") from None
     return table, vocab
+
+
+def read_lines(path: Path) -> list[str]:
+    """The lines of a text file; white space of Unicode ends none.
+
+    Raises:
+        DataLossError: no UTF-8.
+    """
+    try:
+        return path.read_bytes().decode("utf-8").split("\n")
+    except UnicodeDecodeError as err:
+        raise DataLossError(f"{path} is no UTF-8 text: {err}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import threading
 import weakref
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
-from graphc import models
+from graphc import errors, models
 
 SIZES: Any = {
     "vocab_size": 11, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2,
@@ -309,3 +310,43 @@ def test_tokenizers_come_back(tmp_path: Any) -> None:
     assert back.pad_token_id == 26 and back.decode([28, 26]) == "abc<|endoftext|>"
     with pytest.raises(ValueError, match="padding needs a pad_token"):
         models.GPT2Tokenizer(letters, [])(["a", "aa"], padding=True)
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_byte_pairs_of_a_tokenizer_json(joined: bool, tmp_path: Any) -> None:
+    pairs = [["a", "b"], ["Ġ", "ab"]]
+    table = {
+        "model": {
+            "type": "BPE", "vocab": {"a": 0, "b": 1, "Ġ": 2, "ab": 3, "Ġab": 4},
+            "merges": [" ".join(p) for p in pairs] if joined else pairs,
+        },
+        "added_tokens": [{"id": 5, "content": "<|endoftext|>"}],
+    }  # fmt: skip
+    (tmp_path / "tokenizer.json").write_text(json.dumps(table), encoding="utf-8")
+    tokenizer = models.GPT2Tokenizer.from_pretrained(tmp_path, add_prefix_space=True)
+    assert tokenizer.tokenize("ab ab<|endoftext|>a") == ["Ġab", "Ġab", "<|endoftext|>", "Ġ", "a"]
+    assert tokenizer.encode("ab") == [4]
+    table["model"] = {"vocab": {"a": 0}}
+    (tmp_path / "tokenizer.json").write_text(json.dumps(table), encoding="utf-8")
+    with pytest.raises(errors.DataLossError, match="no merges"):
+        models.GPT2Tokenizer.from_pretrained(tmp_path)
+    (tmp_path / "tokenizer.json").write_text("[]", encoding="utf-8")
+    with pytest.raises(errors.DataLossError, match="no vocabulary"):
+        models.GPT2Tokenizer.from_pretrained(tmp_path)
+
+
+def test_vocabularies_that_cannot_be(tmp_path: Any) -> None:
+    with pytest.raises(errors.DataLossError, match="one number to two tokens"):
+        models.BertTokenizer({"a": 0, "b": 0})
+    with pytest.raises(ValueError, match=r"the vocabulary has no \[UNK\], \[SEP\]"):
+        models.BertTokenizer({"a": 0})
+    (tmp_path / "vocab.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(errors.DataLossError, match="no UTF-8"):
+        models.BertTokenizer.from_pretrained(tmp_path)
+    (tmp_path / "vocab.json").write_text("{}")
+    (tmp_path / "merges.txt").write_text("#version: 0.2\na b\nc\n")
+    with pytest.raises(errors.DataLossError, match="merge 1 is"):
+        models.GPT2Tokenizer.from_pretrained(tmp_path)
+    (tmp_path / "merges.txt").write_bytes(b"\xff")
+    with pytest.raises(errors.DataLossError, match="no UTF-8"):
+        models.GPT2Tokenizer.from_pretrained(tmp_path)
