@@ -161,7 +161,7 @@ def read_merges(path: Path) -> list[list[str]]:
     """
     lines = read_lines(path)
     return _checked(
-        [x.split(" ") for x in lines if x.strip() and not x.startswith("#version")], path
+        [x.rstrip("\r").split(" ") for x in lines if x.strip() and not x.startswith("#version")], path
     )
 
 
