@@ -159,10 +159,9 @@ def read_merges(path: Path) -> list[list[str]]:
     Raises:
         DataLossError: a line that is no pair, or no UTF-8.
     """
-    lines = read_lines(path)
-    return _checked(
-        [x.rstrip("\r").split(" ") for x in lines if x.strip() and not x.startswith("#version")], path
-    )
+    lines = [x.rstrip("\r") for x in read_lines(path)]
+    pairs = [x.split(" ") for x in lines if x.strip() and not x.startswith("#version")]
+    return _checked(pairs, path)
 
 
 def _checked(pairs: list[list[str]], path: Path) -> list[list[str]]:
