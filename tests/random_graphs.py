@@ -475,6 +475,10 @@ def gather(g: RandomGraph, x: Value) -> Tensor:
 @step(1)
 def one_hot(g: RandomGraph, x: Value) -> Tensor:
     axis = g.axis(x)
+    for array in x.arrays:
+        gaps = np.diff(np.sort(array, axis), axis=axis)
+        if gaps.size and (gaps.take(-1, axis) < 1e-6).any():
+            raise Invalid  # equal up to rounding: any of them may be the largest
     best = F.argmax(x.tensor, axis=axis)
     on, off = const(1.5, g.dtype), const(-0.5, g.dtype)
     return F.one_hot(best, const(3, int32), on, off, axis=g.pick((-1, 0)))
