@@ -112,7 +112,7 @@ def report(symbols: list[Symbol], rank: str, limit: int) -> Report:
             break
         why = absence(symbol.name)
         reason = FAMILIES.get(symbol.name) or reason_of(canonical(symbol.name))
-        if why is None:
+        if why is None and symbol.name not in FAMILIES:
             found.present.append(symbol)
         elif reason is not None:
             found.excepted.append((symbol, reason))
