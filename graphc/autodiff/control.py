@@ -15,7 +15,7 @@ its own stacks live there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -197,7 +197,7 @@ class _LoopGradient:
         self.popped = [k for k in range(n, n + loop.pops) if _differentiable(params[k].dtype)]
         self.captured = [
             k for k in range(n + loop.pops, len(params))
-            if _differentiable(params[k].dtype) and params[k] is not None
+            if _differentiable(params[k].dtype)
         ]  # fmt: skip
         self.back = _Backward(self.graph, loop.body, node.inputs, repeat=True)
         self.back.changing(params[: n + loop.pops])
@@ -348,22 +348,20 @@ def cond_gradient(node: Node, gs: Sequence[Tensor | None]) -> list[Gradient | No
     node = _here(node)
     held: Branches = node.attrs["branches"]
     wanted = [k for k, t in enumerate(node.inputs) if k and _differentiable(t.dtype)]
-    flows = [g for g in gs if g is not None]
     parts = _targets(given, held, gs)
     backs = [
-        _branch_gradient(node, body, wanted, flows, targets)
+        _branch_gradient(node, body, wanted, targets)
         for body, targets in zip((held.then, held.orelse), parts, strict=True)
     ]
     saved = [tuple(b.graph.saved) for b in backs]
     residuals = _residuals(node, held, saved)
-    grads = node.graph
     for back, kept in zip(backs, saved, strict=True):
         for tensor in kept:
             back.graph.captures[residuals[tensor]] = back.graph.saved[tensor]
     captured = list(dict.fromkeys(t for b in backs for t, _ in b.graph.inputs))
     bodies = [closed(b.graph, (), b.results, captured) for b in backs]
     types = tuple(TensorType(node.inputs[k].dtype, node.inputs[k].dims) for k in wanted)
-    made = grads.create_node(
+    made = node.graph.create_node(
         F.cond, [node.inputs[0], *captured],
         {"branches": Branches(bodies[0], bodies[1]), "types": types}, "cond_grad",
     )  # fmt: skip
@@ -399,17 +397,15 @@ class _BranchBack:
 
 
 def _branch_gradient(
-    node: Node, body: Body, wanted: Sequence[int], flows: Sequence[Tensor],
-    targets: Sequence[tuple[Tensor, Tensor]],
-) -> _BranchBack:  # fmt: skip
+    node: Node, body: Body, wanted: Sequence[int], targets: Sequence[tuple[Tensor, Tensor]]
+) -> _BranchBack:
     graph = _Backward(node.graph, body, node.inputs[1:], repeat=False)
     with _inside(graph):
         seeds: list[Gradient] = [graph.capture(g) for _, g in targets]
         sources = [body.params[k - 1] for k in wanted]
         got = _walk(body, [t for t, _ in targets], seeds, sources)
-        zeros: Callable[[int], Tensor] = lambda k: _zeros(graph.capture(node.inputs[k]))  # noqa: E731
         results = [
-            graph.capture(zeros(k) if g is None else as_dense(g))
+            graph.capture(_zeros(graph.capture(node.inputs[k])) if g is None else as_dense(g))
             for k, g in zip(wanted, got, strict=True)
         ]
     return _BranchBack(graph, results)

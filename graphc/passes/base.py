@@ -89,9 +89,11 @@ def rewrite(program: Program, visit: NodeFn) -> Program:
     with builder.building():
         for node in program.nodes:
             builder.at(node.origins, node.name)
-            copy = moved[node] = _over(builder, node, tuple(new[t] for t in node.inputs))
+            copy = _over(builder, node, tuple(new[t] for t in node.inputs))
             got = visit(copy)
             outs = copy.outputs if got is None else got if isinstance(got, tuple) else (got,)
+            # a loop or a branch with effects may be replaced by one over other programs
+            moved[node] = outs[0].node if got is not None and outs else copy
             for old, fresh in zip(node.outputs, outs, strict=True):
                 new[old] = fresh if fresh is old else _merge_type(old, fresh)
     return finish(program, new, moved)
@@ -121,7 +123,7 @@ def _merge_type(old: Tensor, fresh: Tensor) -> Tensor:
 def finish(
     program: Program, new: Mapping[Tensor, Tensor], moved: Mapping[Node, Node]
 ) -> Program:
-    """The program over replaced tensors, dead nodes dropped; effects are never replaced."""
+    """The program over replaced tensors, dead nodes dropped."""
     feeds = tuple(new[t] for t in program.feeds)
     outputs = tuple(new[t] for t in program.outputs)
     updates = tuple(Update(u.variable, new[u.value]) for u in program.updates)

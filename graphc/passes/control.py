@@ -20,7 +20,7 @@ from graphc.ops.control import HOLDERS, ProgramBranches, ProgramLoop
 from graphc.ops.define import F
 from graphc.passes.base import const_array, finish, rewrite
 from graphc.passes.hoist import hoist
-from graphc.passes.inline import copied, inline, replacing, with_held
+from graphc.passes.inline import copied, inline, with_held
 
 Optimize = Callable[[Program], Program]
 
@@ -39,29 +39,24 @@ class Control:
         if not any(n.op.name in HOLDERS for n in program.nodes):
             return program
         program = rewrite(program, _taken)
-        program = _rebuilt(program, lambda node: _optimized(node, optimize))
+        program = rewrite(program, lambda node: _optimized(node, optimize))
         program = hoist(prune(program), optimize)
         return prune(program)
 
 
 # ------------------------------------------------------------------ bodies
 def _optimized(node: Node, optimize: Optimize) -> Any:
+    """A control-flow node over optimised programs."""
+    if node.op.name not in HOLDERS:
+        return None
     loop: ProgramLoop | None = node.attrs.get("loop")
+    held: Any
     if loop is not None:
-        return dataclasses.replace(loop, cond=optimize(loop.cond), body=optimize(loop.body))
-    held: ProgramBranches = node.attrs["branches"]
-    return dataclasses.replace(held, then=optimize(held.then), orelse=optimize(held.orelse))
-
-
-def _rebuilt(program: Program, change: Callable[[Node], Any]) -> Program:
-    """The program with other held programs in its control-flow nodes."""
-
-    def visit(node: Node) -> Any:
-        if node.op.name not in HOLDERS:
-            return None
-        return with_held(node, change(node)).outputs
-
-    return replacing(program, visit)
+        held = dataclasses.replace(loop, cond=optimize(loop.cond), body=optimize(loop.body))
+    else:
+        both: ProgramBranches = node.attrs["branches"]
+        held = dataclasses.replace(both, then=optimize(both.then), orelse=optimize(both.orelse))
+    return with_held(node, held, node.inputs).outputs
 
 
 def _taken(node: Node) -> Any:
@@ -70,10 +65,9 @@ def _taken(node: Node) -> Any:
         return None
     known = const_array(node.inputs[0])
     held: ProgramBranches = node.attrs["branches"]
-    program = held.then if known is not None and bool(known) else held.orelse
-    if known is None or program.effects:
+    if known is None or held.then.effects or held.orelse.effects:
         return None
-    outs = list(inline(program, node.graph, node.inputs[1:], {}))
+    outs = inline(held.then if bool(known) else held.orelse, node.graph, node.inputs[1:])
     first, second = held.then.outputs[held.shared :], held.orelse.outputs[held.shared :]
     if bool(known):
         return (*outs, *(_nothing(t) for t in second))
@@ -91,13 +85,11 @@ def _nothing(tensor: Tensor) -> Tensor:
 # ------------------------------------------------------------------ what is dead
 def prune(program: Program) -> Program:
     """Without the carried values, pushed rows, results and operands that nobody needs."""
-    keep: dict[Node, set[int]] = {}  # the outputs of control-flow nodes that are read
     used: set[Tensor] = set(program.roots)
     slim: dict[Node, tuple[Any, list[int]]] = {}
     for node in reversed(program.nodes):
         if node.op.name in HOLDERS:
-            keep[node] = {k for k, t in enumerate(node.outputs) if t in used}
-            slim[node] = _slim(node, keep[node])
+            slim[node] = _slim(node, {k for k, t in enumerate(node.outputs) if t in used})
             used.update(node.inputs[k] for k in slim[node][1])
         elif node in program.effects or any(t in used for t in node.outputs):
             used.update(node.inputs)
@@ -117,7 +109,7 @@ def _apply(program: Program, slim: dict[Node, tuple[Any, list[int]]]) -> Program
                 continue
             held, kept = slim[node]
             inputs = [new[node.inputs[k]] for k in kept]
-            copy = moved[node] = _with_inputs(builder, node, held.made, inputs)
+            copy = moved[node] = with_held(node, held.made, inputs)
             for old, at in held.outputs.items():
                 new[node.outputs[old]] = copy.outputs[at]
     return finish(program, new, moved)
@@ -127,13 +119,6 @@ def _same(builder: Any, node: Node, new: dict[Tensor, Tensor]) -> Node:
     if all(new[t] is t for t in node.inputs):
         return node
     return copied(node, builder, new)
-
-
-def _with_inputs(builder: Any, node: Node, held: Any, inputs: Sequence[Tensor]) -> Node:
-    builder.at(node.origins, node.name)
-    name = "loop" if isinstance(held, ProgramLoop) else "branches"
-    made: Node = builder.create_node(node.op, inputs, {name: held})
-    return made
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from graphc.ops.define import F
 from graphc.ops.source import bound
 from graphc.ops.values import value_of
 from graphc.passes.base import VIEWS, rewrite
-from graphc.passes.inline import copied, replacing, with_held
+from graphc.passes.inline import copied, with_held
 
 Optimize = Callable[[Program], Program]
 MAX_ROWS_BYTES = 256 << 20  # of the product of all rows
@@ -48,7 +48,7 @@ def hoist(program: Program, optimize: Optimize) -> Program:
 
     if not any(n.op.name == "loop" for n in program.nodes):
         return program
-    return replacing(program, visit)
+    return rewrite(program, visit)
 
 
 def invariants(program: Program, pops: int) -> set[Tensor]:
