@@ -1,6 +1,6 @@
 """Footprints: how a node reads its inputs, computed from its kernel definition.
 
-Lives here: Footprint, footprint_of, stripped dimensions. Not here: which groups may merge
+Lives here: Footprint, footprint_of, Footprints, stripped dimensions. Not here: which groups may merge
 (fusion/legality.py). Fusibility is computed from the definition, never declared by an op.
 
 All positions are in stripped shapes: dimensions that are the constant 1 are left out, so that
@@ -9,9 +9,10 @@ All positions are in stripped shapes: dimensions that are the constant 1 are lef
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass, replace
 
+from graphc.fusion.alike import signature
 from graphc.ir.dtypes import int64
 from graphc.ir.node import Node, Tensor
 from graphc.ir.shape import Dim
@@ -69,6 +70,24 @@ class _Probe(KernelContext):
 
     def __init__(self, node: Node) -> None:
         super().__init__(node, lambda t: Buffer(t, t.dtype, t.known_dims))
+
+
+class Footprints:
+    """Footprints of a program's nodes; nodes that are alike are looked at once."""
+
+    def __init__(self) -> None:
+        self._known: dict[Hashable, tuple[Footprint, list[Tensor]]] = {}
+
+    def of(self, node: Node) -> Footprint:
+        key, tensors = signature([node])
+        known = self._known.get(key)
+        if known is None:
+            made = footprint_of(node)
+            self._known[key] = made, tensors
+            return made
+        seen, before = known
+        now = dict(zip(before, tensors, strict=True))
+        return replace(seen, reads={now[t]: access for t, access in seen.reads.items()})
 
 
 def footprint_of(node: Node) -> Footprint:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from graphc.config import Config
-from graphc.fusion.footprint import Access, Dims, Footprint, footprint_of, strip
+from graphc.fusion.footprint import Access, Dims, Footprint, Footprints, strip
 from graphc.fusion.reach import Reach
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program, consumers_of
@@ -108,6 +108,7 @@ class Partitioner:
         self.readers = consumers_of(program)
         self.roots = set(program.roots)
         self.footprints: dict[Node, Footprint] = {}
+        self.alike = Footprints()
         self.group_of: dict[Node, Group] = {}
         self.refusals: list[Refusal] = []
         self.saved = 0
@@ -119,7 +120,7 @@ class Partitioner:
             if not is_fusable(node):
                 self.reach.add(node, position, sources)
                 continue
-            seen = self.footprints[node] = footprint_of(node)
+            seen = self.footprints[node] = self.alike.of(node)
             self.group_of[node] = Group(
                 [node], seen.domain, seen.row, seen.regular, seen.reduces, seen.cost,
                 reductions=int(seen.reduces),

@@ -1,6 +1,7 @@
 """Level B of the kernel IR: a loop nest of For, Let, Accum, Update and Store over flat offsets.
 
-Lives here: the statements, Kernel (a nest with its parameters), its text form and content key.
+Lives here: the statements, Kernel (a nest with its parameters), its text form, content key, and
+the same kernel on other buffers (`renamed`).
 Not here: how a nest is made from Computes (kernel/lower.py), verified (kernel/verify.py), run
 (kernel/interp.py) or printed (render/*). The printers decide nothing: loop order, vector lanes,
 accumulators and splits all stand in the nest.
@@ -15,12 +16,22 @@ whose extent is `Kernel.extent`; a kernel without one (extent 1) is called with 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from graphc.ir.dtypes import DType
 from graphc.ir.shape import Dim
-from graphc.kernel.expr import Axis, Buffer, DimValue, Expr, Load, Local, postorder, text
+from graphc.kernel.expr import (
+    Axis,
+    Buffer,
+    DimValue,
+    Expr,
+    Load,
+    Local,
+    postorder,
+    replaced,
+    text,
+)
 
 FLAG_INDEX = 1
 FLAG_DIV = 2
@@ -165,6 +176,50 @@ def kernel_loads(kernel: Kernel) -> Iterator[Load]:
         for node in postorder(*stmt_exprs(stmt)):
             if isinstance(node, Load):
                 yield node
+
+
+def renamed(
+    kernel: Kernel, name: str, origins: Sequence[str], to: Mapping[Buffer, Buffer]
+) -> Kernel:
+    """The same kernel on other buffers of the same types, under another name."""
+    roots = [e for stmt in statements(kernel.body) for e in stmt_exprs(stmt)]
+    new: dict[int, Expr] = {}
+    for node in postorder(*roots):
+        made = replaced(node, tuple(new[id(a)] for a in node.args))
+        if isinstance(made, Load) and made.buffer in to:
+            made = Load(to[made.buffer], made.index, made.mask, made.other, made.flat)
+        new[id(node)] = made
+
+    def visit(body: tuple[Stmt, ...]) -> tuple[Stmt, ...]:
+        return tuple(_rebuilt(stmt, new, to, visit) for stmt in body)
+
+    return replace(
+        kernel,
+        name=name,
+        inputs=tuple(to.get(b, b) for b in kernel.inputs),
+        outputs=tuple(to.get(b, b) for b in kernel.outputs),
+        body=visit(kernel.body),
+        origins=tuple(origins),
+    )
+
+
+def _rebuilt(
+    stmt: Stmt,
+    new: Mapping[int, Expr],
+    to: Mapping[Buffer, Buffer],
+    visit: Callable[[tuple[Stmt, ...]], tuple[Stmt, ...]],
+) -> Stmt:
+    if isinstance(stmt, For):
+        return replace(stmt, lo=new[id(stmt.lo)], hi=new[id(stmt.hi)], body=visit(stmt.body))
+    if isinstance(stmt, Let):
+        return Let(stmt.local, new[id(stmt.value)])
+    if isinstance(stmt, Store):
+        buffer = to.get(stmt.buffer, stmt.buffer)
+        return Store(buffer, new[id(stmt.offset)], new[id(stmt.value)])
+    if isinstance(stmt, Update):
+        position = None if stmt.position is None else new[id(stmt.position)]
+        return Update(stmt.local, new[id(stmt.value)], position)
+    return stmt
 
 
 # ------------------------------------------------------------------ text

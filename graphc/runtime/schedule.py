@@ -11,10 +11,12 @@ step that may still fail, so that an error never leaves a variable half updated.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 from graphc.config import Config
+from graphc.fusion.alike import signature
 from graphc.fusion.build import GroupBuilder
 from graphc.fusion.partition import Group, partition
 from graphc.ir.node import Node, Tensor
@@ -22,7 +24,7 @@ from graphc.ir.program import Program, consumers_of
 from graphc.ir.shape import dims_product
 from graphc.kernel.expr import Buffer
 from graphc.kernel.lower import lower
-from graphc.kernel.nest import Kernel
+from graphc.kernel.nest import Kernel, renamed
 from graphc.kernel.optimize import in_place
 from graphc.ops.control import HOLDERS, is_stack
 from graphc.passes.base import VIEWS
@@ -34,6 +36,29 @@ from graphc.runtime.steps import Schedule, Step, Storage, Unit
 
 # known when extents are: written at binding
 BIND_OPS = frozenset({"bound", "shape", "shape_n", "size", "rank"})
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """The kernels of one group, for all that are alike. buffers: in the signature's order."""
+
+    name: str
+    kernels: list[Kernel]
+    buffers: list[Buffer]
+
+    def again(self, name: str, origins: Sequence[str], buffers: Sequence[Buffer]) -> list[Kernel]:
+        """The kernels of another group of the same signature."""
+        to = dict(zip(self.buffers, buffers, strict=True))
+        for kernel in self.kernels:
+            for buffer in kernel.buffers:
+                if buffer not in to:  # scratch is named after the group
+                    _, *rest = buffer.key[1:]
+                    key = (buffer.key[0], name, *rest)
+                    text = buffer.name.replace(self.name, name, 1)
+                    to[buffer] = Buffer(key, buffer.dtype, buffer.shape, text)
+        return [
+            renamed(k, k.name.replace(self.name, name, 1), origins, to) for k in self.kernels
+        ]
 
 
 class Scheduler:
@@ -52,6 +77,7 @@ class Scheduler:
         self.scratch: dict[object, Storage] = {} if outer is None else outer.scratch
         self.names: dict[str, int] = {} if outer is None else outer.names
         self.loops: list[tuple[Step, Step]] = [] if outer is None else outer.loops
+        self.lowered: dict[Hashable, Lowered] = {} if outer is None else outer.lowered
 
     def run(self) -> Schedule:
         steps, fetches, inplace = self.steps()
@@ -151,9 +177,18 @@ class Scheduler:
         origins = tuple(
             f"{n.name or n.op.name} ({n.op.name}), {n.origin.location()}" for n in unit.nodes
         )
-        computes = GroupBuilder(unit.group, self._buffer).computes(unit.exposed)
         name = self._unique(kernel_name(unit.nodes))
-        unit.kernels = lower(name, computes, {}, origins)
+        structure, tensors = signature(unit.nodes)
+        place = {t: n for n, t in enumerate(tensors)}
+        key = (structure, unit.group.domain, tuple(place[t] for t in unit.exposed))
+        buffers = [self._buffer(t) for t in tensors]
+        known = self.lowered.get(key)
+        if known is None:
+            computes = GroupBuilder(unit.group, self._buffer).computes(unit.exposed)
+            unit.kernels = lower(name, computes, {}, origins)
+            self.lowered[key] = Lowered(name, unit.kernels, buffers)
+        else:
+            unit.kernels = known.again(name, origins, buffers)
         unit.flagged = any(k.flags for k in unit.kernels)
 
     def _unique(self, name: str) -> str:
