@@ -1,7 +1,7 @@
 """Footprints: how a node reads its inputs, computed from its kernel definition.
 
-Lives here: Footprint, footprint_of, Footprints, stripped dimensions. Not here: which groups may merge
-(fusion/legality.py). Fusibility is computed from the definition, never declared by an op.
+Lives here: Footprint, footprint_of, Footprints, stripped dimensions. Not here: which groups may
+merge (fusion/legality.py). Fusibility is computed from the definition, never declared by an op.
 
 All positions are in stripped shapes: dimensions that are the constant 1 are left out, so that
 (n, 1), (n,) and (1, n) are one domain and unit axes never stand in the way.
