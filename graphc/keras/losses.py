@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from inspect import Parameter, Signature
 from typing import Any
 
 from graphc.ir.node import Tensor
@@ -21,16 +22,17 @@ from graphc.ops.define import F
 from graphc.tf1 import api_array, api_math, api_normalize
 
 __all__ = [
-    "BinaryCrossentropy", "CategoricalCrossentropy", "CategoricalHinge", "CosineSimilarity",
-    "Hinge", "Huber", "KLDivergence", "LogCosh", "Loss", "LossFunctionWrapper",
-    "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError",
-    "MeanSquaredLogarithmicError", "Poisson", "Reduction", "SparseCategoricalCrossentropy",
-    "SquaredHinge", "binary_crossentropy", "categorical_crossentropy", "categorical_hinge",
-    "cosine", "cosine_proximity", "cosine_similarity", "deserialize", "get", "hinge", "huber",
-    "huber_loss", "kld", "kullback_leibler_divergence", "log_cosh", "logcosh", "mae", "mape",
-    "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
-    "mean_squared_logarithmic_error", "mse", "msle", "poisson", "serialize",
-    "sparse_categorical_crossentropy", "squared_hinge",
+    "BinaryCrossentropy", "BinaryFocalCrossentropy", "CategoricalCrossentropy",
+    "CategoricalHinge", "CosineSimilarity", "Hinge", "Huber", "KLDivergence", "LogCosh", "Loss",
+    "LossFunctionWrapper", "MeanAbsoluteError", "MeanAbsolutePercentageError",
+    "MeanSquaredError", "MeanSquaredLogarithmicError", "Poisson", "Reduction",
+    "SparseCategoricalCrossentropy", "SquaredHinge", "binary_crossentropy",
+    "binary_focal_crossentropy", "categorical_crossentropy", "categorical_hinge", "cosine",
+    "cosine_proximity", "cosine_similarity", "deserialize", "get", "hinge", "huber",
+    "huber_loss", "kl_divergence", "kld", "kullback_leibler_divergence", "log_cosh", "logcosh",
+    "mae", "mape", "mean_absolute_error", "mean_absolute_percentage_error",
+    "mean_squared_error", "mean_squared_logarithmic_error", "mse", "msle", "poisson",
+    "serialize", "sparse_categorical_crossentropy", "squared_hinge",
 ]  # fmt: skip
 
 
@@ -41,6 +43,20 @@ def _pair(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
         pred = K.cast(pred, floatx())
     true = convert_to_tensor(y_true)
     return (true if true.dtype is pred.dtype else K.cast(true, pred.dtype)), pred
+
+
+def alike(y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
+    """Both as tensors; one that has a last axis of extent 1 which the other lacks loses it."""
+    true, pred = convert_to_tensor(y_true), K.floatx_tensor(y_pred)
+    shapes = int_shape(true), int_shape(pred)
+    if shapes[0] is None or shapes[1] is None:
+        return true, pred
+    more = len(shapes[1]) - len(shapes[0])
+    if more == 1 and shapes[1][-1] == 1:
+        return true, api_array.squeeze(pred, [-1])
+    if more == -1 and shapes[0][-1] in (1, None):
+        return api_array.squeeze(true, [-1]), pred
+    return true, pred
 
 
 # ------------------------------------------------------------------ functions
@@ -133,12 +149,32 @@ def sparse_categorical_crossentropy(
 
 
 def binary_crossentropy(
-    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0
+    y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0,
+    axis: int = -1,
 ) -> Tensor:
     """For targets that are probabilities of truth."""
     true, pred = _pair(y_true, y_pred)
     true = _smooth(true, label_smoothing, 2.0)
-    return K.mean(nn.binary_crossentropy(true, pred, from_logits), axis=-1)
+    return K.mean(nn.binary_crossentropy(true, pred, from_logits), axis=axis)
+
+
+def binary_focal_crossentropy(
+    y_true: Any, y_pred: Any, apply_class_balancing: bool = False, alpha: float = 0.25,
+    gamma: float = 2.0, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1,
+) -> Tensor:
+    """Binary crossentropy times (1 - the probability of what is right) ** gamma.
+
+    Args:
+        apply_class_balancing: whether truth counts alpha and falsehood 1 - alpha.
+    """
+    true, pred = _pair(y_true, y_pred)
+    true = _smooth(true, label_smoothing, 2.0)
+    p = K.sigmoid(pred) if from_logits else pred
+    right = true * p + (1.0 - true) * (1.0 - p)
+    loss = K.pow(1.0 - right, gamma) * nn.binary_crossentropy(true, p)
+    if apply_class_balancing:
+        loss = (true * alpha + (1.0 - true) * (1.0 - alpha)) * loss
+    return K.mean(loss, axis=axis)
 
 
 def kullback_leibler_divergence(y_true: Any, y_pred: Any) -> Tensor:
@@ -239,7 +275,10 @@ class Loss:
 
 
 class LossFunctionWrapper(Loss):
-    """A loss function as a Loss; further arguments go to the function."""
+    """A loss function as a Loss; further arguments go to the function.
+
+    Targets and predictions whose ranks differ by a last axis of extent 1 are made alike.
+    """
 
     def __init__(
         self, fn: Callable[..., Any], reduction: str = Reduction.AUTO, name: str | None = None,
@@ -249,137 +288,91 @@ class LossFunctionWrapper(Loss):
         self.fn, self._fn_kwargs = fn, kwargs
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        return self.fn(y_true, y_pred, **self._fn_kwargs)
+        return self.fn(*alike(y_true, y_pred), **self._fn_kwargs)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **self._fn_kwargs}
 
 
-class _Simple(LossFunctionWrapper):
-    _fn: Callable[..., Any]
+def class_of(
+    base: Any, class_name: str, fn: Callable[..., Any], doc: str, first: dict[str, Any],
+    last: dict[str, Any], module: str,
+) -> Any:
+    """A subclass of `base` for one function.
 
-    def __init__(self, reduction: str = Reduction.AUTO, name: str | None = None) -> None:
-        fn = type(self).__dict__["_fn"].__func__
-        super().__init__(fn, reduction, name or fn.__name__)
+    Args:
+        first, last: the arguments of its constructor and their defaults, by position or by name
+            and by name only.
+    """
+    kinds = (Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY)
+    parameters = [Parameter(k, kind, default=v) for kind, table in zip(kinds, (first, last))
+                  for k, v in table.items()]  # fmt: skip
+    signature = Signature(parameters)
 
+    def init(self: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as err:
+            raise TypeError(f"{class_name}: {err}") from None
+        bound.apply_defaults()
+        base.__init__(self, fn, **bound.arguments)
 
-class MeanSquaredError(_Simple):
-    """mean((y_true - y_pred) ** 2)."""
-
-    _fn = staticmethod(mean_squared_error)
-
-
-class MeanAbsoluteError(_Simple):
-    """mean(abs(y_true - y_pred))."""
-
-    _fn = staticmethod(mean_absolute_error)
-
-
-class MeanAbsolutePercentageError(_Simple):
-    """100 mean(abs(y_true - y_pred) / abs(y_true))."""
-
-    _fn = staticmethod(mean_absolute_percentage_error)
-
-
-class MeanSquaredLogarithmicError(_Simple):
-    """mean((log(y_true + 1) - log(y_pred + 1)) ** 2)."""
-
-    _fn = staticmethod(mean_squared_logarithmic_error)
+    init.__signature__ = signature  # type: ignore[attr-defined]
+    table = {"__init__": init, "__doc__": doc, "__module__": module}
+    return type(class_name, (base,), table)
 
 
-class Hinge(_Simple):
-    """mean(max(1 - y_true y_pred, 0)), labels -1 and 1 (or 0 and 1)."""
-
-    _fn = staticmethod(hinge)
-
-
-class SquaredHinge(_Simple):
-    """mean(max(1 - y_true y_pred, 0) ** 2)."""
-
-    _fn = staticmethod(squared_hinge)
+def _class(
+    class_name: str, fn: Callable[..., Any], doc: str, name: str = "",
+    last: dict[str, Any] | None = None, **first: Any,
+) -> Any:
+    settings = {**first, "reduction": Reduction.AUTO, "name": name or fn.__name__}
+    return class_of(LossFunctionWrapper, class_name, fn, doc, settings, last or {}, __name__)
 
 
-class CategoricalHinge(_Simple):
-    """max(wrong - right + 1, 0)."""
-
-    _fn = staticmethod(categorical_hinge)
-
-
-class Poisson(_Simple):
-    """mean(y_pred - y_true log(y_pred))."""
-
-    _fn = staticmethod(poisson)
-
-
-class LogCosh(_Simple):
-    """mean(log(cosh(y_pred - y_true)))."""
-
-    _fn = staticmethod(logcosh)
-
-
-class KLDivergence(_Simple):
-    """sum(y_true log(y_true / y_pred))."""
-
-    _fn = staticmethod(kullback_leibler_divergence)
-
-
-class Huber(LossFunctionWrapper):
-    """Squared below `delta`, linear above."""
-
-    def __init__(
-        self, delta: float = 1.0, reduction: str = Reduction.AUTO, name: str = "huber_loss"
-    ) -> None:
-        super().__init__(huber, reduction, name, delta=delta)
-
-
-class CosineSimilarity(LossFunctionWrapper):
-    """Minus the cosine of the angle along `axis`."""
-
-    def __init__(
-        self, axis: int = -1, reduction: str = Reduction.AUTO, name: str = "cosine_similarity"
-    ) -> None:
-        super().__init__(cosine_similarity, reduction, name, axis=axis)
-
-
-class BinaryCrossentropy(LossFunctionWrapper):
-    """For targets that are probabilities of truth."""
-
-    def __init__(
-        self, from_logits: bool = False, label_smoothing: float = 0.0,
-        reduction: str = Reduction.AUTO, name: str = "binary_crossentropy",
-    ) -> None:
-        super().__init__(
-            binary_crossentropy, reduction, name, from_logits=from_logits,
-            label_smoothing=label_smoothing,
-        )  # fmt: skip
-        self.from_logits = from_logits
-
-
-class CategoricalCrossentropy(LossFunctionWrapper):
-    """For targets that are distributions (one-hot rows)."""
-
-    def __init__(
-        self, from_logits: bool = False, label_smoothing: float = 0.0,
-        reduction: str = Reduction.AUTO, name: str = "categorical_crossentropy",
-    ) -> None:
-        super().__init__(
-            categorical_crossentropy, reduction, name, from_logits=from_logits,
-            label_smoothing=label_smoothing,
-        )  # fmt: skip
-        self.from_logits = from_logits
-
-
-class SparseCategoricalCrossentropy(LossFunctionWrapper):
-    """For targets that are numbers of classes."""
-
-    def __init__(
-        self, from_logits: bool = False, reduction: str = Reduction.AUTO,
-        name: str = "sparse_categorical_crossentropy",
-    ) -> None:
-        super().__init__(
-            sparse_categorical_crossentropy, reduction, name, from_logits=from_logits
-        )
-        self.from_logits = from_logits
+_AXIS = {"axis": -1}
+_LOGITS: dict[str, Any] = {"from_logits": False, "label_smoothing": 0.0}
+MeanSquaredError = _class("MeanSquaredError", mean_squared_error, "mean((y_true - y_pred) ** 2).")
+MeanAbsoluteError = _class(
+    "MeanAbsoluteError", mean_absolute_error, "mean(abs(y_true - y_pred))."
+)
+MeanAbsolutePercentageError = _class(
+    "MeanAbsolutePercentageError", mean_absolute_percentage_error,
+    "100 mean(abs(y_true - y_pred) / abs(y_true)).",
+)  # fmt: skip
+MeanSquaredLogarithmicError = _class(
+    "MeanSquaredLogarithmicError", mean_squared_logarithmic_error,
+    "mean((log(y_true + 1) - log(y_pred + 1)) ** 2).",
+)  # fmt: skip
+Hinge = _class("Hinge", hinge, "mean(max(1 - y_true y_pred, 0)), labels -1 and 1 (or 0 and 1).")
+SquaredHinge = _class("SquaredHinge", squared_hinge, "mean(max(1 - y_true y_pred, 0) ** 2).")
+CategoricalHinge = _class("CategoricalHinge", categorical_hinge, "max(wrong - right + 1, 0).")
+Poisson = _class("Poisson", poisson, "mean(y_pred - y_true log(y_pred)).")
+LogCosh = _class("LogCosh", logcosh, "mean(log(cosh(y_pred - y_true))).")
+KLDivergence = _class(
+    "KLDivergence", kullback_leibler_divergence, "sum(y_true log(y_true / y_pred))."
+)
+Huber = _class("Huber", huber, "Squared below `delta`, linear above.", "huber_loss", delta=1.0)
+CosineSimilarity = _class(
+    "CosineSimilarity", cosine_similarity, "Minus the cosine of the angle along `axis`.", axis=-1
+)
+BinaryCrossentropy = _class(
+    "BinaryCrossentropy", binary_crossentropy, "For targets that are probabilities of truth.",
+    last=_AXIS, **_LOGITS,
+)  # fmt: skip
+BinaryFocalCrossentropy = _class(
+    "BinaryFocalCrossentropy", binary_focal_crossentropy,
+    "Binary crossentropy in which easy samples count less (Lin 2018).", last=_AXIS,
+    apply_class_balancing=False, alpha=0.25, gamma=2.0, **_LOGITS,
+)  # fmt: skip
+CategoricalCrossentropy = _class(
+    "CategoricalCrossentropy", categorical_crossentropy,
+    "For targets that are distributions (one-hot rows).", last=_AXIS, **_LOGITS,
+)  # fmt: skip
+SparseCategoricalCrossentropy = _class(
+    "SparseCategoricalCrossentropy", sparse_categorical_crossentropy,
+    "For targets that are numbers of classes.", from_logits=False,
+)  # fmt: skip
 
 
 def is_sparse_loss(loss: Any) -> bool:

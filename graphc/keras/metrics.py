@@ -10,7 +10,6 @@ from typing import Any
 
 from graphc.keras import losses as _losses
 from graphc.keras.core.objects import deserialize_object, serialize_object
-from graphc.keras.engine import metric_functions as _functions
 from graphc.keras.engine.metric_base import (
     Mean,
     MeanMetricWrapper,
@@ -27,7 +26,9 @@ from graphc.keras.engine.metric_confusion import (
     FalsePositives,
     MeanIoU,
     Precision,
+    PrecisionAtRecall,
     Recall,
+    RecallAtPrecision,
     SensitivityAtSpecificity,
     SpecificityAtSensitivity,
     TrueNegatives,
@@ -37,6 +38,7 @@ from graphc.keras.engine.metric_functions import (
     accuracy,
     binary_accuracy,
     categorical_accuracy,
+    cosine_proximity,
     sparse_categorical_accuracy,
     sparse_top_k_categorical_accuracy,
     top_k_categorical_accuracy,
@@ -45,8 +47,9 @@ from graphc.keras.losses import (
     binary_crossentropy,
     categorical_crossentropy,
     categorical_hinge,
-    cosine_proximity,
     hinge,
+    kl_divergence,
+    kld,
     kullback_leibler_divergence,
     logcosh,
     mean_absolute_error,
@@ -64,16 +67,17 @@ __all__ = [
     "FalsePositives", "Hinge", "KLDivergence", "LogCoshError", "Mean", "MeanAbsoluteError",
     "MeanAbsolutePercentageError", "MeanIoU", "MeanMetricWrapper", "MeanRelativeError",
     "MeanSquaredError", "MeanSquaredLogarithmicError", "MeanTensor", "Metric", "Poisson",
-    "Precision", "Recall", "RootMeanSquaredError", "SensitivityAtSpecificity",
-    "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy", "SparseTopKCategoricalAccuracy",
-    "SpecificityAtSensitivity", "SquaredHinge", "Sum", "TopKCategoricalAccuracy", "TrueNegatives",
-    "TruePositives", "accuracy", "binary_accuracy", "binary_crossentropy", "categorical_accuracy",
-    "categorical_crossentropy", "categorical_hinge", "cosine_proximity", "deserialize", "get",
-    "hinge", "kullback_leibler_divergence", "logcosh", "mae", "mape", "mean_absolute_error",
-    "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error",
-    "mse", "msle", "poisson", "serialize", "sparse_categorical_accuracy",
-    "sparse_categorical_crossentropy", "sparse_top_k_categorical_accuracy", "squared_hinge",
-    "top_k_categorical_accuracy",
+    "Precision", "PrecisionAtRecall", "Recall", "RecallAtPrecision", "RootMeanSquaredError",
+    "SensitivityAtSpecificity", "SparseCategoricalAccuracy", "SparseCategoricalCrossentropy",
+    "SparseTopKCategoricalAccuracy", "SpecificityAtSensitivity", "SquaredHinge", "Sum",
+    "TopKCategoricalAccuracy", "TrueNegatives", "TruePositives", "accuracy", "binary_accuracy",
+    "binary_crossentropy", "categorical_accuracy", "categorical_crossentropy",
+    "categorical_hinge", "cosine_proximity", "cosine_similarity", "deserialize", "get", "hinge",
+    "kl_divergence", "kld", "kullback_leibler_divergence", "logcosh", "mae", "mape",
+    "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
+    "mean_squared_logarithmic_error", "mse", "msle", "poisson", "serialize",
+    "sparse_categorical_accuracy", "sparse_categorical_crossentropy",
+    "sparse_top_k_categorical_accuracy", "squared_hinge", "top_k_categorical_accuracy",
 ]  # fmt: skip
 
 mse = MSE = mean_squared_error
@@ -83,62 +87,45 @@ msle = MSLE = mean_squared_logarithmic_error
 cosine = cosine_similarity = cosine_proximity
 acc = accuracy
 
-Accuracy = wrapped("Accuracy", accuracy, "accuracy", "How often both are equal.")
-BinaryAccuracy = wrapped(
-    "BinaryAccuracy", binary_accuracy, "binary_accuracy", "How often the side is right."
-)
-CategoricalAccuracy = wrapped(
-    "CategoricalAccuracy", categorical_accuracy, "categorical_accuracy",
-    "How often the class is right, for one-hot rows.",
-)  # fmt: skip
-SparseCategoricalAccuracy = wrapped(
-    "SparseCategoricalAccuracy", sparse_categorical_accuracy, "sparse_categorical_accuracy",
-    "How often the class is right, for numbers of classes.",
-)  # fmt: skip
+_LOGITS: dict[str, Any] = {"from_logits": False, "label_smoothing": 0.0}
+
+
+def _of(class_name: str, fn: Any, doc: str = "", name: str = "", **settings: Any) -> Any:
+    """The class of a function's mean; `settings` come after name and dtype, by name."""
+    shown = name or fn.__name__
+    return wrapped(class_name, fn, shown, doc or f"The mean of {shown} over all samples.", settings)
+
+
+_TOP = "How often the class is among the k most probable."
+Accuracy = _of("Accuracy", accuracy, "How often both are equal.")
+BinaryAccuracy = _of("BinaryAccuracy", binary_accuracy, "How often the side is right.",
+                     threshold=0.5)  # fmt: skip
+CategoricalAccuracy = _of("CategoricalAccuracy", categorical_accuracy,
+                          "How often the class is right, for one-hot rows.")  # fmt: skip
+SparseCategoricalAccuracy = _of("SparseCategoricalAccuracy", sparse_categorical_accuracy,
+                                "How often the class is right, for numbers.")  # fmt: skip
 TopKCategoricalAccuracy = wrapped(
-    "TopKCategoricalAccuracy", top_k_categorical_accuracy, "top_k_categorical_accuracy",
-    "How often the class is among the k most probable.",
+    "TopKCategoricalAccuracy", top_k_categorical_accuracy, "top_k_categorical_accuracy", _TOP,
+    {}, {"k": 5},
 )  # fmt: skip
 SparseTopKCategoricalAccuracy = wrapped(
     "SparseTopKCategoricalAccuracy", sparse_top_k_categorical_accuracy,
-    "sparse_top_k_categorical_accuracy", "How often the class is among the k most probable.",
+    "sparse_top_k_categorical_accuracy", _TOP, {}, {"k": 5},
 )  # fmt: skip
-
-
-def _of_loss(class_name: str, fn: Any, name: str) -> Any:
-    return wrapped(class_name, fn, name, f"The mean of {name} over all samples.")
-
-
-MeanSquaredError = _of_loss("MeanSquaredError", mean_squared_error, "mean_squared_error")
-MeanAbsoluteError = _of_loss("MeanAbsoluteError", mean_absolute_error, "mean_absolute_error")
-MeanAbsolutePercentageError = _of_loss(
-    "MeanAbsolutePercentageError", mean_absolute_percentage_error, "mean_absolute_percentage_error"
+MeanSquaredError = _of("MeanSquaredError", mean_squared_error)
+MeanAbsoluteError = _of("MeanAbsoluteError", mean_absolute_error)
+MeanAbsolutePercentageError = _of("MeanAbsolutePercentageError", mean_absolute_percentage_error)
+MeanSquaredLogarithmicError = _of("MeanSquaredLogarithmicError", mean_squared_logarithmic_error)
+Hinge, SquaredHinge = _of("Hinge", hinge), _of("SquaredHinge", squared_hinge)
+CategoricalHinge = _of("CategoricalHinge", categorical_hinge)
+LogCoshError, Poisson = _of("LogCoshError", logcosh), _of("Poisson", poisson)
+KLDivergence = _of("KLDivergence", kullback_leibler_divergence)
+CosineSimilarity = _of("CosineSimilarity", cosine_proximity, name="cosine_similarity", axis=-1)
+BinaryCrossentropy = _of("BinaryCrossentropy", binary_crossentropy, **_LOGITS)
+CategoricalCrossentropy = _of("CategoricalCrossentropy", categorical_crossentropy, **_LOGITS)
+SparseCategoricalCrossentropy = _of(
+    "SparseCategoricalCrossentropy", sparse_categorical_crossentropy, from_logits=False
 )
-MeanSquaredLogarithmicError = _of_loss(
-    "MeanSquaredLogarithmicError", mean_squared_logarithmic_error, "mean_squared_logarithmic_error"
-)
-Hinge = _of_loss("Hinge", hinge, "hinge")
-SquaredHinge = _of_loss("SquaredHinge", squared_hinge, "squared_hinge")
-CategoricalHinge = _of_loss("CategoricalHinge", categorical_hinge, "categorical_hinge")
-LogCoshError = _of_loss("LogCoshError", logcosh, "logcosh")
-Poisson = _of_loss("Poisson", poisson, "poisson")
-KLDivergence = _of_loss(
-    "KLDivergence", kullback_leibler_divergence, "kullback_leibler_divergence"
-)
-CosineSimilarity = _of_loss(
-    "CosineSimilarity", _functions.cosine_proximity_metric, "cosine_similarity"
-)
-BinaryCrossentropy = wrapped(
-    "BinaryCrossentropy", binary_crossentropy, "binary_crossentropy",
-    "The mean of binary_crossentropy over all samples.",
-)  # fmt: skip
-CategoricalCrossentropy = _of_loss(
-    "CategoricalCrossentropy", categorical_crossentropy, "categorical_crossentropy"
-)
-SparseCategoricalCrossentropy = _of_loss(
-    "SparseCategoricalCrossentropy", sparse_categorical_crossentropy,
-    "sparse_categorical_crossentropy",
-)  # fmt: skip
 
 
 def serialize(metric: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -98,16 +97,22 @@ def _collected(update: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-def _fitted(values: Tensor, weights: Any) -> tuple[Tensor, Tensor]:
-    """Values and weights of the same shape: values lose last axes, or weights are spread."""
+def _fitted(values: Tensor, weights: Any, reduce: Any = K.mean) -> tuple[Tensor, Tensor]:
+    """Values and weights of the same shape.
+
+    Weights that lack the last axis are spread over it; where they lack more, the values are
+    reduced.
+    """
     weights = K.cast(weights, values.dtype)
     if values.rank is None or weights.rank is None:
         return values, weights
     if weights.rank == values.rank + 1:
         weights = api_array.squeeze(weights, [weights.rank - 1])
-    if weights.rank < values.rank and weights.rank > 0:
-        values = K.mean(values, axis=list(range(weights.rank, values.rank)))
-    return values, weights + values * 0.0
+    elif weights.rank and weights.rank == values.rank - 1:
+        weights = api_array.expand_dims(weights, -1)
+    elif 0 < weights.rank < values.rank:
+        values = reduce(values, axis=list(range(weights.rank, values.rank)))
+    return values, weights * api_array.ones_like(values)
 
 
 class Mean(Metric):
@@ -143,7 +148,7 @@ class Sum(Metric):
     def update_state(self, values: Any, sample_weight: Any = None) -> Any:  # type: ignore[override]
         values = K.cast(values, self._dtype)
         if sample_weight is not None:
-            values, weights = _fitted(values, sample_weight)
+            values, weights = _fitted(values, sample_weight, K.sum)
             values = values * weights
         return self.total.assign_add(K.sum(values))
 
@@ -190,7 +195,8 @@ class MeanMetricWrapper(Mean):
     def update_state(  # type: ignore[override]
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
     ) -> Any:
-        values = self._fn(y_true, y_pred, **self._fn_kwargs)
+        pair = losses.alike(y_true, y_pred)
+        values = self._fn(*pair, **self._fn_kwargs)
         return super().update_state(values, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
@@ -213,20 +219,18 @@ class MeanRelativeError(Mean):
 
 
 def wrapped(
-    class_name: str, fn: Callable[..., Any], name: str, doc: str
-) -> type[MeanMetricWrapper]:
-    """A Metric class: the mean of `fn`, whose own arguments become the constructor's."""
-    extra = list(inspect.signature(fn).parameters.values())[2:]
+    class_name: str, fn: Callable[..., Any], name: str, doc: str,
+    settings: dict[str, Any], first: dict[str, Any] | None = None,
+) -> Any:
+    """A Metric class: the mean of `fn`.
 
-    def init(self: Any, *args: Any, **kwargs: Any) -> None:
-        given = dict(zip([p.name for p in extra if p.name != "axis"], args))
-        rest = args[len(given) :]
-        shown = kwargs.pop("name", rest[0] if rest else name)
-        dtype = kwargs.pop("dtype", None)
-        MeanMetricWrapper.__init__(self, fn, shown, dtype, **{**given, **kwargs})
-
-    table = {"__init__": init, "__doc__": doc, "__module__": "graphc.keras.metrics"}
-    return type(class_name, (MeanMetricWrapper,), table)
+    Args:
+        first, settings: further arguments of `fn` and their defaults, before and behind the
+            constructor's `name` and `dtype`.
+    """
+    parameters = {**(first or {}), "name": name, "dtype": None, **settings}
+    module = "graphc.keras.metrics"
+    return losses.class_of(MeanMetricWrapper, class_name, fn, doc, parameters, {}, module)
 
 
 class RootMeanSquaredError(Mean):

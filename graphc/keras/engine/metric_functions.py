@@ -14,7 +14,7 @@ from graphc.ops.convert import convert_to_tensor
 from graphc.tf1 import api_array, api_math
 
 __all__ = [
-    "accuracy", "binary_accuracy", "categorical_accuracy", "cosine_proximity_metric",
+    "accuracy", "binary_accuracy", "categorical_accuracy", "cosine_proximity",
     "sparse_categorical_accuracy", "sparse_top_k_categorical_accuracy",
     "top_k_categorical_accuracy",
 ]  # fmt: skip
@@ -56,21 +56,27 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Tensor:
     return K.cast(api_math.equal(true, found), floatx())
 
 
+def _in_top_k(labels: Tensor, pred: Tensor, k: int) -> Tensor:
+    """1 where a label is among the k greatest of its row; in the shape of the labels."""
+    flat = pred
+    if pred.rank is not None and pred.rank > 2:
+        flat = api_array.reshape(pred, [-1, int_shape(pred)[-1]])
+    rows = labels if labels.rank == 1 else api_array.reshape(labels, [-1])
+    found = K.cast(nn.in_top_k(flat, rows, k), floatx())
+    return found if labels.rank == 1 else api_array.reshape(found, api_array.shape(labels))
+
+
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
     """1 where the class is among the k greatest entries."""
-    return K.cast(nn.in_top_k(y_pred, K.argmax(y_true, axis=-1), k), floatx())
+    return _in_top_k(K.argmax(y_true, axis=-1), convert_to_tensor(y_pred), k)
 
 
 def sparse_top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Tensor:
     """1 where the class is among the k greatest entries."""
     pred = convert_to_tensor(y_pred)
-    true = _labels(y_true, pred)
-    if pred.rank is not None and pred.rank > 2:
-        pred = api_array.reshape(pred, [-1, int_shape(pred)[-1]])
-        true = api_array.reshape(true, [-1])
-    return K.cast(nn.in_top_k(pred, K.cast(true, "int32"), k), floatx())
+    return _in_top_k(K.cast(_labels(y_true, pred), "int32"), pred, k)
 
 
-def cosine_proximity_metric(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
-    """The cosine of the angle."""
+def cosine_proximity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
+    """The cosine of the angle; as a loss it has the other sign."""
     return -cosine_similarity(y_true, y_pred, axis)
