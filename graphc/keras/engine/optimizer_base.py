@@ -1,29 +1,42 @@
 """Optimizer: what the optimizers of Keras share: gradients, clipping, state, configuration.
 
-Lives here: Optimizer, schedules of the learning rate. Not here: the rules (keras/optimizers.py).
-Imports keras.core and tf1.
+Lives here: Optimizer. Not here: the rules (keras/optimizers/rules.py), what users' own classes
+call (engine/optimizer_own.py). Imports keras.core and tf1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from graphc.autodiff.indexed_slices import IndexedSlices, as_dense
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.graph import get_default_graph
 from graphc.ir.node import Tensor
 from graphc.keras.core import arrays
 from graphc.keras.core import math as K
 from graphc.keras.core.config import floatx
-from graphc.keras.core.session import batch_get_value, batch_set_value, get_value, track_variable
+from graphc.keras.core.session import (
+    batch_get_value,
+    batch_set_value,
+    get_value,
+    root_graph,
+    track_variable,
+)
 from graphc.keras.engine.nodes import as_list
+from graphc.keras.engine.optimizer_own import OwnRules
 from graphc.ops.convert import convert_to_tensor, is_tensor_like
 from graphc.ops.define import F
+from graphc.ops.training import row_totals
 from graphc.tf1 import api_clip
 from graphc.tf1.variables import Variable
 
 __all__ = ["Optimizer"]
+
+# the values of slots by name
+Slots = dict[str, Any]
 
 # settings of newer files that are off
 _SILENT = ("weight_decay", "use_ema", "ema_overwrite_frequency", "loss_scale_factor",
@@ -43,8 +56,11 @@ def loss_and_params(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any,
     return given["loss"], given["params"]
 
 
-class Optimizer:
+class Optimizer(OwnRules):
     """Base of optimizers.
+
+    A subclass defines `_rule`, or get_updates, or what tf.keras asks for: `_create_slots` and
+    `_resource_apply_dense`.
 
     Args:
         learning_rate (or lr): a number, a tensor or a schedule. decay: of the rate with the
@@ -70,12 +86,19 @@ class Optimizer:
         self._rate_variable: Any = None
         self._iterations: Any = None
         self._slots: list[Any] = []
-        self._pending: list[Any] | None = None
+        # what each slot is called, and the weight it belongs to
+        self._slot_owners: dict[Any, tuple[str, Any]] = {}
+        self._slot_table: dict[tuple[str, Any], Any] = {}
+        self._pending: Callable[[Optimizer], list[Any]] | None = None
 
     # ------------------------------------------------------------ the rate
-    def _fresh(self, variable: Any) -> bool:
-        """Whether a variable of another graph must be made anew."""
-        return variable is None or variable.graph is not get_default_graph()
+    def _enter_graph(self) -> None:
+        """In another graph than before, the rate and the iterations are made anew."""
+        graph = root_graph()
+        if self._iterations is not None and self._iterations.graph is not graph:
+            self._iterations = None
+        if self._rate_variable is not None and self._rate_variable.graph is not graph:
+            self._rate_variable = None
 
     @property
     def lr(self) -> Any:
@@ -104,8 +127,12 @@ class Optimizer:
         self.lr = value
 
     @property
-    def decay(self) -> float:
-        return self.initial_decay
+    def decay(self) -> Any:
+        return self.__dict__.get("_decay", self.initial_decay)
+
+    @decay.setter
+    def decay(self, value: Any) -> None:
+        self._decay = value
 
     @property
     def iterations(self) -> Any:
@@ -123,7 +150,7 @@ class Optimizer:
     def _rate_now(self) -> Tensor:
         rate = self.lr
         if callable(rate) and not is_tensor_like(rate):
-            rate = rate(self.iterations)
+            rate = rate(self.iterations) if hasattr(rate, "get_config") else rate()
         rate = convert_to_tensor(rate)
         if self.initial_decay > 0:
             rate = rate / (1.0 + self.initial_decay * K.cast(self.iterations, rate.dtype))
@@ -148,7 +175,7 @@ class Optimizer:
                     "ops have a gradient defined (i.e. are differentiable). Common ops without "
                     "gradient: K.argmax, K.round, K.eval."
                 )
-        return self._clipped([convert_to_tensor(g) for g in grads])
+        return self._clipped(grads)
 
     def _clipped(self, grads: list[Any]) -> list[Any]:
         if self.clipnorm is not None and self.clipnorm > 0:
@@ -170,44 +197,132 @@ class Optimizer:
             grads = self.get_gradients(loss, params)
             return self._updates(list(zip(grads, params)))
 
+    # whether rows of a weight (and of its slots) that a gradient of rows does not name stay
+    _keeps_rows = True
+    _keeps_slot_rows = True
+    # whether the slots of a weight stand together in `weights`
+    _slots_by_weight = False
+
     def _updates(self, pairs: list[tuple[Any, Any]]) -> list[Any]:
-        self._slots = []
-        step = self.iterations.assign_add(1)
-        updates: list[Any] = [step]
-        for new in self._rules(pairs):
-            variable, value = new
-            constraint = getattr(variable, "constraint", None)
-            if constraint is not None:
-                value = constraint(value)
-            updates.append(variable.assign(value))
+        self._enter_graph()
+        if self._writes_ops():
+            updates = self._own_updates(pairs)
+        else:
+            updates = self._rule_updates(pairs)
+        updates.insert(0, self.iterations.assign_add(1))
         if self._pending is not None:
-            values, self._pending = self._pending, None
-            self.set_weights(values)
+            state, self._pending = self._pending, None
+            self.set_weights(state(self))
         return updates
 
-    def _rules(self, pairs: list[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
-        """(variable, new value) pairs of weights and slots."""
+    def _rule_updates(self, pairs: list[tuple[Any, Any]]) -> list[Any]:
+        params, starts = [p for _, p in pairs], self._slot_starts()
+        order = [(p, n) for n in starts for p in params]
+        if self._slots_by_weight:
+            order = [(p, n) for p in params for n in starts]
+        shared, updates = self._shared()
+        made = {(p, n): self._slot(p, n, starts[n]) for p, n in order}
+        prepared: dict[Any, dict[str, Tensor]] = {}
+        for grad, param in pairs:
+            kind = param.dtype
+            if kind not in prepared:
+                prepared[kind] = {k: v if v.dtype is kind else K.cast(v, kind)
+                                  for k, v in shared.items()}  # fmt: skip
+            slots = {n: made[param, n] for n in starts}
+            updates += self._update(grad, param, slots, prepared[kind])
+        return updates
+
+    def _update(
+        self, grad: Any, param: Any, slots: Slots, shared: dict[str, Tensor]
+    ) -> list[Any]:
+        """The assignments of one weight and its slots."""
+        constraint = getattr(param, "constraint", None)
+        rows = isinstance(grad, IndexedSlices) and self._keeps_rows and constraint is None
+        if rows and self._keeps_slot_rows:
+            return self._row_updates(grad, param, slots, shared)
+        dense = as_dense(grad) if isinstance(grad, IndexedSlices) else grad
+        old = {n: convert_to_tensor(v) for n, v in slots.items()}
+        new, changed = self._rule(dense, convert_to_tensor(param), old, shared)
+        updates = [slots[n].assign(v) for n, v in changed.items()]
+        if rows:
+            return [*updates, *self._row_updates(grad, param, slots, shared)[:1]]
+        new = new if constraint is None else constraint(new)
+        return [param.assign(new), *updates]
+
+    def _row_updates(
+        self, grad: IndexedSlices, param: Any, slots: Slots, shared: dict[str, Tensor]
+    ) -> list[Any]:
+        """The rule on the rows that the gradient names; equal ones have equal new values."""
+        ids = grad.indices
+
+        def of(variable: Any) -> Tensor:
+            return F.gather(convert_to_tensor(variable), ids, axis=0, batch_dims=0)
+
+        old = {n: of(v) for n, v in slots.items()}
+        new, changed = self._rule(row_totals(grad.values, ids), of(param), old, shared)
+        writes = [(param, new), *((slots[n], v) for n, v in changed.items())]
+        return [v.scatter_update(IndexedSlices(value, ids)) for v, value in writes]
+
+    # ------------------------------------------------------------ for subclasses
+    def _slot_starts(self) -> dict[str, float]:
+        """The names of a weight's slots and their initial values."""
+        return {}
+
+    def _shared(self) -> tuple[dict[str, Tensor], list[Any]]:
+        """Tensors that all weights share, "lr" among them, and updates that are no weight's."""
+        return {"lr": self._rate_now()}, []
+
+    def _rule(
+        self, g: Tensor, p: Tensor, slots: dict[str, Tensor], shared: dict[str, Tensor]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The new values of a weight and of its slots, or of some rows of them."""
         raise NotImplementedError
 
-    def _slot(self, param: Any, name: str, value: float = 0.0) -> Any:
-        """A variable of the shape of `param` that the rule keeps."""
-        dims, kind = param.shape.as_list(), param.dtype
+    def _slot(self, param: Any, name: str, value: Any = 0.0) -> Any:
+        """A variable of the shape of `param` that the rule keeps; one a name."""
+        found = self.get_slot(param, name)
+        if found is not None:
+            return found
+        dims, kind = np.array(param.shape.as_list(), np.int32), param.dtype
 
-        def initial() -> Tensor:
-            return F.fill(dims, convert_to_tensor(value, kind))
+        def initial() -> Any:
+            if isinstance(value, int | float):
+                return F.fill(dims, convert_to_tensor(value, kind))
+            from graphc.keras import initializers
+
+            return initializers.get(value)(dims.tolist(), dtype=kind)
 
         slot = Variable(initial, trainable=False, dtype=kind,
                         name=f"{param.op.name.rsplit('/', 1)[-1]}/{name}")  # fmt: skip
         self._slots.append(track_variable(slot))
+        self._slot_owners[slot] = (name, param)
+        self._slot_table[name, param] = slot
         return slot
 
-    def apply_gradients(self, grads_and_vars: Any, name: str | None = None) -> Any:
-        """The op that applies gradients."""
+    def get_slot(self, var: Any, slot_name: str) -> Any:
+        """The slot of this name of a weight, or None."""
+        return self._slot_table.get((slot_name, var))
+
+    def get_slot_names(self) -> list[str]:
+        return list(dict.fromkeys(name for name, _ in self._slot_owners.values()))
+
+    def apply_gradients(
+        self, grads_and_vars: Any, name: str | None = None,
+        experimental_aggregate_gradients: bool = True,
+    ) -> Any:
+        """The op that applies gradients; pairs with None are passed over.
+
+        Raises:
+            ValueError: there are only such pairs.
+        """
         from graphc.tf1.ops_misc import group
 
-        pairs = [(convert_to_tensor(g), v) for g, v in grads_and_vars if g is not None]
+        given = list(grads_and_vars)
+        pairs = [(_gradient(g), v) for g, v in given if g is not None]
         if not pairs:
-            raise ValueError("No gradients provided for any variable.")
+            raise ValueError(
+                f"No gradients provided for any variable: {[v.name for _, v in given]}."
+            )
         grads = self._clipped([g for g, _ in pairs])
         pairs = list(zip(grads, [v for _, v in pairs]))
         return group(*self._updates(pairs), name=name)
@@ -226,10 +341,17 @@ class Optimizer:
     # ------------------------------------------------------------ state and configuration
     @property
     def weights(self) -> list[Any]:
-        """The iterations and the slots, once training has been prepared."""
-        return [self.iterations, *self._slots]
+        """The iterations and the slots of this graph, once training has been prepared."""
+        steps = self.iterations
+        return [steps, *(s for s in self._slots if s.graph is steps.graph)]
 
-    variables = weights
+    @weights.setter
+    def weights(self, variables: list[Any]) -> None:
+        self._slots = [v for v in variables if v is not self._iterations]
+
+    def variables(self) -> list[Any]:
+        """The same as `weights`."""
+        return self.weights
 
     def get_weights(self) -> list[Any]:
         return batch_get_value(self.weights)
@@ -244,13 +366,19 @@ class Optimizer:
             )
         batch_set_value(list(zip(params, weights)))
 
-    def restore_later(self, weights: list[Any]) -> None:
-        """State that is set when training is prepared: slots do not exist before."""
-        self._pending = weights
+    def restore_later(self, state: Callable[[Optimizer], list[Any]]) -> None:
+        """State that is asked for when training is prepared: slots do not exist before.
+
+        Args:
+            state: gives the arrays of `weights`, which have been made by then.
+        """
+        self._pending = state
 
     def _config(self) -> dict[str, Any]:
         rate = self._rate
-        if self._rate_variable is not None and not callable(rate):
+        if is_tensor_like(rate):
+            rate = np.asarray(get_value(rate)).item()
+        elif self._rate_variable is not None and not callable(rate):
             rate = float(get_value(self._rate_variable))
         elif callable(rate) and hasattr(rate, "get_config"):
             rate = {"class_name": type(rate).__name__, "config": rate.get_config()}
@@ -276,3 +404,5 @@ class Optimizer:
         return cls(**config)
 
 
+def _gradient(value: Any) -> Any:
+    return value if isinstance(value, IndexedSlices) else convert_to_tensor(value)

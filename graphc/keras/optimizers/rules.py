@@ -10,7 +10,9 @@ from typing import Any
 
 from graphc.ir.node import Tensor
 from graphc.keras.core import math as K
+from graphc.keras.core.arrays import variable
 from graphc.keras.core.config import epsilon as default_epsilon
+from graphc.keras.core.session import root_graph, track_variable
 from graphc.keras.engine.optimizer_base import Optimizer, loss_and_params
 from graphc.ops.convert import convert_to_tensor
 from graphc.tf1 import api_math
@@ -20,11 +22,16 @@ __all__ = [
     "TFOptimizer",
 ]  # fmt: skip
 
-Pairs = list[tuple[Any, Any]]
+Values = dict[str, Tensor]
+New = tuple[Tensor, Values]
 
 
 def _sqrt(x: Tensor) -> Tensor:
     return api_math.sqrt(x)
+
+
+def _power(base: float, exponent: Tensor) -> Tensor:
+    return api_math.pow(convert_to_tensor(base), exponent)
 
 
 class SGD(Optimizer):
@@ -39,17 +46,15 @@ class SGD(Optimizer):
             raise ValueError("`momentum` must be between [0, 1].")
         self.momentum, self.nesterov = momentum, nesterov
 
-    def _rules(self, pairs: Pairs) -> Pairs:
-        lr, out = self._rate_now(), []
-        for g, p in pairs:
-            if not self.momentum:
-                out.append((p, p - lr * g))
-                continue
-            v = self._slot(p, "momentum")
-            new = self.momentum * v - lr * g
-            moved = p + self.momentum * new - lr * g if self.nesterov else p + new
-            out += [(v, new), (p, moved)]
-        return out
+    def _slot_starts(self) -> dict[str, float]:
+        return {"momentum": 0.0} if self.momentum else {}
+
+    def _rule(self, g: Tensor, p: Tensor, slots: Values, shared: Values) -> New:
+        lr = shared["lr"]
+        if not self.momentum:
+            return p - lr * g, {}
+        v = self.momentum * slots["momentum"] - lr * g
+        return p + (self.momentum * v - lr * g if self.nesterov else v), {"momentum": v}
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}
@@ -66,28 +71,28 @@ class RMSprop(Optimizer):
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, name, **kwargs)
+        if not 0 <= momentum <= 1:
+            raise ValueError("`momentum` must be between [0, 1].")
         self.rho, self.momentum, self.centered = rho, momentum, centered
-        self.epsilon = default_epsilon() if epsilon is None else epsilon
+        self.epsilon = epsilon or default_epsilon()
+        # without momentum the means of all rows fall
+        self._keeps_rows = bool(momentum)
 
-    def _rules(self, pairs: Pairs) -> Pairs:
-        lr, out = self._rate_now(), []
-        for g, p in pairs:
-            a = self._slot(p, "rms")
-            new = self.rho * a + (1.0 - self.rho) * K.square(g)
-            out.append((a, new))
-            spread = new
-            if self.centered:
-                m = self._slot(p, "mg")
-                mean = self.rho * m + (1.0 - self.rho) * g
-                out.append((m, mean))
-                spread = new - K.square(mean)
-            if self.momentum:
-                v = self._slot(p, "momentum")
-                moved = self.momentum * v + lr * g / _sqrt(spread + self.epsilon)
-                out += [(v, moved), (p, p - moved)]
-            else:
-                out.append((p, p - lr * g / (_sqrt(spread) + self.epsilon)))
-        return out
+    def _slot_starts(self) -> dict[str, float]:
+        names = {"rms": True, "momentum": self.momentum, "mg": self.centered}
+        return {name: 0.0 for name, used in names.items() if used}
+
+    def _rule(self, g: Tensor, p: Tensor, slots: Values, shared: Values) -> New:
+        lr, share = shared["lr"], 1.0 - self.rho
+        new = {"rms": self.rho * slots["rms"] + share * K.square(g)}
+        spread = new["rms"]
+        if self.centered:
+            new["mg"] = self.rho * slots["mg"] + share * g
+            spread = spread - K.square(new["mg"])
+        if not self.momentum:
+            return p - lr * g / (_sqrt(spread) + self.epsilon), new
+        new["momentum"] = self.momentum * slots["momentum"] + lr * g / _sqrt(spread + self.epsilon)
+        return p - new["momentum"], new
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -111,15 +116,14 @@ class Adagrad(Optimizer):
                 f"initial_accumulator_value must be non-negative: {initial_accumulator_value}"
             )
         self.initial_accumulator_value = initial_accumulator_value
-        self.epsilon = default_epsilon() if epsilon is None else epsilon
+        self.epsilon = epsilon or default_epsilon()
 
-    def _rules(self, pairs: Pairs) -> Pairs:
-        lr, out = self._rate_now(), []
-        for g, p in pairs:
-            a = self._slot(p, "accumulator", self.initial_accumulator_value)
-            new = a + K.square(g)
-            out += [(a, new), (p, p - lr * g / (_sqrt(new) + self.epsilon))]
-        return out
+    def _slot_starts(self) -> dict[str, float]:
+        return {"accumulator": self.initial_accumulator_value}
+
+    def _rule(self, g: Tensor, p: Tensor, slots: Values, shared: Values) -> New:
+        new = slots["accumulator"] + K.square(g)
+        return p - shared["lr"] * g / (_sqrt(new) + self.epsilon), {"accumulator": new}
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -139,17 +143,17 @@ class Adadelta(Optimizer):
     ) -> None:
         super().__init__(learning_rate, name, **kwargs)
         self.rho = rho
-        self.epsilon = default_epsilon() if epsilon is None else epsilon
+        self.epsilon = epsilon or default_epsilon()
 
-    def _rules(self, pairs: Pairs) -> Pairs:
-        lr, out = self._rate_now(), []
-        for g, p in pairs:
-            a, d = self._slot(p, "accum_grad"), self._slot(p, "accum_var")
-            new = self.rho * a + (1.0 - self.rho) * K.square(g)
-            step = g * _sqrt(d + self.epsilon) / _sqrt(new + self.epsilon)
-            moved = self.rho * d + (1.0 - self.rho) * K.square(step)
-            out += [(a, new), (p, p - lr * step), (d, moved)]
-        return out
+    def _slot_starts(self) -> dict[str, float]:
+        return {"accum_grad": 0.0, "accum_var": 0.0}
+
+    def _rule(self, g: Tensor, p: Tensor, slots: Values, shared: Values) -> New:
+        share = 1.0 - self.rho
+        new = self.rho * slots["accum_grad"] + share * K.square(g)
+        step = g * _sqrt(slots["accum_var"] + self.epsilon) / _sqrt(new + self.epsilon)
+        moved = self.rho * slots["accum_var"] + share * K.square(step)
+        return p - shared["lr"] * step, {"accum_grad": new, "accum_var": moved}
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rho": self.rho, "epsilon": self.epsilon}
@@ -164,7 +168,15 @@ class _Moments(Optimizer):
     ) -> None:
         super().__init__(learning_rate, name, **kwargs)
         self.beta_1, self.beta_2 = beta_1, beta_2
-        self.epsilon = default_epsilon() if epsilon is None else epsilon
+        self.epsilon = epsilon or default_epsilon()
+
+    def _slot_starts(self) -> dict[str, float]:
+        return {"m": 0.0, "v": 0.0}
+
+    def _means(self, g: Tensor, slots: Values) -> tuple[Tensor, Tensor]:
+        """The means of gradients and of their squares."""
+        first = self.beta_1 * slots["m"] + (1.0 - self.beta_1) * g
+        return first, self.beta_2 * slots["v"] + (1.0 - self.beta_2) * K.square(g)
 
     def get_config(self) -> dict[str, Any]:
         return {
@@ -180,6 +192,9 @@ class Adam(_Moments):
         amsgrad: the greatest mean of squares so far (Reddi 2018).
     """
 
+    # a gradient of rows moves all rows, as one that is zero elsewhere would
+    _keeps_rows = False
+
     def __init__(
         self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
         epsilon: float | None = None, amsgrad: bool = False, name: str | None = None,
@@ -188,26 +203,24 @@ class Adam(_Moments):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, name, **kwargs)
         self.amsgrad = amsgrad
 
-    def _shrunk(self, p: Any, lr: Tensor) -> Any:
+    def _slot_starts(self) -> dict[str, float]:
+        return {**super()._slot_starts(), **({"vhat": 0.0} if self.amsgrad else {})}
+
+    def _shrunk(self, p: Tensor, lr: Tensor) -> Tensor:
         return p
 
-    def _rules(self, pairs: Pairs) -> Pairs:
-        lr, t, out = self._rate_now(), self._step_now(), []
-        correction = _sqrt(1.0 - api_math.pow(convert_to_tensor(self.beta_2), t))
-        rate = lr * correction / (1.0 - api_math.pow(convert_to_tensor(self.beta_1), t))
-        for g, p in pairs:
-            m, v = self._slot(p, "m"), self._slot(p, "v")
-            rate_p = rate if p.dtype is rate.dtype else K.cast(rate, p.dtype)
-            first = self.beta_1 * m + (1.0 - self.beta_1) * g
-            second = self.beta_2 * v + (1.0 - self.beta_2) * K.square(g)
-            out += [(m, first), (v, second)]
-            if self.amsgrad:
-                high = self._slot(p, "vhat")
-                second = api_math.maximum(high, second)
-                out.append((high, second))
-            start = self._shrunk(p, lr)
-            out.append((p, start - rate_p * first / (_sqrt(second) + self.epsilon)))
-        return out
+    def _shared(self) -> tuple[Values, list[Any]]:
+        lr, t = self._rate_now(), self._step_now()
+        rate = lr * _sqrt(1.0 - _power(self.beta_2, t)) / (1.0 - _power(self.beta_1, t))
+        return {"lr": lr, "rate": rate}, []
+
+    def _rule(self, g: Tensor, p: Tensor, slots: Values, shared: Values) -> New:
+        first, second = self._means(g, slots)
+        new = {"m": first, "v": second}
+        if self.amsgrad:
+            second = new["vhat"] = api_math.maximum(slots["vhat"], second)
+        step = shared["rate"] * first / (_sqrt(second) + self.epsilon)
+        return self._shrunk(p, shared["lr"]) - step, new
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "amsgrad": self.amsgrad}
@@ -224,7 +237,7 @@ class AdamW(Adam):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, name, **kwargs)
         self.weight_decay = weight_decay
 
-    def _shrunk(self, p: Any, lr: Tensor) -> Any:
+    def _shrunk(self, p: Tensor, lr: Tensor) -> Tensor:
         return p - p * (self.weight_decay * lr)
 
     def get_config(self) -> dict[str, Any]:
@@ -234,19 +247,23 @@ class AdamW(Adam):
 class Adamax(_Moments):
     """Adam with the greatest gradient instead of the mean of squares."""
 
-    def _rules(self, pairs: Pairs) -> Pairs:
-        lr, t, out = self._rate_now(), self._step_now(), []
-        rate = lr / (1.0 - api_math.pow(convert_to_tensor(self.beta_1), t))
-        for g, p in pairs:
-            m, u = self._slot(p, "m"), self._slot(p, "u")
-            first = self.beta_1 * m + (1.0 - self.beta_1) * g
-            high = api_math.maximum(self.beta_2 * u, K.abs(g))
-            out += [(m, first), (u, high), (p, p - rate * first / (high + self.epsilon))]
-        return out
+    def _slot_starts(self) -> dict[str, float]:
+        return {"m": 0.0, "u": 0.0}
+
+    def _shared(self) -> tuple[Values, list[Any]]:
+        return {"rate": self._rate_now() / (1.0 - _power(self.beta_1, self._step_now()))}, []
+
+    def _rule(self, g: Tensor, p: Tensor, slots: Values, shared: Values) -> New:
+        first = self.beta_1 * slots["m"] + (1.0 - self.beta_1) * g
+        high = api_math.maximum(self.beta_2 * slots["u"], K.abs(g))
+        return p - shared["rate"] * first / (high + self.epsilon), {"m": first, "u": high}
 
 
 class Nadam(_Moments):
     """Adam with Nesterov's momentum (Dozat 2016)."""
+
+    # the means of all rows fall, but rows without a gradient do not move
+    _keeps_slot_rows = False
 
     def __init__(
         self, learning_rate: Any = 0.001, beta_1: float = 0.9, beta_2: float = 0.999,
@@ -256,32 +273,32 @@ class Nadam(_Moments):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, name, **kwargs)
 
     def _momentum(self, t: Tensor) -> Tensor:
-        power = api_math.pow(convert_to_tensor(0.96), t * self.schedule_decay)
-        return self.beta_1 * (1.0 - 0.5 * power)
+        return self.beta_1 * (1.0 - 0.5 * _power(0.96, t * self.schedule_decay))
 
-    def _rules(self, pairs: Pairs) -> Pairs:
-        lr, t, out = self._rate_now(), self._step_now(), []
-        product = self._slot_scalar("momentum_cache")
+    def _shared(self) -> tuple[Values, list[Any]]:
+        t, product = self._step_now(), self._momentum_cache()
         now, after = self._momentum(t), self._momentum(t + 1.0)
         schedule = product * now
-        out.append((product, schedule))
-        beyond = schedule * after
-        second_correction = 1.0 - api_math.pow(convert_to_tensor(self.beta_2), t)
-        for g, p in pairs:
-            m, v = self._slot(p, "m"), self._slot(p, "v")
-            first = self.beta_1 * m + (1.0 - self.beta_1) * g
-            second = self.beta_2 * v + (1.0 - self.beta_2) * K.square(g)
-            ahead = (1.0 - now) * (g / (1.0 - schedule)) + after * (first / (1.0 - beyond))
-            spread = _sqrt(second / second_correction) + self.epsilon
-            out += [(m, first), (v, second), (p, p - lr * ahead / spread)]
-        return out
+        shared = {
+            "lr": self._rate_now(), "now": (1.0 - now) / (1.0 - schedule),
+            "after": after / (1.0 - schedule * after), "scale": 1.0 - _power(self.beta_2, t),
+        }  # fmt: skip
+        return shared, [product.assign(schedule)]
 
-    def _slot_scalar(self, name: str) -> Any:
-        from graphc.keras.core.arrays import variable
+    def _rule(self, g: Tensor, p: Tensor, slots: Values, shared: Values) -> New:
+        first, second = self._means(g, slots)
+        ahead = shared["now"] * g + shared["after"] * first
+        spread = _sqrt(second / shared["scale"]) + self.epsilon
+        return p - shared["lr"] * ahead / spread, {"m": first, "v": second}
 
-        made = variable(1.0, name=name)
-        self._slots.append(made)
-        return made
+    def _momentum_cache(self) -> Any:
+        """The product of all momenta so far."""
+        name, graph = "momentum_cache", root_graph()
+        if (name, graph) not in self._slot_table:
+            made = self._slot_table[name, graph] = variable(1.0, name=name)
+            self._slots.append(made)
+            self._slot_owners[made] = (name, None)
+        return self._slot_table[name, graph]
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "schedule_decay": self.schedule_decay}
@@ -291,6 +308,7 @@ class Ftrl(Optimizer):
     """Follow the regularised leader (McMahan 2013)."""
 
     _default_rate = 0.001
+    _slots_by_weight = True
 
     def __init__(
         self, learning_rate: Any = 0.001, learning_rate_power: float = -0.5,
@@ -299,8 +317,6 @@ class Ftrl(Optimizer):
         l2_shrinkage_regularization_strength: float = 0.0, beta: float = 0.0, **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, name, **kwargs)
-        if initial_accumulator_value < 0.0:
-            raise ValueError("initial_accumulator_value needs to be positive or zero")
         if learning_rate_power > 0.0:
             raise ValueError("learning_rate_power needs to be negative or zero")
         self.learning_rate_power, self.beta = learning_rate_power, beta
@@ -308,24 +324,26 @@ class Ftrl(Optimizer):
         self.l1_regularization_strength = l1_regularization_strength
         self.l2_regularization_strength = l2_regularization_strength
         self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
+        for key in ("initial_accumulator_value", "l1_regularization_strength",
+                    "l2_regularization_strength",
+                    "l2_shrinkage_regularization_strength"):  # fmt: skip
+            if getattr(self, key) < 0.0:
+                raise ValueError(f"{key} needs to be positive or zero")
 
-    def _rules(self, pairs: Pairs) -> Pairs:
-        lr, out, power = self._rate_now(), [], -self.learning_rate_power
-        l2 = self.l2_regularization_strength + (self.beta / (2.0 * lr) if self.beta else 0.0)
-        l1 = self.l1_regularization_strength
-        for g, p in pairs:
-            a = self._slot(p, "accumulator", self.initial_accumulator_value)
-            z = self._slot(p, "linear")
-            shrunk = g
-            if self.l2_shrinkage_regularization_strength:
-                shrunk = g + 2.0 * self.l2_shrinkage_regularization_strength * p
-            new = a + K.square(g)
-            raised, before = api_math.pow(new, power), api_math.pow(convert_to_tensor(a), power)
-            linear = z + shrunk - (raised - before) / lr * p
-            quadratic = raised / lr + 2.0 * l2
-            clipped = K.clip(linear, -l1, l1)
-            out += [(a, new), (z, linear), (p, (clipped - linear) / quadratic)]
-        return out
+    def _slot_starts(self) -> dict[str, float]:
+        return {"accumulator": self.initial_accumulator_value, "linear": 0.0}
+
+    def _rule(self, g: Tensor, p: Tensor, slots: Values, shared: Values) -> New:
+        lr, power, before = shared["lr"], -self.learning_rate_power, slots["accumulator"]
+        l1, l2 = self.l1_regularization_strength, self.l2_regularization_strength
+        total: Any = l2 + self.beta / (2.0 * lr) if self.beta else l2
+        shrink = self.l2_shrinkage_regularization_strength
+        new = before + K.square(g)
+        raised = api_math.pow(new, power)
+        change = (raised - api_math.pow(before, power)) / lr
+        linear = slots["linear"] + (g + 2.0 * shrink * p if shrink else g) - change * p
+        moved = (K.clip(linear, -l1, l1) - linear) / (raised / lr + 2.0 * total)
+        return moved, {"accumulator": new, "linear": linear}
 
     def get_config(self) -> dict[str, Any]:
         names = (
@@ -363,17 +381,17 @@ class TFOptimizer(Optimizer):
 
     def get_updates(self, *args: Any, **kwargs: Any) -> list[Any]:
         from graphc.ir.graph import get_default_graph
-        from graphc.keras.core.session import track_variable
         from graphc.tf1.api_state import global_variables
 
         loss, params = loss_and_params(args, kwargs)
+        self._enter_graph()
         before = set(global_variables())
         pairs = self.optimizer.compute_gradients(loss, params)
         with get_default_graph().name_scope(f"training/{self.name}"):
             op = self.optimizer.apply_gradients(pairs, global_step=self.iterations)
-        self._slots = [v for v in global_variables() if v not in before]
-        for variable in self._slots:
-            track_variable(variable)
+        for made in global_variables():
+            if made not in before and made is not self._iterations:
+                self._slots.append(track_variable(made))
         return [op]
 
     def get_config(self) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from graphc.keras.core.objects import deserialize_object
 from graphc.tf1 import learning_rate as tf_rates
 
 __all__ = [
-    "CosineDecay", "ExponentialDecay", "InverseTimeDecay", "LearningRateSchedule",
+    "CosineDecay", "CosineDecayRestarts", "ExponentialDecay", "InverseTimeDecay",
+    "LearningRateSchedule",
     "PiecewiseConstantDecay", "PolynomialDecay", "deserialize", "serialize",
 ]  # fmt: skip
 
@@ -102,19 +103,56 @@ class InverseTimeDecay(LearningRateSchedule):
 
 
 class CosineDecay(LearningRateSchedule):
-    """Half a cosine from the initial rate to `alpha` of it."""
+    """Half a cosine from the initial rate to `alpha` of it.
+
+    Args:
+        warmup_target, warmup_steps: the rate rises to the one in so many steps first.
+    """
 
     def __init__(
         self, initial_learning_rate: float, decay_steps: float, alpha: float = 0.0,
-        name: str | None = None,
+        name: str | None = None, warmup_target: float | None = None, warmup_steps: int = 0,
     ) -> None:
         self.initial_learning_rate, self.decay_steps = initial_learning_rate, decay_steps
         self.alpha, self.name = alpha, name
+        self.warmup_target, self.warmup_steps = warmup_target, warmup_steps
 
     def __call__(self, step: Any) -> Any:
-        return tf_rates.cosine_decay(
-            self.initial_learning_rate, step, self.decay_steps, self.alpha
-        )
+        if self.warmup_target is None:
+            return tf_rates.cosine_decay(
+                self.initial_learning_rate, step, self.decay_steps, self.alpha
+            )
+        at, start = _float(step), self.initial_learning_rate
+        steps = max(float(self.warmup_steps), 1e-30)
+        rising = start + (self.warmup_target - start) * (at / steps)
+        falling = tf_rates.cosine_decay(
+            self.warmup_target, K.maximum(at - self.warmup_steps, 0.0), self.decay_steps,
+            self.alpha,
+        )  # fmt: skip
+        return K.switch(K.less(at, float(self.warmup_steps)), rising, falling)
+
+
+class CosineDecayRestarts(LearningRateSchedule):
+    """Half cosines one after the other (Loshchilov 2017), each t_mul times as long as the last.
+
+    Args:
+        first_decay_steps: of the first. m_mul: the factor of the rate from one to the next.
+        alpha: the share of the rate at the ends.
+    """
+
+    def __init__(
+        self, initial_learning_rate: float, first_decay_steps: float, t_mul: float = 2.0,
+        m_mul: float = 1.0, alpha: float = 0.0, name: str | None = None,
+    ) -> None:
+        self.initial_learning_rate = initial_learning_rate
+        self.first_decay_steps, self.t_mul, self.m_mul = first_decay_steps, t_mul, m_mul
+        self.alpha, self.name = alpha, name
+
+    def __call__(self, step: Any) -> Any:
+        return tf_rates.cosine_decay_restarts(
+            self.initial_learning_rate, step, self.first_decay_steps, self.t_mul, self.m_mul,
+            self.alpha,
+        )  # fmt: skip
 
 
 def serialize(schedule: Any) -> dict[str, Any]:
