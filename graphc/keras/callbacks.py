@@ -8,8 +8,9 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "graphc.keras.engine.callbacks_base": """
-            BaseLogger CSVLogger Callback CallbackList History LambdaCallback ProgbarLogger
+            BaseLogger Callback CallbackList History LambdaCallback ProgbarLogger
             TerminateOnNaN""",
+        "graphc.keras.engine.callbacks_logs": "CSVLogger RemoteMonitor",
         "graphc.keras.engine.callbacks_more": """
             EarlyStopping LearningRateScheduler ModelCheckpoint ReduceLROnPlateau""",
         "graphc.keras.engine.tensorboard": "TensorBoard",

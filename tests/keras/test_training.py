@@ -200,7 +200,7 @@ def test_callbacks_of_every_kind(tmp_path, capsys) -> None:  # type: ignore[no-u
     assert rows[0] == "epoch,loss,lr,val_loss" and len(rows) == epochs + 1
     events = next((tmp_path / "tb").glob("events.out.tfevents.*"))
     tags = {v.tag for e in tf.train.summary_iterator(str(events)) for v in e.summary.value}
-    assert {"loss", "val_loss", "lr"} <= tags
+    assert {"epoch_loss", "epoch_val_loss", "epoch_lr"} <= tags
 
 
 def test_the_best_weights_come_back_and_rates_fall() -> None:

@@ -1,14 +1,13 @@
 """What happens around epochs and batches.
 
 Lives here: Callback, CallbackList, History, the bar. Not here: callbacks that stop, save or change
-rates (engine/callbacks_more.py), TensorBoard (engine/tensorboard.py).
+rates (engine/callbacks_more.py), that write or send logs (engine/callbacks_logs.py), TensorBoard
+(engine/tensorboard.py).
 """
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,8 @@ from graphc.keras.engine.logs import Logs
 from graphc.keras.utils.generic_utils import Progbar
 
 __all__ = [
-    "BaseLogger", "CSVLogger", "Callback", "CallbackList", "History", "LambdaCallback",
-    "ProgbarLogger", "TerminateOnNaN", "configure",
+    "BaseLogger", "Callback", "CallbackList", "History", "LambdaCallback", "ProgbarLogger",
+    "TerminateOnNaN", "configure", "shown_names",
 ]  # fmt: skip
 
 
@@ -78,6 +77,18 @@ class Callback:
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
         """After a batch of evaluate."""
 
+    def on_predict_begin(self, logs: Any = None) -> None:
+        """Before predict."""
+
+    def on_predict_end(self, logs: Any = None) -> None:
+        """After predict."""
+
+    def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Before a batch of predict."""
+
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        """After a batch of predict; logs["outputs"]: its outputs."""
+
 
 def _waits_for(callback: Any, *names: str) -> bool:
     """Whether it does something at these moments."""
@@ -88,20 +99,35 @@ def _waits_for(callback: Any, *names: str) -> bool:
 
 
 class CallbackList:
-    """Callbacks that are told of everything in order; those that wait for batches are known."""
+    """Callbacks that are told of everything in order; those that wait for batches are known.
+
+    Raises:
+        TypeError: a class instead of a callback.
+    """
 
     def __init__(self, callbacks: Any = None, queue_length: int = 10) -> None:
-        found = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+        found = callbacks if isinstance(callbacks, list | tuple | CallbackList) else [callbacks]
         self.callbacks = [c for c in found if c is not None]
+        for callback in self.callbacks:
+            if isinstance(callback, type):
+                raise TypeError(
+                    f"callbacks are objects, but got the class {callback.__name__}: write "
+                    f"{callback.__name__}()"
+                )
         self.params: dict[str, Any] = {}
         self.model: Any = None
         self._sort()
 
     def _sort(self) -> None:
-        self._begin = [c for c in self.callbacks
-                       if _waits_for(c, "on_batch_begin", "on_train_batch_begin")]  # fmt: skip
-        self._end = [c for c in self.callbacks
-                     if _waits_for(c, "on_batch_end", "on_train_batch_end")]  # fmt: skip
+        def waiting(*names: str) -> list[Any]:
+            return [c for c in self.callbacks if _waits_for(c, *names)]
+
+        self._begin = waiting("on_batch_begin", "on_train_batch_begin")
+        self._end = waiting("on_batch_end", "on_train_batch_end")
+        self._test_begin = waiting("on_test_batch_begin")
+        self._test_end = waiting("on_test_batch_end")
+        self._predict_begin = waiting("on_predict_batch_begin")
+        self._predict_end = waiting("on_predict_batch_end")
 
     def append(self, callback: Any) -> None:
         self.callbacks.append(callback)
@@ -120,13 +146,19 @@ class CallbackList:
     def __iter__(self) -> Any:
         return iter(self.callbacks)
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def _tell(self, moment: str, logs: Any) -> None:
+        logs = logs if logs is not None else {}
         for callback in self.callbacks:
-            callback.on_train_begin(logs if logs is not None else {})
+            # callbacks that are no Callback may know fewer moments
+            told = getattr(callback, moment, None)
+            if told is not None:
+                told(logs)
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        self._tell("on_train_begin", logs)
 
     def on_train_end(self, logs: Any = None) -> None:
-        for callback in self.callbacks:
-            callback.on_train_end(logs if logs is not None else {})
+        self._tell("on_train_end", logs)
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         for callback in self.callbacks:
@@ -146,20 +178,37 @@ class CallbackList:
             callback.on_train_batch_end(batch, logs)
 
     def on_test_begin(self, logs: Any = None) -> None:
-        for callback in self.callbacks:
-            callback.on_test_begin(logs)
+        self._tell("on_test_begin", logs)
 
     def on_test_end(self, logs: Any = None) -> None:
-        for callback in self.callbacks:
-            callback.on_test_end(logs)
+        self._tell("on_test_end", logs)
+
+    @property
+    def waits_for_test_batches(self) -> bool:
+        """Whether someone wants the values of evaluate's batches."""
+        return bool(self._test_end)
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
-        for callback in self.callbacks:
+        for callback in self._test_begin:
             callback.on_test_batch_begin(batch, logs)
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        for callback in self.callbacks:
+        for callback in self._test_end:
             callback.on_test_batch_end(batch, logs)
+
+    def on_predict_begin(self, logs: Any = None) -> None:
+        self._tell("on_predict_begin", logs)
+
+    def on_predict_end(self, logs: Any = None) -> None:
+        self._tell("on_predict_end", logs)
+
+    def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
+        for callback in self._predict_begin:
+            callback.on_predict_batch_begin(batch, logs)
+
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        for callback in self._predict_end:
+            callback.on_predict_batch_end(batch, logs)
 
 
 class History(Callback):
@@ -234,10 +283,6 @@ class ProgbarLogger(Callback):
 
     def on_train_begin(self, logs: Any = None) -> None:
         self.verbose, self.epochs = self.params["verbose"], self.params["epochs"]
-        if self.verbose and not self.use_steps:
-            held = self.params.get("validation_samples")
-            more = f", validate on {held} samples" if held else ""
-            print(f"Train on {self.params['samples']} samples{more}")  # noqa: T201
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         self.seen = 0
@@ -264,9 +309,7 @@ class ProgbarLogger(Callback):
         if not self.verbose:
             return
         self.progbar.stateful_metrics = frozenset(self.params["metrics"])
-        if self.target is None:
-            self.progbar.target = self.seen
-        self.progbar.update(self.progbar.target or self.seen, self._shown(logs or {}))
+        self.progbar.update(self.seen, self._shown(logs or {}), finalize=True)
 
 
 class TerminateOnNaN(Callback):
@@ -301,59 +344,29 @@ class LambdaCallback(Callback):
                 setattr(self, name, fn)
 
 
-class CSVLogger(Callback):
-    """Writes a row an epoch.
+def configure(
+    model: Any, callbacks: Any, names: list[str], verbose: int, params: dict[str, Any],
+    count_steps: bool, validation_data: Any = None,
+) -> CallbackList:
+    """The callbacks of a fit: the user's, then the bar where `verbose` asks for one, History.
 
     Args:
-        append: to a file that is there already.
+        names: of the loss and the metrics. params: of the callbacks, without "metrics".
     """
-
-    def __init__(self, filename: Any, separator: str = ",", append: bool = False) -> None:
-        super().__init__()
-        self.filename, self.sep, self.append = Path(filename), separator, append
-        self._keys: list[str] | None = None
-        self._file: Any = None
-        self._writer: Any = None
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        there = self.append and self.filename.exists() and self.filename.stat().st_size > 0
-        self._header = not there
-        self._file = self.filename.open("a" if self.append else "w", newline="")
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        logs = logs or {}
-        if self._writer is None:
-            self._keys = sorted(logs)
-            self._writer = csv.DictWriter(
-                self._file, ["epoch", *self._keys], delimiter=self.sep
-            )
-            if self._header:
-                self._writer.writeheader()
-        row = {"epoch": epoch, **{k: logs.get(k, "NA") for k in self._keys or ()}}
-        self._writer.writerow(row)
-        self._file.flush()
-
-    def on_train_end(self, logs: Any = None) -> None:
-        self._file.close()
-        self._writer = None
-
-
-def configure(
-    model: Any, callbacks: Any, names: list[str], validated: bool, verbose: int,
-    params: dict[str, Any], count_steps: bool, validation_data: Any = None,
-) -> CallbackList:
-    """The callbacks of a fit: the user's, History, and the bar where `verbose` asks for one."""
-    if isinstance(callbacks, CallbackList):
-        return callbacks
     model.history = History()
-    given = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
-    listed = CallbackList([c for c in given if c is not None])
+    listed = CallbackList(callbacks)
     if verbose:
         listed.append(ProgbarLogger("steps" if count_steps else "samples"))
     listed.append(model.history)
-    shown = [*names, *(f"val_{n}" for n in names)] if validated else names
-    listed.set_params({**params, "metrics": shown, "do_validation": validated})
-    listed.set_model(model)
     for callback in listed:
         callback.validation_data = validation_data
+        if isinstance(callback, BaseLogger | ProgbarLogger):
+            callback.stateful_metrics |= set(names[1:])  # batches tell the means so far
+    listed.set_model(model)
+    listed.set_params({**params, "metrics": shown_names(names, params["do_validation"])})
     return listed
+
+
+def shown_names(names: list[str], validated: bool) -> list[str]:
+    """The names of an epoch's logs."""
+    return [*names, *(f"val_{n}" for n in names)] if validated else list(names)

@@ -44,6 +44,12 @@ class _Monitor(Callback):
         return value
 
 
+def _no_more(kwargs: dict[str, Any], what: str) -> None:
+    """Raises TypeError: arguments that nobody took."""
+    if kwargs:
+        raise TypeError(f"{what} got unexpected keyword argument(s): {sorted(kwargs)}")
+
+
 class EarlyStopping(_Monitor):
     """Stops when a value has not become better for `patience` epochs.
 
@@ -61,6 +67,7 @@ class EarlyStopping(_Monitor):
         self.monitor, self.patience, self.verbose = monitor, patience, verbose
         self.baseline, self.restore_best_weights = baseline, restore_best_weights
         self.start_from_epoch = int(kwargs.pop("start_from_epoch", 0))
+        _no_more(kwargs, "EarlyStopping")
         self.monitor_op, self._worst = _direction(mode, monitor, "EarlyStopping")
         self.min_delta = abs(min_delta) * (1 if self.monitor_op is np.greater else -1)
         self.wait = self.stopped_epoch = 0
@@ -104,8 +111,13 @@ class ModelCheckpoint(_Monitor):
     Args:
         filepath: may hold {epoch:02d} and names of the logs. save_best_only: only when `monitor`
             has become better. save_weights_only: not the whole model. period: epochs between.
+            save_freq: "epoch", or a number of batches. initial_value_threshold: what must be
+            surpassed.
 
     A file that cannot be written gives a warning; training goes on and the last good file stays.
+
+    Raises:
+        ValueError: save_freq is something else. KeyError: a name in filepath that logs lack.
     """
 
     def __init__(
@@ -117,10 +129,18 @@ class ModelCheckpoint(_Monitor):
         self.filepath, self.monitor, self.verbose = str(filepath), monitor, verbose
         self.save_best_only, self.save_weights_only = save_best_only, save_weights_only
         freq = kwargs.pop("save_freq", "epoch")
+        if freq != "epoch" and not (isinstance(freq, int) and freq > 0):
+            raise ValueError(f"Unrecognized save_freq: {freq}")
         self.save_freq = freq if isinstance(freq, int) else None
         self.period = period
         self.epochs_since_last_save = 0
         self.monitor_op, self.best = _direction(mode, monitor, "ModelCheckpoint")
+        threshold = kwargs.pop("initial_value_threshold", None)
+        if threshold is not None:
+            self.best = threshold
+        for ignored in ("load_weights_on_restart", "options"):
+            kwargs.pop(ignored, None)
+        _no_more(kwargs, "ModelCheckpoint")
         self._epoch = self._batches = 0
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -139,7 +159,13 @@ class ModelCheckpoint(_Monitor):
         self._save(epoch, logs)
 
     def _save(self, epoch: int, logs: Any) -> None:
-        path = self.filepath.format_map(_Fields(Logs(logs or {}), epoch + 1))
+        try:
+            path = self.filepath.format_map(_Fields(Logs(logs or {}), epoch + 1))
+        except KeyError as err:
+            raise KeyError(
+                f"Failed to format this callback filepath: {self.filepath!r}. Reason: {err}; the "
+                f"logs have {sorted(logs or {})}"
+            ) from None
         head = f"\nEpoch {epoch + 1:05d}:"
         if not self.save_best_only:
             if self.verbose:
@@ -158,10 +184,11 @@ class ModelCheckpoint(_Monitor):
                 f"{head} {self.monitor} improved from {self.best:0.5f} to {current:0.5f}, saving "
                 f"model to {path}"
             )
-        self.best = current
-        self._write(path)
+        if self._write(path):
+            self.best = current  # what could not be written is not the best that is kept
 
-    def _write(self, path: str) -> None:
+    def _write(self, path: str) -> bool:
+        """Whether the file has been written."""
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
             if self.save_weights_only:
@@ -169,7 +196,13 @@ class ModelCheckpoint(_Monitor):
             else:
                 self.model.save(path, overwrite=True)
         except (OSError, RuntimeError) as err:  # h5py raises either
-            warnings.warn(f"the model could not be saved to {path}: {err}", stacklevel=2)
+            warnings.warn(
+                f"ModelCheckpoint: the model could not be saved to {path}: {err}. Training goes "
+                "on; what was saved before stays as it was.",
+                stacklevel=2,
+            )
+            return False
+        return True
 
 
 class _Fields(dict[str, Any]):
@@ -182,6 +215,24 @@ class _Fields(dict[str, Any]):
 
     def __missing__(self, key: str) -> Any:
         return self._logs[key]
+
+
+def _rate(model: Any) -> float:
+    """The learning rate.
+
+    Raises:
+        ValueError: the optimizer has none that can be set.
+    """
+    rate = getattr(model.optimizer, "lr", None)
+    if rate is None:
+        raise ValueError('Optimizer must have a "lr" attribute.')
+    value = get_value(rate)
+    if np.ndim(value) != 0 or not isinstance(value, float | int | np.generic | np.ndarray):
+        raise ValueError(
+            f"The learning rate of {type(model.optimizer).__name__} is a schedule, "
+            f"{type(value).__name__}: callbacks cannot set it. Give the optimizer a number."
+        )
+    return float(value)
 
 
 def _set_rate(model: Any, value: float) -> None:
@@ -204,9 +255,7 @@ class LearningRateScheduler(Callback):
         self.schedule, self.verbose = schedule, verbose
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        if not hasattr(self.model.optimizer, "lr"):
-            raise ValueError('Optimizer must have a "lr" attribute.')
-        before = float(get_value(self.model.optimizer.lr))
+        before = _rate(self.model)
         try:
             rate = self.schedule(epoch, before)
         except TypeError:  # one that takes the epoch only
@@ -221,7 +270,7 @@ class LearningRateScheduler(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if logs is not None:
-            logs["lr"] = float(get_value(self.model.optimizer.lr))
+            logs["lr"] = _rate(self.model)
 
 
 class ReduceLROnPlateau(_Monitor):
@@ -244,6 +293,7 @@ class ReduceLROnPlateau(_Monitor):
         if factor >= 1.0:
             raise ValueError("ReduceLROnPlateau does not support a factor >= 1.0.")
         self.min_delta = kwargs.pop("epsilon", min_delta)
+        _no_more(kwargs, "ReduceLROnPlateau")
         self.monitor, self.factor, self.patience = monitor, factor, patience
         self.verbose, self.cooldown, self.min_lr = verbose, cooldown, min_lr
         better, self._worst = _direction(mode, monitor, "Learning rate reduction")
@@ -263,7 +313,7 @@ class ReduceLROnPlateau(_Monitor):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         logs = logs if logs is not None else {}
-        logs["lr"] = float(get_value(self.model.optimizer.lr))
+        logs["lr"] = _rate(self.model)
         current = self._current(logs, "Reduce LR on plateau")
         if current is None:
             return
@@ -278,7 +328,7 @@ class ReduceLROnPlateau(_Monitor):
         self.wait += 1
         if self.wait < self.patience:
             return
-        old = float(get_value(self.model.optimizer.lr))
+        old = _rate(self.model)
         if old > self.min_lr:
             new = max(old * self.factor, self.min_lr)
             _set_rate(self.model, new)

@@ -14,11 +14,14 @@ from graphc.keras import losses, metrics
 from graphc.keras.core import math as K
 from graphc.keras.core.arrays import int_shape
 from graphc.keras.core.marks import mask_of
+from graphc.keras.engine.logs import LONG_NAMES
+from graphc.keras.engine.metric_base import _fitted
 from graphc.keras.engine.nodes import as_list
 from graphc.ops.convert import convert_to_tensor
+from graphc.tf1.api_math import div_no_nan
 from graphc.tf1.framework import placeholder
 
-__all__ = ["Endpoint", "per_output"]
+__all__ = ["Endpoint", "MetricFunction", "per_output"]
 
 # losses whose targets have the predictions' shape
 _SAME_SHAPE = ("mean_squared_error", "binary_crossentropy", "categorical_crossentropy")
@@ -46,6 +49,19 @@ def per_output(value: Any, names: list[str], what: str) -> list[Any]:
             )
         return list(value)
     return [value] * len(names)
+
+
+class MetricFunction:
+    """A metric that is a function, as `Model.metrics` shows it: with a name."""
+
+    def __init__(self, name: str, fn: Callable[..., Any]) -> None:
+        self.name, self.fn = name, fn
+
+    def __call__(self, y_true: Any, y_pred: Any) -> Any:
+        return self.fn(y_true, y_pred)
+
+    def reset_states(self) -> None:
+        """Its means are kept by the loops, and begin anew with each."""
 
 
 class Endpoint:
@@ -115,17 +131,33 @@ class Endpoint:
             reduction = losses.Reduction.AUTO
         return losses.reduced(values, reduction)
 
-    def metric_value(self, fn: Callable[..., Any], weights: Any) -> Tensor:
-        """The mean over a batch of a metric that is a function."""
+    def metric_value(self, fn: Callable[..., Any], weights: Any) -> tuple[Tensor, Tensor | None]:
+        """The mean over a batch of a metric that is a function, and what it counts for.
+
+        None: for as much as the batch has samples.
+        """
         values = convert_to_tensor(fn(self.target, self.output))
         if not values.dtype.is_floating:
             values = K.cast(values, K.floatx())
-        values = _masked(values, mask_of(self.output))
+        weights = self.weights_of_metric(weights, values)
         if weights is None or values.rank == 0:
-            return K.mean(values)
-        total = losses.weighted(values, weights)
-        scale = losses.weighted(values * 0.0 + 1.0, weights)
-        return K.sum(total) / K.sum(scale)
+            return K.mean(values), None
+        values, weights = _fitted(values, weights)
+        count = K.sum(weights)
+        return div_no_nan(K.sum(values * weights), count), count
+
+    def weights_of_metric(self, weights: Any, values: Tensor) -> Any:
+        """The weights, where steps are masked times the mask; None where all count alike."""
+        mask = mask_of(self.output)
+        spread = mask is not None and mask.rank is not None and values.rank is not None
+        if not spread or mask.rank > values.rank:
+            return weights
+        mask = K.cast(mask, K.floatx())
+        if weights is None:
+            return mask
+        for _ in range((mask.rank or 0) - (weights.rank or 0)):
+            weights = weights[..., None]
+        return mask * weights
 
     # ------------------------------------------------------------ metrics
     def add_metrics(self, given: Any, weighted: bool) -> None:
@@ -137,22 +169,18 @@ class Endpoint:
     def _metric(self, metric: Any) -> tuple[Any, str]:
         if isinstance(metric, metrics.Metric):
             return metric, metric.name
-        if metric in ("accuracy", "acc"):
+        if isinstance(metric, str) and metric in ("accuracy", "acc"):
             return self._accuracy(), "acc"
-        if metric in ("crossentropy", "ce"):
+        if isinstance(metric, str) and metric in ("crossentropy", "ce"):
             return self._crossentropy(), "ce"
-        if isinstance(metric, str) and metric in ("mse", "mae", "mape", "msle"):
-            metric = metrics.get(metric)
-        elif isinstance(metric, str):
-            name = metric
-            metric = metrics.get(metric)
-            if isinstance(metric, metrics.Metric):
-                return metric, metric.name
-            return metric, name
-        elif isinstance(metric, type) and issubclass(metric, metrics.Metric):
+        name = metric if isinstance(metric, str) and metric.lower() not in LONG_NAMES else None
+        metric = metrics.get(metric)
+        if isinstance(metric, type) and issubclass(metric, metrics.Metric):
             metric = metric()
+        if isinstance(metric, metrics.Metric):
             return metric, metric.name
-        return metric, getattr(metric, "__name__", getattr(metric, "name", None) or "metric")
+        own = getattr(metric, "__name__", None) or getattr(metric, "name", None)
+        return metric, name or own or "metric"
 
     def _kind(self) -> str:
         """ "binary", "sparse" or "categorical", by the output's shape and the loss."""
@@ -167,17 +195,19 @@ class Endpoint:
         return "sparse" if known else "categorical"
 
     def _accuracy(self) -> Callable[..., Any]:
-        return {
+        table: dict[str, Callable[..., Any]] = {
             "binary": metrics.binary_accuracy, "sparse": metrics.sparse_categorical_accuracy,
             "categorical": metrics.categorical_accuracy,
-        }[self._kind()]  # fmt: skip
+        }  # fmt: skip
+        return table[self._kind()]
 
     def _crossentropy(self) -> Callable[..., Any]:
-        return {
+        table: dict[str, Callable[..., Any]] = {
             "binary": losses.binary_crossentropy,
             "sparse": losses.sparse_categorical_crossentropy,
             "categorical": losses.categorical_crossentropy,
-        }[self._kind()]  # fmt: skip
+        }
+        return table[self._kind()]
 
 
 def _masked(values: Tensor, mask: Any) -> Tensor:

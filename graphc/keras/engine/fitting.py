@@ -8,9 +8,18 @@ import numpy as np
 
 from graphc.ir.node import Tensor
 from graphc.keras.engine import callbacks_base as cbks
-from graphc.keras.engine.batches import ArrayBatches, Batches, StreamBatches, is_stream, stream_of
-from graphc.keras.engine.data import check_lengths, length_of, split_off
-from graphc.keras.engine.loops import fit_loop, run_predict, run_test
+from graphc.keras.engine.batches import (
+    ArrayBatches,
+    Batches,
+    StreamBatches,
+    first_of,
+    is_dataset,
+    is_stream,
+    split_item,
+    stream_of,
+)
+from graphc.keras.engine.data import as_array, check_lengths, length_of, split_off
+from graphc.keras.engine.loops import Totals, fit_loop, run_predict, run_test
 from graphc.ops.convert import convert_to_tensor, is_tensor_like
 
 __all__ = ["Fitting"]
@@ -23,44 +32,23 @@ class Fitting:
     def _batches(
         self: Any, x: Any, y: Any, batch_size: int | None, sample_weight: Any = None,
         class_weight: Any = None, shuffle: Any = False, steps: int | None = None,
-        targets: bool = True, workers: int = 1, queue: int = 10,
+        role: str = "train", workers: int = 1, queue: int = 10,
     ) -> Batches:
-        """Batches of whatever x is."""
+        """Batches of whatever x is.
+
+        Args:
+            role: "train", "test" or "predict", which has no targets.
+
+        Raises:
+            ValueError: what does not fit the model; a source without an end and without steps.
+        """
+        targets = role != "predict"
         if is_tensor_like(x) and not isinstance(x, Tensor):
             x = convert_to_tensor(x)  # a variable
-        tensors = isinstance(x, Tensor)
-        if tensors or is_stream(x):
-            source = stream_of(
-                ((x, y) if targets else (x,)) if tensors else x, workers, queue, bool(shuffle)
+        if isinstance(x, Tensor) or is_stream(x):
+            return self._streamed(
+                x, y, sample_weight, class_weight, shuffle, steps, role, workers, queue
             )
-            if tensors and steps is None:
-                raise ValueError(
-                    "When using data tensors as input to a model, you should specify the "
-                    "`steps_per_epoch` argument."
-                )
-
-            if steps is None and source.length is None and not source.restarts:
-                raise ValueError(
-                    "`steps=None` is only valid for a generator based on the "
-                    "`keras.utils.Sequence` class: say how many batches a generator gives "
-                    "(steps_per_epoch, validation_steps or steps)."
-                )
-
-            def prepare(bx: Any, by: Any, bw: Any) -> Any:
-                if not targets:
-                    return self._inputs_of(bx), [], []
-                return self._prepare(bx, by, bw, class_weight)
-
-            made = StreamBatches(source, steps, prepare, targets)
-            first = made.peek()
-            if targets:
-                has_weights = isinstance(first, tuple | list) and len(first) == 3
-                made.weighted = has_weights or class_weight is not None
-                self._set_inputs(first[0] if isinstance(first, tuple | list) else first)
-                self._check_compiled()
-            else:
-                self._set_inputs(first[0] if isinstance(first, tuple) else first)
-            return made
         if x is not None:
             self._set_inputs(x)
         if not targets:
@@ -71,10 +59,54 @@ class Fitting:
             inputs, outputs, weights = self._prepare(x, y, sample_weight, class_weight)
             check_lengths(inputs, outputs, weights)
             arrays = [*inputs, *outputs, *weights]
-        size = 32 if batch_size is None else int(batch_size)
-        if self.stateful and self.inputs[0].dims and self.inputs[0].dims[0]:
-            size = batch_size or int(self.inputs[0].dims[0])
-        return ArrayBatches(arrays, size, shuffle, bool(weights), steps)
+        if batch_size is None and self.stateful and self.inputs[0].dims:
+            batch_size = self.inputs[0].dims[0] or None
+        return ArrayBatches(arrays, batch_size, shuffle, bool(weights), steps, not targets)
+
+    def _streamed(
+        self: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, shuffle: Any,
+        steps: int | None, role: str, workers: int, queue: int,
+    ) -> StreamBatches:
+        targets, tensors = role != "predict", isinstance(x, Tensor)
+        if not tensors and (y is not None or sample_weight is not None):
+            what = "`y`" if y is not None else "`sample_weight`"
+            raise ValueError(
+                f"{what} argument is not supported when using a generator, a Sequence or a dataset "
+                "as input: it gives (x, y) or (x, y, sample_weight) itself."
+            )
+        if tensors and steps is None:
+            raise ValueError(
+                "When using data tensors as input to a model, you should specify the "
+                "`steps_per_epoch` argument."
+            )
+        given: Any = x
+        if tensors:
+            given = tuple(t for t in (x, y, sample_weight) if t is not None) if targets else (x,)
+        source = stream_of(given, role, workers, queue, bool(shuffle))
+        if steps is None and source.length() is None and not source.restarts:
+            raise ValueError(
+                "`steps=None` is only valid for a generator based on the `keras.utils.Sequence` "
+                "class: say how many batches a generator gives (steps_per_epoch, "
+                "validation_steps or steps)."
+            )
+
+        def prepare(bx: Any, by: Any, bw: Any) -> Any:
+            if not targets:
+                return self._inputs_of(bx), [], []
+            inputs, outputs, weights = self._prepare(bx, by, bw, class_weight)
+            check_lengths(inputs, outputs, weights)
+            return inputs, outputs, weights
+
+        made = StreamBatches(source, steps, prepare, targets, afresh=role != "train")
+        first = made.peek()
+        if targets:
+            bx, _, bw = split_item(first)
+            made.weighted = bw is not None or class_weight is not None
+            self._set_inputs(bx)
+            self._check_compiled()
+        else:
+            self._set_inputs(first_of(first))
+        return made
 
     # ------------------------------------------------------------ fit
     def fit(
@@ -98,65 +130,86 @@ class Fitting:
         Raises:
             RuntimeError: not compiled. ValueError: arrays that do not fit the model.
         """
-        epochs = kwargs.pop("nb_epoch", epochs)
+        epochs = _whole_number(kwargs.pop("nb_epoch", epochs), "epochs")
+        initial_epoch = _whole_number(initial_epoch, "initial_epoch")
+        steps_per_epoch, validation_steps = (
+            None if n is None else _whole_number(n, "steps")
+            for n in (steps_per_epoch, validation_steps)
+        )
+        held_size = kwargs.pop("validation_batch_size", batch_size)
         if kwargs:
             raise TypeError(f"Unrecognized keyword arguments: {kwargs}")
         if self.optimizer is None:
             self._check_compiled()
-        if isinstance(verbose, str):
-            verbose = 1
+        verbose = _verbosity(verbose, 1)
         x, y, sample_weight, held = _hold_out(x, y, sample_weight, validation_split)
         validation = validation_data if validation_data is not None else held
         streaming = isinstance(x, Tensor) or is_stream(x)
+        dataset = not isinstance(x, Tensor) and streaming and is_dataset(x)
         batches = self._batches(
             x, y, batch_size, sample_weight, class_weight, shuffle, steps_per_epoch,
             workers=workers, queue=max_queue_size,
         )
-        validate = None
+        held_batches = None
         if validation is not None:
-            validate = self._validator(validation, batch_size, validation_steps, workers)
+            held_batches = self._held_batches(validation, held_size, validation_steps, workers)
+        if verbose and (dataset or not streaming):
+            _print_sizes(batches, held_batches)
         return self._fit(
-            batches, epochs, verbose, callbacks, initial_epoch, validate, validation_freq,
+            batches, epochs, verbose, callbacks, initial_epoch, held_batches, validation_freq,
             None if streaming else validation,
         )  # fmt: skip
 
     def _fit(
         self: Any, batches: Batches, epochs: int, verbose: int, callbacks: Any,
-        initial_epoch: int, validate: Any, validation_freq: Any, validation_data: Any,
+        initial_epoch: int, held: Batches | None, validation_freq: Any, validation_data: Any,
     ) -> Any:
-        step = self._step("train", batches.weighted)
-        names = ["loss", *step.names[1:]]
-        if validate is not None:
-            self._step("test")
+        names = self._step("train", batches.weighted).names
+        validate = None
+        if held is not None:
+            self._step("test", held.weighted)
+
+            def validate(told: Any) -> Any:
+                return run_test(self, held, callbacks=told)
+
         listed = cbks.configure(
-            self, callbacks, names, validate is not None, verbose,
+            self, callbacks, names, verbose,
             {
-                "batch_size": getattr(batches, "batch_size", None), "epochs": epochs,
-                "steps": batches.steps, "samples": batches.samples or batches.steps,
-                "verbose": verbose, "validation_samples": _samples(validation_data),
+                "batch_size": batches.batch_size, "epochs": epochs, "steps": batches.steps,
+                "samples": batches.samples or batches.steps, "verbose": verbose,
+                "do_validation": held is not None,
             },
-            count_steps=batches.steps is not None or not batches.samples,
-            validation_data=validation_data,
+            count_steps=not batches.samples, validation_data=validation_data,
         )  # fmt: skip
         fit_loop(self, batches, listed, epochs, initial_epoch, validate, validation_freq)
         return self.history
 
-    def _validator(
+    def _held_batches(
         self: Any, data: Any, batch_size: int | None, steps: int | None, workers: int = 1
-    ) -> Any:
+    ) -> Batches:
+        """The batches of validation_data."""
         if is_stream(data):
-            batches = self._batches(data, None, batch_size, steps=steps, workers=workers)
-        else:
-            if not isinstance(data, tuple | list) or len(data) not in (2, 3):
-                raise ValueError(
-                    "When passing a `validation_data` argument, it must contain either 2 items "
-                    "(x_val, y_val), or 3 items (x_val, y_val, val_sample_weights), or "
-                    "alternatively it could be a dataset or a dataset or a dataset iterator. "
-                    f"However we received `validation_data={str(data)[:100]}`"
-                )
-            weights = data[2] if len(data) == 3 else None
-            batches = self._batches(data[0], data[1], batch_size, weights, steps=steps)
-        return lambda: run_test(self, batches)
+            return self._batches(data, None, batch_size, steps=steps, role="test", workers=workers)
+        if not isinstance(data, tuple | list) or len(data) not in (2, 3):
+            raise ValueError(
+                "When passing a `validation_data` argument, it must contain either 2 items "
+                "(x_val, y_val), or 3 items (x_val, y_val, val_sample_weights), or alternatively "
+                "it could be a dataset or a generator. However we received "
+                f"`validation_data={str(data)[:100]}`"
+            )
+        weights = data[2] if len(data) == 3 else None
+        return self._batches(data[0], data[1], batch_size, weights, steps=steps, role="test")
+
+    def _told(self: Any, callbacks: Any, batches: Batches, verbose: int, names: list[str]) -> Any:
+        """The callbacks of evaluate and predict."""
+        listed = cbks.CallbackList(callbacks)
+        listed.set_model(self)
+        listed.set_params({
+            "batch_size": batches.batch_size, "epochs": 1, "steps": batches.steps,
+            "samples": batches.samples or batches.steps, "verbose": verbose,
+            "do_validation": False, "metrics": names,
+        })  # fmt: skip
+        return listed
 
     def fit_generator(
         self: Any, generator: Any, steps_per_epoch: int | None = None, epochs: int = 1,
@@ -173,6 +226,8 @@ class Fitting:
         if "samples_per_epoch" in kwargs and steps_per_epoch is None:
             steps_per_epoch = kwargs.pop("samples_per_epoch")
         epochs = kwargs.pop("nb_epoch", epochs)
+        if kwargs:
+            raise TypeError(f"Unrecognized keyword arguments: {kwargs}")
         if steps_per_epoch is None and not hasattr(generator, "__len__"):
             raise ValueError(
                 "`steps_per_epoch=None` is only valid for a generator based on the "
@@ -201,13 +256,14 @@ class Fitting:
         """
         if self.optimizer is None:
             self._check_compiled()
+        verbose = _verbosity(verbose, 1)
         batches = self._batches(
-            x, y, batch_size, sample_weight, steps=steps, workers=workers, queue=max_queue_size
-        )
-        listed = cbks.CallbackList(callbacks) if callbacks else None
-        if listed is not None:
-            listed.set_model(self)
-        values = run_test(self, batches, verbose if isinstance(verbose, int) else 1, listed)
+            x, y, batch_size, sample_weight, steps=steps, role="test", workers=workers,
+            queue=max_queue_size,
+        )  # fmt: skip
+        names = self._step("test", batches.weighted).names
+        told = self._told(callbacks, batches, verbose, names)
+        values = run_test(self, batches, verbose, told)
         if return_dict:
             return dict(zip(self.metrics_names, values))
         return values[0] if len(values) == 1 else values
@@ -228,9 +284,11 @@ class Fitting:
     ) -> Any:
         """The outputs for all samples, as an array or a list of arrays."""
         batches = self._batches(
-            x, None, batch_size, steps=steps, targets=False, workers=workers, queue=max_queue_size
-        )
-        return run_predict(self, batches, verbose if isinstance(verbose, int) else 0)
+            x, None, batch_size, steps=steps, role="predict", workers=workers,
+            queue=max_queue_size,
+        )  # fmt: skip
+        verbose = _verbosity(verbose, 0)
+        return run_predict(self, batches, verbose, self._told(callbacks, batches, verbose, []))
 
     def predict_generator(
         self: Any, generator: Any, steps: int | None = None, callbacks: Any = None,
@@ -238,8 +296,8 @@ class Fitting:
         verbose: int = 0,
     ) -> Any:
         """predict on a generator or a Sequence."""
-        return self.predict(generator, steps=steps, verbose=verbose, workers=workers,
-                            max_queue_size=max_queue_size)  # fmt: skip
+        return self.predict(generator, steps=steps, verbose=verbose, callbacks=callbacks,
+                            workers=workers, max_queue_size=max_queue_size)  # fmt: skip
 
     # ------------------------------------------------------------ one batch
     def train_on_batch(
@@ -262,11 +320,16 @@ class Fitting:
             self._check_compiled()
         self._set_inputs(x)
         self._check_compiled()
-        if reset:
-            self._reset_metric_objects()
         inputs, targets, weights = self._prepare(x, y, sample_weight, class_weight)
         check_lengths(inputs, targets, weights)
-        values = self._step(kind, bool(weights))(*inputs, *targets, *weights)
+        step = self._step(kind, bool(weights))
+        if reset or self._totals is None:
+            self.reset_metrics()
+            self._totals = Totals(step)
+        results = step.runner()(*inputs, *targets, *weights)
+        values = self._totals.add(results, length_of(inputs) or length_of(targets) or 1)
+        if reset:
+            self.reset_metrics()
         return values[0] if len(values) == 1 else values
 
     def predict_on_batch(self: Any, x: Any) -> Any:
@@ -276,12 +339,28 @@ class Fitting:
         return values[0] if len(values) == 1 else values
 
 
-def _samples(data: Any) -> int | None:
-    """The number of samples of (x, y); None for generators."""
-    if not isinstance(data, tuple | list) or not data:
-        return None
-    parts = _parts(data[0])
-    return int(parts[0].shape[0]) if parts and np.ndim(parts[0]) else None
+def _whole_number(value: Any, name: str) -> int:
+    """Raises ValueError: no whole number."""
+    if isinstance(value, str) or int(value) != value:
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
+    return int(value)
+
+
+def _verbosity(value: Any, automatic: int) -> int:
+    """0, 1 or 2; "auto" is `automatic`."""
+    return automatic if isinstance(value, str) else int(value)
+
+
+def _print_sizes(batches: Batches, held: Batches | None) -> None:
+    """The line before training, where the numbers are known."""
+    unit = "samples" if batches.samples else "steps"
+    count = batches.samples or batches.steps
+    if not count:
+        return
+    more = (held.samples or held.steps) if held is not None else None
+    print(  # noqa: T201
+        f"Train on {count} {unit}" + (f", validate on {more} {unit}" if more else "")
+    )
 
 
 def _hold_out(x: Any, y: Any, weights: Any, share: float) -> tuple[Any, Any, Any, Any]:
@@ -295,32 +374,33 @@ def _hold_out(x: Any, y: Any, weights: Any, share: float) -> tuple[Any, Any, Any
             "`validation_split` is only supported when `x` and `y` are arrays, not with "
             "generators, datasets or tensors."
         )
-    flat_x, flat_y = _parts(x), _parts(y)
+    flat_x = _parts(x)
     at = int(length_of(flat_x) * (1.0 - share))
     if at == 0 or at == length_of(flat_x):
         raise ValueError(
             f"validation_split={share} of {length_of(flat_x)} samples leaves an empty part"
         )
-    first_x, last_x = split_off(flat_x, at)
-    first_y, last_y = split_off(flat_y, at)
-    w = None if weights is None else np.asarray(weights)
-    held = [_whole(x, last_x), _whole(y, last_y)]
-    if w is not None:
-        held.append(w[at:])
-    return _whole(x, first_x), _whole(y, first_y), None if w is None else w[:at], tuple(held)
+    first, last = [], []
+    for data in (x, y, weights):
+        head, tail = (None, None) if data is None else split_off(_parts(data), at)
+        first.append(_whole(data, head))
+        last.append(_whole(data, tail))
+    return first[0], first[1], first[2], tuple(last[: 2 if weights is None else 3])
 
 
 def _parts(data: Any) -> list[Any]:
     if isinstance(data, dict):
-        return [np.asarray(v) for v in data.values()]
-    if isinstance(data, list | tuple) and data and hasattr(data[0], "shape"):
-        return list(data)
-    return [data if hasattr(data, "shape") and not hasattr(data, "iloc") else np.asarray(data)]
+        return [as_array(v) for v in data.values()]
+    if isinstance(data, list | tuple) and data and hasattr(data[0], "shape") and np.ndim(data[0]):
+        return [as_array(v) for v in data]
+    return [as_array(data)]
 
 
-def _whole(like: Any, parts: list[Any]) -> Any:
+def _whole(like: Any, parts: list[Any] | None) -> Any:
+    if parts is None:
+        return None
     if isinstance(like, dict):
         return dict(zip(like, parts))
-    if isinstance(like, list | tuple) and like and hasattr(like[0], "shape"):
+    if isinstance(like, list | tuple) and like and hasattr(like[0], "shape") and np.ndim(like[0]):
         return parts
     return parts[0]

@@ -27,29 +27,58 @@ class Step:
 
     Attributes:
         names: of the values that a call returns. stateful: whether a value is a total over
-            batches (a Metric's result) rather than this batch's.
+            batches (a Metric's result) rather than this batch's. counts: what a value weighs in
+            a mean over batches, or None for the number of samples.
     """
 
     def __init__(
         self, feeds: Sequence[Tensor], values: Sequence[Tensor], updates: Sequence[Any],
         names: Sequence[str] = (), stateful: Sequence[bool] = (),
+        counts: Sequence[Tensor | None] = (),
     ) -> None:
         self.feeds, self.values = list(feeds), list(values)
         self.updates = list(updates)
         self.names, self.stateful = list(names), list(stateful)
+        self._extra = [c for c in counts if c is not None]
+        places = iter(range(len(self.values), len(self.values) + len(self._extra)))
+        self.count_at = [None if c is None else next(places) for c in counts]
         self._run: Callable[..., Any] | None = None
         self._executor: Any = None
 
     def runner(self) -> Callable[..., list[Any]]:
-        """A function of the feeds' values, in order; gives the values, then None for updates."""
+        """A function of the feeds' values, in order.
+
+        It gives the values, then the counts that are no numbers of samples, then None for updates.
+        """
         session = get_session(graph=self.values[0].graph)
         if self._run is None or self._executor is not session.executor:
-            self._run = session.make_callable([*self.values, *self.updates], self.feeds)
+            fetches = [*self.values, *self._extra, *self.updates]
+            self._run = session.make_callable(fetches, self.feeds)
             self._executor = session.executor
         return self._run
 
     def __call__(self, *arrays: Any) -> list[Any]:
         return self.runner()(*arrays)[: len(self.values)]
+
+
+class _Values:
+    """What a batch computes, by name, while it is put together."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.tensors: list[Tensor] = []
+        self.stateful: list[bool] = []
+        self.counts: list[Tensor | None] = []
+        self.updates: list[Any] = []
+
+    def add(
+        self, name: str, value: Tensor, count: Tensor | None = None, update: Any = None
+    ) -> None:
+        self.names.append(name)
+        self.tensors.append(value)
+        self.counts.append(count)
+        self.stateful.append(update is not None)
+        self.updates += [] if update is None else [update]
 
 
 class StepBuilder:
@@ -96,11 +125,12 @@ class StepBuilder:
     def _learn(self, kind: str, weighted: bool) -> Step:
         model = self.model
         training = kind == "train"
-        total, names, values, stateful, updates = self._values(weighted)
-        updates += model.updates if training else model.state_updates
-        count = len(values)
-        found = self._decided([total, *values, *updates], training)
-        total, values, updates = found[0], found[1 : count + 1], found[count + 1 :]
+        total, values = self._values(weighted)
+        updates = [*values.updates, *(model.updates if training else model.state_updates)]
+        counts = [c for c in values.counts if c is not None]
+        count = 1 + len(values.tensors)
+        found = self._decided([total, *values.tensors, *counts, *updates], training)
+        total, updates = found[0], found[count + len(counts) :]
         if training:
             params = model._collected_trainable_weights
             steps = model.optimizer.get_updates(loss=total, params=params)
@@ -110,44 +140,36 @@ class StepBuilder:
         if weighted:
             feeds += [e.sample_weights for e in model._endpoints if e.target is not None]
         updates = [u.op if isinstance(u, Tensor) else u for u in updates]
+        decided = iter(found[count : count + len(counts)])
         return Step(
-            feeds, [total, *values], updates, ["loss", *names], [False, *stateful]
-        )
+            feeds, found[:count], updates, ["loss", *_distinct(values.names)],
+            [False, *values.stateful],
+            [None, *(None if c is None else next(decided) for c in values.counts)],
+        )  # fmt: skip
 
-    def _values(self, weighted: bool) -> tuple[Tensor, list[str], list[Tensor], list[bool],
-                                               list[Any]]:  # fmt: skip
-        """(total loss, names, values, whether each is a total over batches, updates)."""
+    def _values(self, weighted: bool) -> tuple[Tensor, _Values]:
+        """The total loss, and what is reported beside it."""
         model = self.model
         terms: list[Any] = []
-        names: list[str] = []
-        values: list[Tensor] = []
-        stateful: list[bool] = []
-        updates: list[Any] = []
+        values = _Values()
         several = len(model.outputs) > 1
         for end in model._endpoints:
             if end.loss is None:
                 continue
-            loss = end.loss_tensor(end.sample_weights if weighted else None)
+            with get_default_graph().name_scope(f"{end.name}_loss"):  # errors name the output
+                loss = end.loss_tensor(end.sample_weights if weighted else None)
             is_one = isinstance(end.weight, int | float) and end.weight == 1
             terms.append(loss if is_one else loss * end.weight)
             if several:
-                names.append(f"{end.name}_loss")
-                values.append(loss)
-                stateful.append(False)
+                values.add(f"{end.name}_loss", loss)
         for end in model._endpoints:
             for name, fn, by_weight in end.metrics:
                 weights = end.sample_weights if weighted and by_weight else None
-                value, update = _metric(end, fn, weights)
-                names.append(f"{end.name}_{name}" if several else name)
-                values.append(value)
-                stateful.append(update is not None)
-                updates += [] if update is None else [update]
+                value, count, update = _metric(end, fn, weights)
+                values.add(f"{end.name}_{name}" if several else name, value, count, update)
         for name, tensor in model.metric_tensors:
-            names.append(name)
-            values.append(tensor)
-            stateful.append(False)
-        total = _sum([*terms, *model.losses])
-        return total, _distinct(names), values, stateful, updates
+            values.add(name, tensor)
+        return _sum([*terms, *model.losses]), values
 
 
 def _distinct(names: list[str]) -> list[str]:
@@ -161,15 +183,17 @@ def _distinct(names: list[str]) -> list[str]:
     return out
 
 
-def _metric(end: Any, fn: Any, weights: Any) -> tuple[Tensor, Any]:
+def _metric(end: Any, fn: Any, weights: Any) -> tuple[Tensor, Tensor | None, Any]:
+    """(value, what it counts for, update)."""
     if not isinstance(fn, Metric):
-        return end.metric_value(fn, weights), None
+        return *end.metric_value(fn, weights), None
+    weights = end.weights_of_metric(weights, end.output)
     update = fn.update_state(end.target, end.output, sample_weight=weights)
     with get_default_graph().control_dependencies([update]):
         result = convert_to_tensor(fn.result())
         if result.dtype is not float32:
             result = F.cast(result, dtype=float32)
-        return F.identity(result), update
+        return F.identity(result), None, update
 
 
 def _sum(terms: list[Any]) -> Tensor:

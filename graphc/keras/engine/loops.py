@@ -1,6 +1,6 @@
 """The loops of fit, evaluate and predict over batches.
 
-Lives here: Epochs (training), run_test, run_predict, Totals. Not here: what a batch computes
+Lives here: fit_loop, run_test, run_predict, Totals. Not here: what a batch computes
 (engine/functions.py), where batches come from (engine/batches.py). Imports keras.callbacks.
 """
 
@@ -22,27 +22,43 @@ Array = np.ndarray[Any, Any]
 
 
 class Totals:
-    """Means over samples of what batches give; the last value where a batch gives a total."""
+    """Means of what batches give; the last value where a batch gives a total."""
 
-    def __init__(self, stateful: list[bool]) -> None:
-        self._stateful = stateful
-        self._sums = [0.0] * len(stateful)
-        self._seen = 0
+    def __init__(self, step: Step) -> None:
+        self._stateful, self._count_at = step.stateful, step.count_at
+        self._sums: list[Any] = [0.0] * len(step.names)
+        self._weights = [0.0] * len(step.names)
 
-    def add(self, values: list[Any], size: int) -> None:
-        sums, stateful = self._sums, self._stateful
-        for k, value in enumerate(values):
-            if stateful[k]:
-                sums[k] = value
-            else:
-                sums[k] += float(value) * size
-        self._seen += size
+    def add(self, results: list[Any], size: int) -> list[Any]:
+        """Adds what a run of the step gave for `size` samples.
+
+        Returns:
+            the loss of this batch, then the metrics so far.
+        """
+        sums, weights, count_at = self._sums, self._weights, self._count_at
+        loss = float(results[0])
+        sums[0] += loss * size
+        weights[0] += size
+        out: list[Any] = [loss]
+        for k in range(1, len(sums)):
+            value = results[k]
+            if self._stateful[k]:
+                sums[k] = value = float(value) if np.ndim(value) == 0 else value
+                out.append(value)
+                continue
+            at = count_at[k]
+            weight = size if at is None else float(results[at])
+            if weight:
+                sums[k] += float(value) * weight
+                weights[k] += weight
+            out.append(sums[k] / (weights[k] or 1.0))
+        return out
 
     def results(self) -> list[Any]:
-        seen = max(self._seen, 1)
+        """The mean loss and the metrics."""
         return [
-            (float(s) if np.ndim(s) == 0 else s) if total else s / seen
-            for s, total in zip(self._sums, self._stateful)
+            s if total else s / (w or 1.0)
+            for s, w, total in zip(self._sums, self._weights, self._stateful)
         ]
 
 
@@ -53,27 +69,25 @@ def fit_loop(
     """Trains over epochs.
 
     Args:
-        validate: a function of nothing that gives the validation's values, or None.
+        validate: a function of the callbacks that gives the validation's values, or None.
         validation_freq: every how many epochs, or the numbers of the epochs.
     """
     model.stop_training = False
     callbacks.on_train_begin()
     epoch_logs: Logs = Logs()
     for epoch in range(initial_epoch, epochs):
+        if model.stop_training:  # already at the beginning of training
+            break
         model._reset_metric_objects()
         callbacks.on_epoch_begin(epoch)
         epoch_logs = _fit_epoch(model, batches, callbacks)
-        if validate is not None and _due(validation_freq, epoch) and not _stopped(model, batches):
-            for name, value in zip(model.metrics_names, validate()):
+        if batches.ran_out:
+            model.stop_training = True
+        if validate is not None and _due(validation_freq, epoch) and not model.stop_training:
+            for name, value in zip(model.metrics_names, validate(callbacks)):
                 epoch_logs[f"val_{name}"] = value
         callbacks.on_epoch_end(epoch, epoch_logs)
-        if model.stop_training:
-            break
     callbacks.on_train_end(epoch_logs)
-
-
-def _stopped(model: Any, batches: Batches) -> bool:
-    return bool(model.stop_training and batches.ran_out)
 
 
 def _due(freq: Any, epoch: int) -> bool:
@@ -84,27 +98,16 @@ def _due(freq: Any, epoch: int) -> bool:
 
 def _fit_epoch(model: Any, batches: Batches, callbacks: CallbackList) -> Logs:
     step = model._step("train", batches.weighted)
-    run, names = step.runner(), ["loss", *step.names[1:]]
-    count = len(names)
-    totals = Totals(step.stateful)
+    run, names = step.runner(), step.names
+    totals = Totals(step)
     for number, (size, arrays) in enumerate(batches.epoch()):
         callbacks.on_batch_begin(number, {"batch": number, "size": size})
-        values = run(*arrays)[:count]
-        totals.add(values, size)
-        logs = Logs(zip(names, values))
+        logs = Logs(zip(names, totals.add(run(*arrays), size)))
         logs["batch"], logs["size"] = number, size
         callbacks.on_batch_end(number, logs)
         if model.stop_training:
             break
-        if step._executor is None:  # the model was compiled again by a callback
-            step = model._step("train", batches.weighted)
-            run = step.runner()
     return Logs(zip(names, totals.results()))
-
-
-def _progress(batches: Batches) -> Progbar:
-    unit = "step" if batches.steps else "sample"
-    return Progbar(batches.steps or batches.samples or None, unit_name=unit)
 
 
 def run_test(
@@ -112,49 +115,95 @@ def run_test(
 ) -> list[Any]:
     """The values of evaluate, in the order of metrics_names."""
     step: Step = model._step("test", batches.weighted)
-    run, count = step.runner(), len(step.names)
+    run, names = step.runner(), step.names
     model._reset_metric_objects()
-    totals = Totals(step.stateful)
-    progress = _progress(batches) if verbose == 1 else None
+    totals = Totals(step)
+    progress = _progress(batches, verbose, names)
+    told = callbacks if callbacks is not None else CallbackList()
+    told.on_test_begin()
     seen = 0
-    if callbacks is not None:
-        callbacks.on_test_begin()
     for number, (size, arrays) in enumerate(batches.epoch()):
-        if callbacks is not None:
-            callbacks.on_test_batch_begin(number, {"batch": number, "size": size})
-        values = run(*arrays)[:count]
-        totals.add(values, size)
-        if callbacks is not None:
-            callbacks.on_test_batch_end(number, Logs(zip(step.names, values)))
-        seen += size
-        if progress is not None:
-            progress.update(number + 1 if batches.steps else seen)
-    if callbacks is not None:
-        callbacks.on_test_end()
+        told.on_test_batch_begin(number, {"batch": number, "size": size})
+        values = totals.add(run(*arrays), size)
+        if told.waits_for_test_batches:
+            logs = Logs(zip(names, values))
+            logs["batch"], logs["size"] = number, size
+            told.on_test_batch_end(number, logs)
+        seen += size if batches.samples else 1
+        if progress is not None and seen != progress.target:
+            progress.update(seen, zip(names, totals.results()))
+    if progress is not None:
+        progress.update(seen, zip(names, totals.results()), finalize=True)
+    told.on_test_end()
     return totals.results()
 
 
-def run_predict(model: Any, batches: Batches, verbose: int = 0) -> Any:
+def _progress(batches: Batches, verbose: int, names: list[str]) -> Progbar | None:
+    """The bar of evaluate and predict, which shows the means so far."""
+    if not verbose:
+        return None
+    unit = "sample" if batches.samples else "step"
+    return Progbar(
+        batches.samples or batches.steps, verbose=verbose, stateful_metrics=names, unit_name=unit
+    )
+
+
+def run_predict(
+    model: Any, batches: Batches, verbose: int = 0, callbacks: CallbackList | None = None
+) -> Any:
     """The outputs for all batches, joined."""
     step: Step = model._step("predict")
     run, count = step.runner(), len(step.values)
-    whole: list[Array] = []
-    parts: list[list[Array]] = []
-    progress = _progress(batches) if verbose == 1 else None
-    at = 0
+    outputs = _Outputs(batches.samples)
+    progress = _progress(batches, verbose, [])
+    told = callbacks if callbacks is not None else CallbackList()
+    told.on_predict_begin()
+    seen = 0
     for number, (size, arrays) in enumerate(batches.epoch()):
+        told.on_predict_batch_begin(number, {"batch": number, "size": size})
         values = run(*arrays)[:count]
-        if batches.samples and not whole and not parts:
-            whole = [np.empty((batches.samples, *v.shape[1:]), v.dtype) if np.ndim(v) else
-                     np.empty((batches.samples,), v.dtype) for v in values]  # fmt: skip
-        if whole:
-            for out, value in zip(whole, values):
-                out[at : at + size] = value
-        else:
-            parts.append(values)
-        at += size
-        if progress is not None:
-            progress.update(number + 1 if batches.steps else at)
-    if not whole:
-        whole = [np.concatenate(column) for column in zip(*parts)]
+        outputs.add(values, size)
+        told.on_predict_batch_end(number, {"batch": number, "size": size, "outputs": values})
+        seen += size if batches.samples else 1
+        if progress is not None and seen != progress.target:
+            progress.update(seen)
+    if progress is not None:
+        progress.update(seen, finalize=True)
+    told.on_predict_end()
+    whole = outputs.joined()
     return whole[0] if len(whole) == 1 else whole
+
+
+class _Outputs:
+    """The outputs of batches, joined along the first axis.
+
+    Args:
+        samples: of all batches, 0 where that is not known.
+    """
+
+    def __init__(self, samples: int) -> None:
+        self._samples, self._at = samples, 0
+        self._whole: list[Array] = []
+        self._parts: list[list[Array]] = []
+
+    def add(self, values: list[Array], size: int) -> None:
+        """Raises ValueError: an output that has not one row for each sample."""
+        if not self._samples:
+            self._parts.append([v if np.ndim(v) else np.full(size, v) for v in values])
+            return
+        if not self._whole:
+            self._whole = [np.empty((self._samples, *np.shape(v)[1:]), v.dtype) for v in values]
+        if any(np.shape(o)[1:] != np.shape(v)[1:] for o, v in zip(self._whole, values)):
+            # extents that depend on the batch cannot be joined; NumPy says so
+            self._parts = [[o[: self._at] for o in self._whole], values]
+            self._samples = 0
+            return
+        for out, value in zip(self._whole, values):
+            out[self._at : self._at + size] = value
+        self._at += size
+
+    def joined(self) -> list[Array]:
+        """Raises ValueError: batches whose extents differ beside the first."""
+        if self._samples:
+            return self._whole
+        return [np.concatenate(column) for column in zip(*self._parts)]

@@ -37,17 +37,18 @@ class TensorBoard(Callback):
         self.write_graph = write_graph
         self.update_freq = 1 if update_freq == "batch" else update_freq
         self.writer: Any = None
-        self._seen = self._written = 0
+        self._seen = self._written = self._batches = 0
 
     def set_model(self, model: Any) -> None:
         super().set_model(model)
-        graph = get_session().graph if self.write_graph else None
+        outputs = getattr(model, "outputs", None)
+        graph = outputs[0].graph if outputs else get_session().graph
         Path(self.log_dir).mkdir(parents=True, exist_ok=True)
-        self.writer = FileWriter(self.log_dir, graph)
+        self.writer = FileWriter(self.log_dir, graph if self.write_graph else None)
 
     def _scalars(self, logs: Any, step: int, prefix: str = "") -> None:
         for name, value in (logs or {}).items():
-            if name in ("batch", "size"):
+            if name in ("batch", "size") or np.ndim(value):
                 continue
             entry = Summary.Value(tag=prefix + name, simple_value=float(value))
             self.writer.add_summary(Summary(value=[entry]), step)
@@ -55,16 +56,17 @@ class TensorBoard(Callback):
     def on_batch_end(self, batch: int, logs: Any = None) -> None:
         if self.update_freq == "epoch":
             return
-        self._seen += (logs or {}).get("size", 0)
+        self._seen += (logs or {}).get("size", 1)
         if self._seen - self._written >= self.update_freq:
-            self._scalars(logs, self._seen, "batch_")
+            self._scalars(logs, self._batches, "batch_")
             self.writer.flush()
             self._written = self._seen
+        self._batches += 1
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if self.histogram_freq and epoch % self.histogram_freq == 0:
             self._histograms(epoch)
-        self._scalars(logs, epoch, "" if self.update_freq == "epoch" else "epoch_")
+        self._scalars(logs, epoch if self.update_freq == "epoch" else self._seen, "epoch_")
         self.writer.flush()
 
     def _histograms(self, epoch: int) -> None:

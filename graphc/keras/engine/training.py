@@ -13,8 +13,8 @@ import numpy as np
 from graphc.ir.node import Tensor
 from graphc.keras import metrics as metrics_module
 from graphc.keras import optimizers
-from graphc.keras.engine.data import class_weights_of, standardize
-from graphc.keras.engine.endpoints import Endpoint, per_output
+from graphc.keras.engine.data import check_classes, sample_weights, standardize
+from graphc.keras.engine.endpoints import Endpoint, MetricFunction, per_output
 from graphc.keras.engine.fitting import Fitting
 from graphc.keras.engine.functions import Step, StepBuilder
 from graphc.keras.engine.input_layer import Input
@@ -38,6 +38,7 @@ class Model(Fitting, Network):
         self.stop_training = False
         self._endpoints: list[Endpoint] = []
         self._collected_trainable_weights: list[Any] = []
+        self._totals: Any = None  # of train_on_batch and test_on_batch
         self._compile_arguments: dict[str, Any] | None = None
         self._steps = StepBuilder(self)
         super().__init__(*args, **kwargs)
@@ -169,16 +170,19 @@ class Model(Fitting, Network):
     @property
     def metrics(self) -> list[Any]:
         """The Metric objects and functions that compile was given."""
-        return [fn for end in self._endpoints for _, fn, _ in end.metrics]
+        return [
+            fn if isinstance(fn, metrics_module.Metric) else MetricFunction(name, fn)
+            for end in self._endpoints for name, fn, _ in end.metrics
+        ]  # fmt: skip
 
     def _reset_metric_objects(self) -> None:
         for metric in self.metrics:
-            if isinstance(metric, metrics_module.Metric):
-                metric.reset_states()
+            metric.reset_states()
 
     def reset_metrics(self) -> None:
-        """Sets the state of Metric objects to zero."""
+        """Metrics begin anew, also those of train_on_batch(..., reset_metrics=False)."""
         self._reset_metric_objects()
+        self._totals = None
 
     @property
     def total_loss(self) -> Tensor:
@@ -234,13 +238,18 @@ class Model(Fitting, Network):
         inputs = self._inputs_of(x, whole)
         ends = [e for e in self._endpoints if e.target is not None]
         fed = [e for e in ends if e.fed]
-        if y is None and fed and any(e.loss is not None for e in fed):
+        if y is None and any(e.loss is not None for e in fed):
             raise ValueError(
                 "The model expects targets (y): " + ", ".join(e.name for e in fed)
             )
+        if y is not None and not fed and not ends:
+            y = None  # what the user's loss needs, add_loss told already
         targets = standardize(
             y, [e.name for e in fed], [e.target for e in fed], "target", whole
         ) if fed else []  # fmt: skip
+        for end, target in zip(fed, targets):
+            if end.sparse:
+                check_classes(end.name, target)
         weights = self._weights_of(targets, sample_weight, class_weight, ends)
         return inputs, targets, weights
 
@@ -254,8 +263,9 @@ class Model(Fitting, Network):
         if sample_weight is None and class_weight is None:
             return []
         names = [e.name for e in ends]
+        several = isinstance(class_weight, list) and len(names) > 1
         by_name = isinstance(class_weight, dict) and any(k in names for k in class_weight)
-        classes = per_output(class_weight, names, "class_weight") if by_name else (
+        classes = per_output(class_weight, names, "class_weight") if by_name or several else (
             [class_weight] * len(ends)
         )  # fmt: skip
         given = sample_weight
@@ -264,14 +274,10 @@ class Model(Fitting, Network):
         ):
             given = np.asarray(given)
         samples = per_output(given, names, "sample_weight")
-        out = []
-        for end, target, table, weights in zip(ends, targets, classes, samples):
-            made = class_weights_of(target, table, weights)
-            if made is None:
-                shape = target.shape[:2] if end.temporal else target.shape[:1]
-                made = np.ones(shape, np.float32)
-            out.append(np.asarray(made, np.float32))
-        return out
+        return [
+            sample_weights(end.name, target, table, weights, end.temporal)
+            for end, target, table, weights in zip(ends, targets, classes, samples)
+        ]
 
 
 def _like(structure: Any, leaves: Any) -> Any:

@@ -57,8 +57,13 @@ class Progbar:
             "ipykernel" in sys.modules
         )
 
-    def update(self, current: int, values: Any = None) -> None:
-        """Moves to `current` units; `values`: (name, value) pairs of the units since."""
+    def update(self, current: int, values: Any = None, finalize: bool | None = None) -> None:
+        """Moves to `current` units.
+
+        Args:
+            values: (name, value) pairs of the units since. finalize: whether this is the last
+                state; None: where the target is reached.
+        """
         for name, value in values or ():
             if name in self.stateful_metrics:
                 self._values[name] = [value, 1]
@@ -71,7 +76,9 @@ class Progbar:
                 entry[0] += value * weight
                 entry[1] += weight
         self._seen_so_far = current
-        done = self.target is not None and current >= self.target
+        done = finalize or (self.target is not None and current >= self.target)
+        if finalize and self.target is None:
+            self.target = current
         if self.verbose == 1:
             now = time.time()
             if done or (self._dynamic and now - self._last_update >= self.interval):
@@ -104,7 +111,7 @@ class Progbar:
 
     def _draw(self, current: int, now: float, done: bool) -> None:
         per_unit = (now - self._start) / current if current else 0.0
-        if self.target is not None and current < self.target:
+        if self.target is not None and current < self.target and not done:
             info = f" - ETA: {_remaining(per_unit * (self.target - current))}"
         else:
             info = f" - {now - self._start:.0f}s {_duration(per_unit)}/{self.unit_name}"
