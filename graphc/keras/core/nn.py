@@ -67,23 +67,34 @@ def bias_add(x: Any, bias: Any, data_format: str | None = None) -> Tensor:
         if first and x.rank is not None and x.rank > 2:
             return x + api_array.reshape(bias, [1, -1] + [1] * (x.rank - 2))
         return api_nn.bias_add(x, bias)
+    if first and bias.rank is not None:
+        dims = bias.shape.as_list()
+        # as Keras does it: the numbers stay in their order, only the shape is another one
+        return x + api_array.reshape(bias, [1, dims[-1], *dims[:-1]])
     return x + api_array.expand_dims(bias, 0)
 
 
 # ------------------------------------------------------------------ convolutions
 def _convolve(
-    x: Any, kernel: Any, strides: Any, padding: str, data_format: str | None, dilation: Any, n: int
+    x: Any, kernel: Any, strides: Any, padding: str, data_format: str | None, dilation: Any, n: int,
+    groups: int = 1,
 ) -> Tensor:
     x = as_last(convert_to_tensor(x), data_format)
     if padding == "causal":
         left = dilation[0] * (int_shape(kernel)[0] - 1)
         x = api_array.pad(x, [[0, 0], [left, 0], [0, 0]])
         padding = "valid"
-    out = api_conv.convolution(
-        x, kernel, padding.upper(), strides=list(strides), dilation_rate=list(dilation),
-        data_format=native_format("channels_last", n),
+    pairs = [(x, kernel)] if groups == 1 else zip(
+        api_array.split(x, groups, axis=-1), api_array.split(kernel, groups, axis=-1)
     )  # fmt: skip
-    return from_last(out, data_format)
+    parts = [
+        api_conv.convolution(
+            a, b, padding.upper(), strides=list(strides), dilation_rate=list(dilation),
+            data_format=native_format("channels_last", n),
+        )
+        for a, b in pairs
+    ]  # fmt: skip
+    return from_last(parts[0] if groups == 1 else api_array.concat(parts, -1), data_format)
 
 
 def _tuple(value: Any, n: int) -> tuple[int, ...]:
@@ -117,10 +128,30 @@ def conv3d(
     )
 
 
+def dilated_kernel(kernel: Any, dilation: Sequence[int]) -> Tensor:
+    """A kernel with zeros between its rows: with it a plain convolution is a dilated one."""
+    out = convert_to_tensor(kernel)
+    for axis, rate in enumerate(dilation):
+        if rate == 1:
+            continue
+        dims: list[Any] = out.shape.as_list()
+        wide = api_array.expand_dims(out, axis + 1)
+        pads = [[0, rate - 1 if k == axis + 1 else 0] for k in range(len(dims) + 1)]
+        extent = dims[axis] * rate
+        flat = api_array.reshape(
+            api_array.pad(wide, pads), [*dims[:axis], extent, *dims[axis + 1 :]]
+        )
+        cut = slice(0, extent - rate + 1)
+        out = flat[(*[slice(None)] * axis, cut)]
+    return out
+
+
 def _transposed(
-    x: Any, kernel: Any, output_shape: Any, strides: Any, padding: str, data_format: Any, n: int
+    x: Any, kernel: Any, output_shape: Any, strides: Any, padding: str, data_format: Any, n: int,
+    dilation: Any = 1,
 ) -> Tensor:
     x = as_last(convert_to_tensor(x), data_format)
+    kernel = dilated_kernel(kernel, _tuple(dilation, n))
     shape: Any = list(output_shape)
     if normalize_data_format(data_format) == "channels_first":
         shape = [shape[0], *shape[2:], shape[1]]
@@ -128,8 +159,12 @@ def _transposed(
         shape[0] = api_array.shape(x)[0]
     if any(isinstance(d, Tensor) for d in shape):
         shape = api_array.stack(shape)
-    make = api_conv_back.conv2d_transpose if n == 2 else api_conv_back.conv3d_transpose
-    out = make(x, kernel, shape, [1, *_tuple(strides, n), 1], padding.upper())
+    makes: dict[int, Any] = {
+        1: api_conv_back.conv1d_transpose, 2: api_conv_back.conv2d_transpose,
+        3: api_conv_back.conv3d_transpose,
+    }  # fmt: skip
+    given: Any = _tuple(strides, n)
+    out = makes[n](x, kernel, shape, given[0] if n == 1 else [1, *given, 1], padding.upper())
     return from_last(out, data_format)
 
 
@@ -137,10 +172,7 @@ def conv2d_transpose(
     x: Any, kernel: Any, output_shape: Any, strides: Any = (1, 1), padding: str = "valid",
     data_format: Any = None, dilation_rate: Any = (1, 1),
 ) -> Tensor:
-    """Raises ValueError: dilated and strided at once."""
-    if _tuple(dilation_rate, 2) != (1, 1):
-        raise ValueError("transposed convolutions with dilation_rate > 1 are not supported")
-    return _transposed(x, kernel, output_shape, strides, padding, data_format, 2)
+    return _transposed(x, kernel, output_shape, strides, padding, data_format, 2, dilation_rate)
 
 
 def conv3d_transpose(
@@ -265,7 +297,8 @@ def resize_images(
         size: Any = [dims[1] * height_factor, dims[2] * width_factor]
     else:
         size = api_array.shape(x)[1:3] * [height_factor, width_factor]
-    return from_last(api_image.resize_images(x, size), data_format)
+    out = api_image.resize_bilinear(x, size, half_pixel_centers=True)
+    return from_last(out, data_format)
 
 
 def resize_volumes(

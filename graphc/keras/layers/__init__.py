@@ -20,8 +20,10 @@ __getattr__, __dir__, __all__ = attach(
         "graphc.keras.layers.convolutional": """
             Conv1D Conv2D Conv3D Convolution1D=Conv1D Convolution2D=Conv2D Convolution3D=Conv3D""",
         "graphc.keras.layers.convolutional_more": """
-            Conv2DTranspose Conv3DTranspose Convolution2DTranspose=Conv2DTranspose
-            Convolution3DTranspose=Conv3DTranspose Deconvolution2D=Conv2DTranspose DepthwiseConv2D
+            Conv1DTranspose Conv2DTranspose Conv3DTranspose
+            Convolution1DTranspose=Conv1DTranspose Convolution2DTranspose=Conv2DTranspose
+            Convolution3DTranspose=Conv3DTranspose Deconvolution2D=Conv2DTranspose
+            DepthwiseConv1D DepthwiseConv2D
             SeparableConv1D SeparableConv2D SeparableConvolution1D=SeparableConv1D
             SeparableConvolution2D=SeparableConv2D""",
         "graphc.keras.layers.shaping": """
@@ -49,7 +51,8 @@ __getattr__, __dir__, __all__ = attach(
         "graphc.keras.layers.recurrent": "CuDNNGRU CuDNNLSTM GRU LSTM RNN SimpleRNN",
         "graphc.keras.layers.local": "LocallyConnected1D LocallyConnected2D",
         "graphc.keras.layers.wrappers": "Bidirectional TimeDistributed Wrapper",
-        "graphc.keras.layers.convolutional_recurrent": "ConvLSTM2D ConvLSTM2DCell",
+        "graphc.keras.layers.convolutional_recurrent": """
+            ConvLSTM1D ConvLSTM2D ConvLSTM2DCell ConvLSTM3D""",
     },
     """
         advanced_activations convolutional core dense_attention embeddings merge noise
@@ -62,10 +65,13 @@ _ELSEWHERE = {
     "Network": "graphc.keras.engine.training", "Sequential": "graphc.keras.engine.sequential",
     "BatchNormalizationV1": "graphc.keras.layers.normalization",
     "BatchNormalizationV2": "graphc.keras.layers.normalization",
+    "TFOpLambda": "graphc.keras.engine.op_lambda",
+    "SlicingOpLambda": "graphc.keras.engine.op_lambda",
 }  # fmt: skip
 _RENAMED = {
     "Functional": "Model", "Network": "Model", "BatchNormalizationV1": "BatchNormalization",
-    "BatchNormalizationV2": "BatchNormalization",
+    "BatchNormalizationV2": "BatchNormalization", "TFOpLambda": "OpLambda",
+    "SlicingOpLambda": "OpLambda",
 }  # fmt: skip
 
 

@@ -59,10 +59,16 @@ class Conv(Layer):
         use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros", kernel_regularizer: Any = None,
         bias_regularizer: Any = None, activity_regularizer: Any = None,
-        kernel_constraint: Any = None, bias_constraint: Any = None, **kwargs: Any,
+        kernel_constraint: Any = None, bias_constraint: Any = None, groups: int = 1, **kwargs: Any,
     ) -> None:
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.filters = None if filters is None else int(filters)
+        self.groups = int(groups)
+        if self.filters is not None and (self.filters <= 0 or self.filters % self.groups):
+            raise ValueError(
+                f"Layer {self.name}: filters must be positive and a multiple of groups; received "
+                f"filters={filters}, groups={groups}"
+            )
         self.kernel_size = normalize_tuple(kernel_size, self.rank, "kernel_size")
         self.strides = normalize_tuple(strides, self.rank, "strides")
         self.padding = normalize_padding(padding, self.rank == 1)
@@ -103,7 +109,13 @@ class Conv(Layer):
 
     def build(self, input_shape: Any) -> None:
         channels = self._channels(input_shape)
-        self._add_kernel((*self.kernel_size, channels, self.filters))  # type: ignore[arg-type]
+        if channels % self.groups:
+            raise ValueError(
+                f"Layer {self.name}: {channels} input channels are not evenly divisible into "
+                f"{self.groups} groups"
+            )
+        inner = channels // self.groups
+        self._add_kernel((*self.kernel_size, inner, self.filters))  # type: ignore[arg-type]
         self._add_bias(self.filters)
         self.built = True
 
@@ -115,13 +127,14 @@ class Conv(Layer):
     def call(self, inputs: Any) -> Tensor:  # type: ignore[override]
         return self._finish(nn._convolve(
             inputs, self.kernel, self.strides, self.padding, self.data_format,
-            self.dilation_rate, self.rank,
+            self.dilation_rate, self.rank, self.groups,
         ))  # fmt: skip
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **described(
+        config = {**super().get_config(), **described(
             self, "filters kernel_size strides padding data_format dilation_rate " + WEIGHTS
         )}  # fmt: skip
+        return config if self.groups == 1 else {**config, "groups": self.groups}
 
 
 class Conv1D(Conv):

@@ -12,16 +12,18 @@ from graphc.keras.layers.core import described, settle
 from graphc.tf1 import api_array
 
 __all__ = [
-    "Conv2DTranspose", "Conv3DTranspose", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D",
+    "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose", "DepthwiseConv1D", "DepthwiseConv2D",
+    "SeparableConv1D", "SeparableConv2D",
 ]  # fmt: skip
 
 
 def deconv_length(
-    size: Any, stride: int, kernel: int, padding: str, extra: int | None = None
+    size: Any, stride: int, kernel: int, padding: str, extra: int | None = None, dilation: int = 1
 ) -> Any:
     """The extent of a transposed convolution's output; `extra` as output_padding."""
     if size is None:
         return None
+    kernel = kernel + (kernel - 1) * (dilation - 1)
     if extra is None:
         return size * stride + (max(kernel - stride, 0) if padding == "valid" else 0)
     pad = kernel // 2 if padding == "same" else 0
@@ -38,6 +40,12 @@ class _Transposed(Conv):
             None if output_padding is None
             else normalize_tuple(output_padding, self.rank, "output_padding")
         )  # fmt: skip
+        for stride, extra in zip(self.strides, self.output_padding or ()):
+            if stride <= extra:
+                raise ValueError(
+                    f"Stride {self.strides} must be greater than output padding "
+                    f"{self.output_padding}"
+                )
 
     def build(self, input_shape: Any) -> None:
         channels = self._channels(input_shape)
@@ -54,15 +62,16 @@ class _Transposed(Conv):
         sizes = [
             deconv_length(
                 actual[at + k] if dims[at + k] is None else dims[at + k], self.strides[k],
-                self.kernel_size[k], self.padding, extra[k],
+                self.kernel_size[k], self.padding, extra[k], self.dilation_rate[k],
             )
             for k in range(self.rank)
         ]  # fmt: skip
         batch: Any = actual[0]
         shape = [batch, self.filters, *sizes] if first else [batch, *sizes, self.filters]
         out = nn._transposed(
-            inputs, self.kernel, shape, self.strides, self.padding, self.data_format, self.rank
-        )
+            inputs, self.kernel, shape, self.strides, self.padding, self.data_format, self.rank,
+            self.dilation_rate,
+        )  # fmt: skip
         static = [None if isinstance(s, Tensor) else s for s in shape]
         out.set_shape([dims[0], *static[1:]])
         return self._finish(out)
@@ -70,8 +79,13 @@ class _Transposed(Conv):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         config["output_padding"] = self.output_padding
-        config.pop("dilation_rate")
         return config
+
+
+class Conv1DTranspose(_Transposed):
+    """The gradient of Conv1D as a layer: it enlarges by strides."""
+
+    rank = 1
 
 
 class Conv2DTranspose(_Transposed):
@@ -181,14 +195,14 @@ class DepthwiseConv2D(_Depthwise):
     """A convolution a channel; output channel c * depth_multiplier + m is made from channel c."""
 
     def __init__(
-        self, kernel_size: Any, strides: Any = (1, 1), padding: str = "valid",
-        depth_multiplier: int = 1, data_format: str | None = None, activation: Any = None,
-        use_bias: bool = True, **kwargs: Any,
+        self, kernel_size: Any, strides: Any = 1, padding: str = "valid",
+        depth_multiplier: int = 1, data_format: str | None = None, dilation_rate: Any = 1,
+        activation: Any = None, use_bias: bool = True, **kwargs: Any,
     ) -> None:
         parts = {k: kwargs.pop(k) for k in list(kwargs) if k.split("_")[0] == "depthwise"}
         super().__init__(
-            None, kernel_size, strides, padding, data_format, activation=activation,
-            use_bias=use_bias, **kwargs,
+            None, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
+            **kwargs,
         )  # fmt: skip
         self.depth_multiplier = depth_multiplier
         self._settle_depthwise("depthwise", parts)
@@ -211,3 +225,16 @@ class DepthwiseConv2D(_Depthwise):
         return config
 
 
+class DepthwiseConv1D(DepthwiseConv2D):
+    """DepthwiseConv2D over one axis."""
+
+    rank = 1
+
+    def call(self, inputs: Any) -> Tensor:  # type: ignore[override]
+        x = api_array.expand_dims(nn.as_last(inputs, self.data_format), 1)
+        kernel = api_array.expand_dims(self.depthwise_kernel, 0)
+        (stride,), (rate,) = self.strides, self.dilation_rate
+        out = nn.depthwise_conv2d(
+            x, kernel, (stride, stride), self.padding, "channels_last", (1, rate)
+        )
+        return self._finish(nn.from_last(api_array.squeeze(out, [1]), self.data_format))

@@ -101,7 +101,8 @@ class _Global(Layer):
         return type(self)._reduce(inputs, axis=self._axes(), keepdims=self.keepdims)
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "data_format": self.data_format}
+        config = {**super().get_config(), "data_format": self.data_format}
+        return {**config, "keepdims": True} if self.keepdims else config
 
 
 class GlobalMaxPooling1D(_Global):
@@ -136,7 +137,9 @@ class GlobalAveragePooling1D(_Global):
             return super().call(inputs)
         axis = self._axes()[0]
         weights = api_array.expand_dims(K.cast(mask, inputs.dtype), 2 if axis == 1 else 1)
-        return K.sum(inputs * weights, axis=axis) / K.sum(weights, axis=axis)
+        kept = self.keepdims
+        total = K.sum(inputs * weights, axis=axis, keepdims=kept)
+        return total / K.sum(weights, axis=axis, keepdims=kept)
 
 
 class GlobalAveragePooling2D(_Global):

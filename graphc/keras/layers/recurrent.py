@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.node import Tensor
+from graphc.keras import regularizers
 from graphc.keras.core.objects import described_layer
 from graphc.keras.core.recurrent import rnn
 from graphc.keras.core.session import batch_set_value, track_variable
@@ -18,6 +19,8 @@ from graphc.keras.engine.base_layer import Layer
 from graphc.keras.engine.nodes import as_list
 from graphc.keras.layers.recurrent_cells import (
     Cell,
+    CuDNNGRUCell,
+    CuDNNLSTMCell,
     GRUCell,
     LSTMCell,
     SimpleRNNCell,
@@ -27,7 +30,7 @@ from graphc.keras.layers.recurrent_cells import (
 from graphc.tf1 import api_array
 from graphc.tf1.variables import Variable
 
-__all__ = ["GRU", "LSTM", "RNN", "CuDNNGRU", "CuDNNLSTM", "SimpleRNN"]
+__all__ = ["GRU", "LSTM", "RNN", "CellLayer", "CuDNNGRU", "CuDNNLSTM", "SimpleRNN"]
 
 
 class RNN(Layer):
@@ -97,7 +100,7 @@ class RNN(Layer):
             self.cell.build((batch, *shape[2:]))
             self.cell.built = True
         if self.stateful:
-            self._make_states(batch)
+            self._make_states(batch, shape)
         self.built = True
 
     def _check_rank(self, shape: Any) -> None:
@@ -107,7 +110,7 @@ class RNN(Layer):
                 f"found ndim={len(shape)}. Full shape received: {list(shape)}"
             )
 
-    def _make_states(self, batch: Any) -> None:
+    def _make_states(self, batch: Any, shape: Any) -> None:
         if batch is None:
             raise ValueError(
                 "If a RNN is stateful, it needs to know its batch size. Specify the batch size of "
@@ -117,14 +120,14 @@ class RNN(Layer):
                 "your Input layer."
             )
         self._state_variables = [
-            track_variable(Variable(
-                zeros_of(batch, size, self._dtype), trainable=False, name=f"state_{k}"
-            )) for k, size in enumerate(self._state_shapes())
-        ]  # fmt: skip
+            track_variable(Variable(zeros, trainable=False, name=f"state_{k}"))
+            for k, zeros in enumerate(self._state_zeros(batch, shape))
+        ]
         self._states = self._state_variables
 
-    def _state_shapes(self) -> list[Any]:
-        return self._sizes()
+    def _state_zeros(self, batch: int, shape: Any) -> list[Any]:
+        """The first states of a stateful layer for inputs of this shape."""
+        return [zeros_of(batch, size, self._dtype) for size in self._sizes()]
 
     def _loose_variables(self) -> list[Any]:
         kept = set(map(id, self._states or ()))
@@ -149,7 +152,7 @@ class RNN(Layer):
         cell = self.cell
         if isinstance(cell, Cell):
             masks = cell.masks(states[0], cell.recurrent_dropout, training)
-            projected = cell.project(x, training)
+            projected = cell.project(x, training, 0 if self.time_major else 1)
             return projected, lambda row, held: cell.advance(row, held, masks)
         names = cell._call_names() if isinstance(cell, Layer) else []
         kwargs = {"training": training} if "training" in names and training is not None else {}
@@ -227,6 +230,7 @@ class RNN(Layer):
         return {
             "return_sequences": self.return_sequences, "return_state": self.return_state,
             "go_backwards": self.go_backwards, "stateful": self.stateful, "unroll": self.unroll,
+            "time_major": self.time_major,
         }  # fmt: skip
 
     @classmethod
@@ -244,10 +248,10 @@ _LAYER = (
 )  # fmt: skip
 
 
-class _OwnCell(RNN):
-    """A layer whose arguments are its cell's."""
+class CellLayer(RNN):
+    """Base of layers whose arguments are their cell's."""
 
-    _cell: type[Cell]
+    _cell: Any
 
     def __init__(self, units: int, *args: Any, **kwargs: Any) -> None:
         regularizer = kwargs.pop("activity_regularizer", None)
@@ -274,7 +278,8 @@ class _OwnCell(RNN):
         inner = self.cell.get_config()
         for key in ("name", "trainable", "dtype"):
             inner.pop(key, None)
-        base = Layer.get_config(self)
+        penalty = regularizers.serialize(self.activity_regularizer)
+        base = {**Layer.get_config(self), "activity_regularizer": penalty}
         return {**base, **self._settings(), **inner}
 
     @classmethod
@@ -282,38 +287,58 @@ class _OwnCell(RNN):
         return cls(**config)
 
 
-class SimpleRNN(_OwnCell):
+class SimpleRNN(CellLayer):
     """output = activation(inputs @ kernel + bias + output before @ recurrent_kernel)."""
 
     _cell = SimpleRNNCell
 
 
-class GRU(_OwnCell):
+class GRU(CellLayer):
     """Gated recurrent units (Cho 2014); the arguments are GRUCell's and RNN's."""
 
     _cell = GRUCell
 
 
-class LSTM(_OwnCell):
+class LSTM(CellLayer):
     """Long short-term memory (Hochreiter 1997); the arguments are LSTMCell's and RNN's."""
 
     _cell = LSTMCell
 
 
+class _CuDNN(CellLayer):
+    """What the layers of NVIDIA's names share: settings that cannot be changed."""
 
-
-class CuDNNLSTM(LSTM):
-    """LSTM with the settings of NVIDIA's: the gates are sigmoids. It runs on the CPU as well."""
-
-    def __init__(self, units: int, **kwargs: Any) -> None:
-        kwargs.setdefault("recurrent_activation", "sigmoid")
-        super().__init__(units, **kwargs)
-
-
-class CuDNNGRU(GRU):
-    """GRU with the settings of NVIDIA's: sigmoids, reset after the product."""
+    _fixed: dict[str, Any] = {}
+    _hidden = ("activation", "recurrent_activation", "use_bias", "dropout", "recurrent_dropout",
+               "unroll", "reset_after")  # fmt: skip
 
     def __init__(self, units: int, **kwargs: Any) -> None:
-        kwargs.setdefault("recurrent_activation", "sigmoid")
-        kwargs.setdefault("reset_after", True)
-        super().__init__(units, **kwargs)
+        for key in self._hidden:
+            if key in kwargs:
+                raise TypeError(
+                    f"Keyword argument not understood: {key} ({type(self).__name__} has none)"
+                )
+        super().__init__(units, **kwargs, **self._fixed)
+
+    def get_config(self) -> dict[str, Any]:
+        return {k: v for k, v in super().get_config().items() if k not in self._hidden}
+
+
+class CuDNNLSTM(_CuDNN):
+    """LSTM with the settings and the biases of NVIDIA's. It runs on the CPU as well.
+
+    Its biases are those of the inputs, then those of the states: 8 * units.
+    """
+
+    _cell = CuDNNLSTMCell
+    _fixed = {"recurrent_activation": "sigmoid"}
+
+
+class CuDNNGRU(_CuDNN):
+    """GRU with the settings and the biases of NVIDIA's: sigmoids, reset after the product.
+
+    Its biases are those of the inputs, then those of the states: 6 * units.
+    """
+
+    _cell = CuDNNGRUCell
+    _fixed = {"recurrent_activation": "sigmoid", "reset_after": True}

@@ -105,20 +105,18 @@ class Cell(Layer):
 
     def masks(self, like: Tensor, rate: float, training: Any) -> list[Tensor] | None:
         """A dropout mask a gate, of the shape of `like`; None without dropout."""
-        if not rate:
-            return None
-        ones = api_array.ones_like(like)
-        return [
-            K.in_train_phase(lambda: nn.dropout(ones, rate, seed=self.seed), ones, training)
-            for _ in range(self.gates)
-        ]
+        return dropout_masks(like, rate, self.gates, training, self.seed)
 
-    def project(self, x: Any, training: Any = None) -> Tensor:
-        """inputs @ kernel + bias, for [batch, features] or [batch, time, features]."""
+    def project(self, x: Any, training: Any = None, time: int = 1) -> Tensor:
+        """inputs @ kernel + bias, for [batch, features] or [batch, time, features].
+
+        Args:
+            time: the axis of time, where there is one.
+        """
         x = convert_to_tensor(x)
         masks = None
         if self.dropout:
-            one = x if x.rank == 2 else x[:, 0]
+            one = x if x.rank == 2 else x[:, 0] if time else x[0]
             masks = self.masks(one, self.dropout, training)
         if masks is None:
             out = _product(x, self.kernel)
@@ -126,7 +124,7 @@ class Cell(Layer):
             u = self.units
             parts = []
             for k, mask in enumerate(masks):
-                wide = mask if x.rank == 2 else api_array.expand_dims(mask, 1)
+                wide = mask if x.rank == 2 else api_array.expand_dims(mask, time)
                 kernel = convert_to_tensor(self.kernel)[:, k * u : (k + 1) * u]
                 parts.append(_product(x * wide, kernel))
             out = api_array.concat(parts, -1)
@@ -169,6 +167,33 @@ class Cell(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **described(self, _NAMES)}
+
+
+def dropout_masks(
+    like: Tensor, rate: float, gates: int, training: Any, seed: int | None = None
+) -> list[Tensor] | None:
+    """A mask a gate, of the shape of `like`, of ones while not training; None without dropout."""
+    if not rate:
+        return None
+    ones = api_array.ones_like(like)
+    return [
+        K.in_train_phase(lambda: nn.dropout(ones, rate, seed=seed), ones, training)
+        for _ in range(gates)
+    ]
+
+
+def forget_bias(initializer: Any, units: int, ones: bool) -> Any:
+    """The initializer, for four gates; with `ones`, the second gate's part starts at 1."""
+    if not ones:
+        return initializer
+
+    def start(shape: Any, dtype: Any = None) -> Tensor:
+        before = shape[0] - 3 * units
+        parts = [initializer((before,), dtype=dtype), initializers.Ones()((units,), dtype=dtype),
+                 initializer((2 * units,), dtype=dtype)]  # fmt: skip
+        return api_array.concat(parts, 0)
+
+    return start
 
 
 def zeros_of(batch: Any, size: Any, dtype: Any) -> Tensor:
@@ -216,13 +241,17 @@ class GRUCell(Cell):
             return self.bias
         return convert_to_tensor(self.bias)[0]
 
+    def state_bias(self) -> Any:
+        """The bias of the product with the state, where the reset gate comes after it."""
+        return convert_to_tensor(self.bias)[1]
+
     def advance(self, projected: Any, states: Any, masks: Any) -> tuple[Any, list[Any]]:
         h, u = states[0], self.units
         gate: Callable[..., Any] = self.recurrent_activation
         if self.reset_after:
             inner = self.recurrent(h, masks)
             if self.bias is not None:
-                inner = inner + convert_to_tensor(self.bias)[1]
+                inner = inner + self.state_bias()
             both = gate(projected[:, : 2 * u] + inner[:, : 2 * u])
             z, r = both[:, :u], both[:, u:]
             new = self.activation(projected[:, 2 * u :] + r * inner[:, 2 * u :])
@@ -264,18 +293,7 @@ class LSTMCell(Cell):
         return [self.units, self.units]
 
     def _bias_start(self) -> Any:
-        if not self.unit_forget_bias:
-            return self.bias_initializer
-        u, inner = self.units, self.bias_initializer
-
-        def start(shape: Any, dtype: Any = None) -> Tensor:
-            ones = initializers.Ones()
-            return api_array.concat(
-                [inner((u,), dtype=dtype), ones((u,), dtype=dtype), inner((2 * u,), dtype=dtype)],
-                0,
-            )  # fmt: skip
-
-        return start
+        return forget_bias(self.bias_initializer, self.units, self.unit_forget_bias)
 
     def advance(self, projected: Any, states: Any, masks: Any) -> tuple[Any, list[Any]]:
         h, c = states[0], states[1]
@@ -289,6 +307,30 @@ class LSTMCell(Cell):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), **described(self, "recurrent_activation unit_forget_bias")}
+
+
+class CuDNNLSTMCell(LSTMCell):
+    """LSTMCell with a bias for the inputs and one for the states."""
+
+    def _bias_shape(self) -> tuple[int, ...]:
+        return (8 * self.units,)
+
+    def input_bias(self) -> Any:
+        bias = convert_to_tensor(self.bias)
+        return bias[: 4 * self.units] + bias[4 * self.units :]
+
+
+class CuDNNGRUCell(GRUCell):
+    """GRUCell whose two biases stand in one vector."""
+
+    def _bias_shape(self) -> tuple[int, ...]:
+        return (6 * self.units,)
+
+    def input_bias(self) -> Any:
+        return convert_to_tensor(self.bias)[: 3 * self.units]
+
+    def state_bias(self) -> Any:
+        return convert_to_tensor(self.bias)[3 * self.units :]
 
 
 class StackedRNNCells(Layer):

@@ -7,10 +7,10 @@ from typing import Any
 from graphc.ir.graph import get_default_graph
 from graphc.ir.node import Tensor
 from graphc.keras.core import arrays
+from graphc.keras.core import math as K
 from graphc.keras.core.arrays import int_shape
-from graphc.keras.core.marks import mask_of, set_mask
 from graphc.keras.core.objects import described_layer
-from graphc.keras.engine.base_layer import Layer
+from graphc.keras.engine.base_layer import Layer, _map
 from graphc.keras.engine.nodes import as_list, flat
 from graphc.tf1 import api_array
 
@@ -68,26 +68,44 @@ class TimeDistributed(Wrapper):
             )
         self.built = True
 
-    def call(self, inputs: Any, mask: Any = None, training: Any = None) -> Any:  # type: ignore[override]
-        dims = int_shape(inputs)
-        steps = dims[1] if dims[1] is not None else api_array.shape(inputs)[1]
-        actual = api_array.shape(inputs)
-        rows = api_array.reshape(inputs, api_array.concat([[-1], actual[2:]], 0))
+    @staticmethod
+    def _rows(x: Any) -> Tensor:
+        """[batch, time, ...] as [batch and time, ...]."""
+        dims = int_shape(x)
+        rows = api_array.reshape(x, api_array.concat([[-1], api_array.shape(x)[2:]], 0))
         rows.set_shape([None, *dims[2:]])
+        return rows
+
+    def call(self, inputs: Any, mask: Any = None, training: Any = None) -> Any:  # type: ignore[override]
         takes = self.layer._call_names()
         kwargs: dict[str, Any] = {}
         if "training" in takes:
             kwargs["training"] = training
-        if "mask" in takes and mask is not None:
-            inner = api_array.reshape(mask, api_array.concat([[-1], api_array.shape(mask)[2:]], 0))
-            kwargs["mask"] = inner
-        out = inner_call(self.layer, rows, **kwargs)
-        shape = api_array.shape(out)
-        whole = api_array.reshape(
-            out, api_array.concat([api_array.stack([actual[0], steps]), shape[1:]], 0)
-        )
-        whole.set_shape([dims[0], dims[1], *int_shape(out)[1:]])
-        return whole
+        if "mask" in takes and mask is not None and (mask.rank or 0) > 2:
+            kwargs["mask"] = self._rows(mask)
+        out = inner_call(self.layer, self._rows(inputs), **kwargs)
+        return _map(out, lambda x: self._whole(x, inputs))
+
+    @staticmethod
+    def _whole(rows: Tensor, inputs: Tensor) -> Tensor:
+        """[batch and time, ...] with the inputs' batch and time again."""
+        head = api_array.shape(inputs)[:2]
+        out = api_array.reshape(rows, api_array.concat([head, api_array.shape(rows)[1:]], 0))
+        out.set_shape([*int_shape(inputs)[:2], *int_shape(rows)[1:]])
+        return out
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The layer's own mask of each step, or whether any of a step is not masked."""
+        inner = None if mask is None else self._rows(mask)
+        made = self.layer.compute_mask(self._rows(inputs), inner)
+        if isinstance(made, Tensor):
+            return self._whole(made, inputs)
+        if mask is None:
+            return None
+        out = mask
+        while (out.rank or 0) > 2:
+            out = K.any(out, axis=-1)
+        return out
 
 
 _MODES = ("sum", "mul", "concat", "ave", None)
@@ -109,6 +127,11 @@ class Bidirectional(Wrapper):
         self, layer: Layer, merge_mode: str | None = "concat", weights: Any = None,
         backward_layer: Any = None, **kwargs: Any,
     ) -> None:
+        for what, given in (("layer", layer), ("backward_layer", backward_layer)):
+            if not isinstance(given, Layer) and not (what != "layer" and given is None):
+                raise ValueError(
+                    f"`Bidirectional` needs a recurrent layer as `{what}`. You passed: {given}"
+                )
         if merge_mode not in _MODES:
             raise ValueError(
                 'Invalid merge mode. Merge mode should be one of {"sum", "mul", "ave", "concat", '
@@ -118,12 +141,18 @@ class Bidirectional(Wrapper):
             kwargs.setdefault("batch_input_shape", layer._batch_input_shape)
         super().__init__(layer, weights=weights, **kwargs)
         self.forward_layer = _copy(layer, {})
+        self._backward_config = None
         if backward_layer is not None:
+            self._backward_config = described_layer(backward_layer)
+            _check_directions(layer, backward_layer)
             self.backward_layer = backward_layer
         else:
             self.backward_layer = _copy(layer, {"go_backwards": not layer.go_backwards})
         self.forward_layer.name = f"forward_{layer.name}"
-        self.backward_layer.name = f"backward_{layer.name}"
+        self.backward_layer.name = f"backward_{(backward_layer or layer).name}"
+        for one in (self.forward_layer, self.backward_layer):
+            # a masked step gives zeros: else the directions would not meet at the same time
+            one.zero_output_for_mask = layer.return_sequences
         self.merge_mode = merge_mode
         self.return_sequences, self.return_state = layer.return_sequences, layer.return_state
         self.stateful = layer.stateful
@@ -154,12 +183,9 @@ class Bidirectional(Wrapper):
         if self.return_state:
             after = [*y[1:], *z[1:]]
             y, z = y[0], z[0]
-        masks = mask_of(y)
         if self.return_sequences:
-            z = arrays.reverse(z, 1)
+            z = arrays.reverse(z, 0 if getattr(self.forward_layer, "time_major", False) else 1)
         out = self._merged(y, z)
-        if isinstance(out, Tensor):
-            set_mask(out, masks)
         return [*as_list(out), *after] if after else out
 
     def _merged(self, y: Tensor, z: Tensor) -> Any:
@@ -173,7 +199,12 @@ class Bidirectional(Wrapper):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         first = mask[0] if isinstance(mask, list | tuple) else mask
-        return first if self.return_sequences and self.merge_mode is not None else None
+        out = first if self.return_sequences else None
+        masks = [out, out] if self.merge_mode is None else [out]
+        if self.return_state:
+            states = len(self.forward_layer._sizes()) + len(self.backward_layer._sizes())
+            return [*masks, *[None] * states]
+        return masks if self.merge_mode is None else out
 
     def reset_states(self) -> None:
         """Sets the states of both directions to zeros."""
@@ -181,7 +212,10 @@ class Bidirectional(Wrapper):
         self.backward_layer.reset_states()
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "merge_mode": self.merge_mode}
+        config = {**super().get_config(), "merge_mode": self.merge_mode}
+        if self._backward_config is not None:
+            config["backward_layer"] = self._backward_config
+        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
@@ -192,6 +226,20 @@ class Bidirectional(Wrapper):
         if other is not None:
             config["backward_layer"] = deserialize(other, custom_objects)
         return super().from_config(config, custom_objects)
+
+
+def _check_directions(layer: Any, backward: Any) -> None:
+    """Raises ValueError: both go the same way, or their outputs do not match."""
+    if layer.go_backwards == backward.go_backwards:
+        raise ValueError(
+            "Forward layer and backward layer should have different `go_backwards` value."
+        )
+    for name in ("stateful", "return_sequences", "return_state"):
+        if getattr(layer, name) != getattr(backward, name):
+            raise ValueError(
+                f'Forward layer and backward layer are expected to have the same value for "{name}"'
+                f", got {getattr(layer, name)} and {getattr(backward, name)}"
+            )
 
 
 def _copy(layer: Layer, changed: dict[str, Any]) -> Any:
