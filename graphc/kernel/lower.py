@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from graphc.ir.dtypes import DType, int64
 from graphc.ir.shape import Dim, SymDim
-from graphc.kernel import optimize
+from graphc.kernel import columns, optimize
 from graphc.kernel.compute import Compute
 from graphc.kernel.expr import (
     Axis,
@@ -90,7 +90,12 @@ def _lower_items(
     space = arranged(prepare(items, spans))
     parts = divided(space, context)
     if parts is None:
-        context.kernels.append(Builder(space, context).kernel())
+        rows = columns.walk(space, context.columns)
+        if rows is None:
+            context.kernels.append(Builder(space, context).kernel())
+        else:
+            kernel = Builder(rows.space, context).kernel()
+            context.kernels.append(columns.started(kernel, rows))
         return
     for part_items, part_spans in parts:
         for group in _classes(part_items):
@@ -369,7 +374,8 @@ class Builder:
         if depth + 1 < len(self.space.axes):
             block.stmts.append(self._main(depth + 1, block))
         block.stmts.extend(stores)
-        loop = self._loop(axis, block, "vector" if lanes else "serial", block)
+        outer = block if parent is None else parent
+        loop = self._loop(axis, block, "vector" if lanes else "serial", outer)
         if depth == 0:
             return For(loop.axis, loop.lo, loop.hi, loop.body, "parallel", loop.lanes)
         return loop

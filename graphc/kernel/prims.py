@@ -281,3 +281,23 @@ def constant(value: Any, dtype: DType) -> Expr:
 def int_type_of(dtype: DType) -> DType:
     """The signed integer of the same width as a float: for bit tricks."""
     return int32 if dtype.size == 4 else int64
+
+
+def identity(monoid: str, dtype: DType) -> Any:
+    """The neutral element of a monoid as a Python number."""
+    if monoid == "add":
+        return 0
+    if monoid == "mul":
+        return 1
+    if monoid in ("or", "and"):
+        return (monoid == "and") if dtype is bool_ else (_all_ones(dtype) if monoid == "and" else 0)
+    largest = monoid in ("min", "argmin")
+    if dtype is bool_:
+        return largest
+    if dtype.is_floating:
+        return float("inf") if largest else float("-inf")
+    return int(dtype.max) if largest else int(dtype.min)
+
+
+def _all_ones(dtype: DType) -> int:
+    return -1 if dtype.kind == "i" else int(dtype.max)

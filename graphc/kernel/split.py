@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from graphc.ir.dtypes import DType, int64
 from graphc.ir.shape import Dim, SymDim
+from graphc.kernel import columns
 from graphc.kernel.expr import (
     Axis,
     Buffer,
@@ -42,6 +43,7 @@ class Context:
     Attributes:
         name, origins: of the group. kernels: those made so far, in order.
         partial: scratch buffers that hold one result for each chunk.
+        columns: those of them that are summed up row by row (kernel/columns.py).
     """
 
     def __init__(self, name: str, origins: tuple[str, ...]) -> None:
@@ -49,6 +51,7 @@ class Context:
         self.origins = origins
         self.kernels: list[Kernel] = []
         self.partial: set[Buffer] = set()
+        self.columns: set[Buffer] = set()
         self._count = 0
 
     def buffer(self, dtype: DType, shape: Sequence[Dim]) -> Buffer:
@@ -67,6 +70,8 @@ def divided(space: Space, context: Context) -> list[Part] | None:
     free = Free(space)
     whole: set[int] = set()
     chunked: set[int] = set()
+    by_rows: set[int] = set()
+    done = {id(i.value) for i in space.items if i.buffer in context.columns}
     for node in found:
         mask = free.of[id(node)]
         if mask & ~free.main:
@@ -74,18 +79,25 @@ def divided(space: Space, context: Context) -> list[Part] | None:
         prefix = mask & (mask + 1) == 0
         if not prefix or (mask == 0 and space.axes):
             whole.add(id(node))
-        elif _is_long(node, mask, space, context):
+        elif id(node) in done or _is_partial(node, context):
+            continue
+        elif columns.is_columns(node, mask, space):
+            by_rows.add(id(node))
+        elif _is_long(node, mask, space):
             chunked.add(id(node))
-    if not whole and not chunked:
+    if not whole and not chunked and not by_rows:
         return None
-    return _Division(space, context, free, whole, chunked).run()
+    return _Division(space, context, free, whole, chunked, by_rows).run()
 
 
-def _is_long(node: Reduce, mask: int, space: Space, context: Context) -> bool:
+def _is_partial(node: Reduce, context: Context) -> bool:
+    """Whether it combines partial results."""
+    return any(load.buffer in context.partial for load in _own_loads(node))
+
+
+def _is_long(node: Reduce, mask: int, space: Space) -> bool:
     if any(axis in space.spans for axis in node.axes):
         return False
-    if any(load.buffer in context.partial for load in _own_loads(node)):
-        return False  # it combines partial results
     extents = [a.extent for a in node.axes]
     if mask == 0:
         inner = [a.extent for r in reduces(node.args) for a in r.axes]
@@ -115,17 +127,33 @@ def _own_loads(node: Reduce) -> list[Load]:
     return out
 
 
+def _chunk(number: Axis, size: int, extent: Dim) -> tuple[Expr, Expr]:
+    """The bounds of a chunk."""
+    low = number * size
+    high: Expr = low + size
+    if not isinstance(extent, int) or extent % size:
+        high = Prim("min", (high, index(extent)), int64)
+    return low, high
+
+
 class _Division:
     """Rewrites the values of a space: reductions become loads of scratch buffers."""
 
     def __init__(
-        self, space: Space, context: Context, free: Free, whole: set[int], chunked: set[int]
+        self,
+        space: Space,
+        context: Context,
+        free: Free,
+        whole: set[int],
+        chunked: set[int],
+        by_rows: set[int],
     ) -> None:
         self.space = space
         self.context = context
         self.free = free
         self.whole = whole
         self.chunked = chunked
+        self.by_rows = by_rows
         self.stages: list[Part] = []
         self.new: dict[int, Expr] = {}
         self.stage: dict[int, int] = {}
@@ -142,6 +170,10 @@ class _Division:
             if id(node) in self.chunked:
                 assert isinstance(new, Reduce)
                 new = self._chunks(node, new, stage)
+                stage += 1
+            if id(node) in self.by_rows:
+                assert isinstance(new, Reduce)
+                new = self._columns(node, new, stage)
                 stage += 1
             if id(node) in edge:
                 new = self._stored(node, new, stage)
@@ -164,6 +196,10 @@ class _Division:
     def _edges(self, order: Sequence[Expr], values: Sequence[Expr], inside: set[int]) -> set[int]:
         """The largest of these: what uses them is not one of them."""
         edge = {id(v) for v in values if id(v) in inside}
+        # what rows are summed with is there before, not computed for each of them
+        for reduce in reduces(values):
+            if id(reduce) in self.by_rows:
+                edge.update(id(r) for r in reduces(reduce.args) if id(r) in self.by_rows)
         for node in order:
             for arg in node.args:
                 if id(arg) in inside and not (
@@ -197,20 +233,37 @@ class _Division:
         size = self._chunk_size(value, kept)
         count: Dim = (axis.extent + (size - 1)) // size
         chunk, joined = Axis(count, "c"), Axis(count, "c")
-        low = chunk * size
-        high: Expr = low + size
-        if not isinstance(axis.extent, int) or axis.extent % size:
-            high = Prim("min", (high, index(axis.extent)), int64)
         shape = [count, *(a.extent for a in kept)]
         buffer = self.context.buffer(value.dtype, shape)
         self.context.partial.add(buffer)
         offset = self.space.simplifier.offset(shape, [chunk, *kept])
-        self._put(stage, Item(buffer, (chunk, *kept), offset, value), {axis: (low, high)})
+        spans = {axis: _chunk(chunk, size, axis.extent)}
+        self._put(stage, Item(buffer, (chunk, *kept), offset, value), spans)
         part = Load(buffer, (joined, *kept))
         if value.monoid not in ("argmax", "argmin"):
             return Reduce(value.monoid, (joined,), part, value.dtype)
         best = Reduce(value.monoid, (joined,), substitute(value.args[0], {axis: part}), int64)
         return Load(buffer, (best, *kept))
+
+    def _columns(self, node: Expr, value: Reduce, stage: int) -> Expr:
+        """Sums over chunks of rows, and the reduction that joins them."""
+        kept = self._kept(node)
+        axis, size = value.axes[0], columns.chunk_rows(value, kept)
+        outer: tuple[Axis, ...] = ()
+        joined: tuple[Axis, ...] = ()
+        spans: Spans = {}
+        if size:
+            count: Dim = (axis.extent + (size - 1)) // size
+            outer, joined = (Axis(count, "c"),), (Axis(count, "c"),)
+            spans = {axis: _chunk(outer[0], size, axis.extent)}
+        shape = [a.extent for a in (*outer, *kept)]
+        buffer = self.context.buffer(value.dtype, shape)
+        self.context.partial.add(buffer)
+        self.context.columns.add(buffer)
+        offset = self.space.simplifier.offset(shape, [*outer, *kept])
+        self._put(stage, Item(buffer, (*outer, *kept), offset, value), spans)
+        part = Load(buffer, (*joined, *kept))
+        return Reduce(value.monoid, joined, part, value.dtype) if joined else part
 
     def _chunk_size(self, value: Reduce, kept: Sequence[Axis]) -> int:
         inner = size_guess([a.extent for a in (*value.axes[1:], *kept)])

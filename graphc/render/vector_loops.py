@@ -17,6 +17,7 @@ from graphc.errors import CompileError
 from graphc.ir.dtypes import bool_, int64
 from graphc.kernel.expr import Const, Local
 from graphc.kernel.nest import FLAG_DIV, FLAG_INDEX, Accum, For, Let, Stmt, Store, Update
+from graphc.kernel.prims import identity
 from graphc.render import vector_casts
 from graphc.render.base import LoopInfo
 from graphc.render.vector_emit import Emitter
@@ -27,7 +28,6 @@ from graphc.render.vector_scope import Lines
 from graphc.render.vector_types import (
     Value,
     constant,
-    identity,
     vector_type,
 )
 

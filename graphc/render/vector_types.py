@@ -139,19 +139,3 @@ def _constant(_: str, value: Any, dtype: DType, lanes: int) -> Value:
 
 def index_constant(value: int) -> Value:
     return Value(str(value), int64)
-
-
-def identity(monoid: str, dtype: DType) -> Any:
-    """The neutral element of a monoid as a Python number."""
-    if monoid == "add":
-        return 0
-    if monoid == "mul":
-        return 1
-    if monoid in ("or", "and"):
-        return (monoid == "and") if dtype is bool_ else (-1 if monoid == "and" else 0)
-    largest = monoid in ("min", "argmin")
-    if dtype is bool_:
-        return largest
-    if dtype.is_floating:
-        return float("inf") if largest else float("-inf")
-    return int(dtype.max) if largest else int(dtype.min)
