@@ -1,0 +1,293 @@
+"""What a convolution computes as tiles, and how it is cut into blocks.
+
+Lives here: ConvTile (a convolution or the gradient of its input), FilterTile (the gradient of its
+filter), their blocking. Not here: their text (render/tile_conv*.py), their step
+(runtime/conv_tiles.py). Imports kernel.tiles, ir.dtypes.
+
+Channels lie last. A tile of a ConvTile is some neighbouring outputs of the last spatial axis times
+some vectors of output channels; where that axis is short, of several images. Every output is one
+sum over taps and channels in order, and every element of a filter's gradient one sum over positions
+in order, whatever the tile: blocks and threads do not change the bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from math import prod
+
+from graphc.ir.dtypes import DType
+from graphc.kernel.tiles.machine import Machine
+from graphc.kernel.tiles.sweep import Segment, Sweep, segments
+
+Phase = tuple[Sweep, ...]
+CHAINS = 8  # accumulators that keep two multiply-adders of latency 4 busy
+L1_BYTES = 32 << 10  # of a filter that stays there beside what else passes by
+L2_BYTES = 256 << 10
+MAX_BORDERS = 24  # loops over channels that tiles at the edge may be made of
+CODE_SIZE = 4000.0  # multiply-adds in the code that double the price of a tile
+MIN_POSITIONS = 128  # that a block sums before it stores its sums
+
+
+@dataclass(frozen=True)
+class ConvTile:
+    """A convolution, or the gradient of its input.
+
+    Attributes:
+        axes: the sweeps of each spatial axis; more than one where a gradient's strides need it.
+        depth: channels of the source, 1 if depthwise. channels: of the output.
+        taps: of the filter, which is stored (*taps, depth, channels).
+        depthwise: output channel c reads channel c of the source only.
+        lanes, vectors, width, images: the tile.
+    """
+
+    dtype: DType
+    axes: tuple[tuple[Sweep, ...], ...]
+    depth: int
+    channels: int
+    taps: tuple[int, ...]
+    depthwise: bool
+    lanes: int
+    vectors: int
+    width: int
+    images: int
+
+    @property
+    def pixel(self) -> int:
+        """Elements of the source from pixel to pixel."""
+        return self.channels if self.depthwise else self.depth
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The source's spatial extents."""
+        return tuple(sweeps[0].size for sweeps in self.axes)
+
+    @property
+    def outs(self) -> tuple[int, ...]:
+        return tuple(sum(s.count for s in sweeps) for sweeps in self.axes)
+
+    @property
+    def rows(self) -> tuple[int, ...]:
+        """Rows of tasks an image: the outer axes' longest sweeps."""
+        return tuple(max(s.count for s in sweeps) for sweeps in self.axes[:-1])
+
+    def phases(self) -> Iterator[Phase]:
+        return product(*self.axes)
+
+    def segments(self, sweep: Sweep) -> tuple[Segment, ...]:
+        return segments(sweep, self.width)
+
+    def tasks(self, images: int) -> int:
+        return -(-images // self.images) * prod(self.rows)
+
+    def multiplies(self, images: int) -> int:
+        """Multiply-adds, those of padding left out."""
+        reads = prod(sum(s.reads for s in sweeps) for sweeps in self.axes)
+        return images * reads * self.depth * self.channels
+
+    @property
+    def key(self) -> str:
+        taps, sizes = ("x".join(map(str, d)) for d in (self.taps, self.sizes))
+        return f"{self.dtype.name}_{taps}_{sizes}x{self.pixel}_{self.channels}"
+
+
+def conv_tile(
+    machine: Machine,
+    dtype: DType,
+    axes: Sequence[tuple[Sweep, ...]],
+    depth: int,
+    channels: int,
+    taps: Sequence[int],
+    depthwise: bool = False,
+    images: int = 32,
+) -> ConvTile | None:
+    """The blocking of a convolution, or None for what tiles do not serve. images: to expect."""
+    lanes = machine.lanes(dtype.size)
+    if not machine.fma or any(not s.count for sweeps in axes for s in sweeps):
+        return None
+    best: tuple[float, tuple[int, int, int]] | None = None
+    for vectors, width, several in _shapes(machine, channels, lanes, axes[-1]):
+        if several > max(images, 1):
+            continue
+        cost = sum(
+            _row_cost(s, width, several, vectors, prod(taps) * depth * lanes * dtype.size)
+            for s in axes[-1]
+        )
+        cost *= -(-channels // (lanes * vectors)) / several
+        size = sum(_code_size(s, width) for s in axes[-1]) * vectors * several
+        cost *= 1 + size / CODE_SIZE
+        if best is None or cost < best[0] * 0.999:
+            best = cost, (vectors, width, several)
+    if best is None:
+        return None
+    return ConvTile(
+        dtype, tuple(axes), depth, channels, tuple(taps), depthwise, lanes, *best[1]
+    )
+
+
+def _shapes(
+    machine: Machine, channels: int, lanes: int, sweeps: Sequence[Sweep]
+) -> Iterator[tuple[int, int, int]]:
+    """(vectors, width, images) that fit into the registers."""
+    longest = max(s.count for s in sweeps)
+    for vectors in range(1, min(6, -(-channels // lanes)) + 1):
+        most = _room(machine) // vectors
+        for width in range(1, min(most, longest) + 1):
+            if sum(_borders(s, width) for s in sweeps) > MAX_BORDERS:
+                continue
+            yield vectors, width, 1
+            if width == longest:
+                yield from ((vectors, width, b) for b in (2, 4, 8) if b * width <= most)
+
+
+def _code_size(sweep: Sweep, width: int) -> int:
+    """Multiply-adds that are written out, a vector."""
+    return sum(
+        s.width * (1 if s.inner else max(sweep.taps, 1)) for s in segments(sweep, width)
+    )
+
+
+def _room(machine: Machine) -> int:
+    """Registers for sums, beside the vectors and elements that are multiplied."""
+    return machine.registers - (6 if machine.registers > 16 else 4)
+
+
+def _borders(sweep: Sweep, width: int) -> int:
+    """Loops over channels in the tiles at the edge: one for each of their taps."""
+    return sum(sweep.taps for s in segments(sweep, width) if not s.inner)
+
+
+def _row_cost(sweep: Sweep, width: int, images: int, vectors: int, vector_bytes: int) -> float:
+    """Cycles of a row of tiles for each element of the sums; vector_bytes: the filter's, a vector.
+
+    Two multiply-adds and two loads a cycle; 32 bytes a cycle from the second-level cache.
+    """
+    total = 0.0
+    for s in segments(sweep, width):
+        taps = sweep.taps or 1
+        if not s.inner:
+            hits = sum(sweep.hits(s.at + j, m) for j in range(s.width) for m in range(taps))
+            wide = max(1.0, hits / taps) * images
+        else:
+            wide = float(s.width * images)
+        cycles = max(wide * vectors / 2, (wide + vectors) / 2, min(wide * vectors, CHAINS) / 2)
+        cycles = max(cycles, 4.0 if wide * vectors < CHAINS else 0.0)
+        if vector_bytes * vectors > L1_BYTES:
+            cycles = max(cycles, vectors * 2.0)
+        total += s.tiles * taps * (cycles + 0.5)
+    return total
+
+
+# ------------------------------------------------------------------ gradient of the filter
+@dataclass(frozen=True)
+class FilterTile:
+    """The gradient of a convolution's filter.
+
+    A task is one tap, `rows` channels of the source and `vectors` vectors of output channels; its
+    sums run over the positions of a block of images, or of a block of an image's outermost axis.
+
+    Attributes:
+        axes: one sweep a spatial axis, as of the convolution. taps: loops over taps, an axis; 1
+            for the last one where its taps are neighbours in memory, so that they count as
+            channels. pixel: elements of the source from pixel to pixel. depth: rows of the result
+            that lie one behind the other in the source. images, span: the block.
+    """
+
+    dtype: DType
+    axes: tuple[Sweep, ...]
+    taps: tuple[int, ...]
+    pixel: int
+    depth: int
+    channels: int
+    lanes: int
+    vectors: int
+    rows: int
+    images: int
+    span: int
+
+    @property
+    def row_blocks(self) -> int:
+        return -(-self.depth // self.rows)
+
+    @property
+    def column_blocks(self) -> int:
+        return -(-self.channels // (self.vectors * self.lanes))
+
+    @property
+    def tasks(self) -> int:
+        return self.column_blocks * prod(self.taps) * self.row_blocks
+
+    @property
+    def spans(self) -> int:
+        """Blocks of an image's outermost axis."""
+        return -(-self.axes[0].count // self.span)
+
+    def multiplies(self, images: int) -> int:
+        """Multiply-adds, those of padding left out."""
+        return images * prod(s.reads for s in self.axes) * self.pixel * self.channels
+
+    @property
+    def key(self) -> str:
+        taps = "x".join(str(s.taps) for s in self.axes)
+        sizes = "x".join(str(s.size) for s in self.axes)
+        return f"{self.dtype.name}_{taps}_{sizes}x{self.pixel}_{self.channels}"
+
+
+def filter_tile(
+    machine: Machine,
+    dtype: DType,
+    axes: Sequence[Sweep],
+    depth: int,
+    channels: int,
+) -> FilterTile | None:
+    """The blocking of a filter's gradient, or None for what tiles do not serve."""
+    lanes = machine.lanes(dtype.size)
+    if not machine.fma or any(not s.count for s in axes):
+        return None
+    last, pixel = axes[-1], depth
+    taps = [s.taps for s in axes]
+    if last.whole and last.spread == 1:
+        taps[-1], depth = 1, depth * last.taps
+    best: tuple[float, int, int] | None = None
+    for vectors in range(1, min(6, -(-channels // lanes)) + 1):
+        for rows in range(1, min(depth, _room(machine) // vectors) + 1):
+            cost = _filter_cost(rows, vectors, depth, prod(taps), -(-channels // lanes))
+            if best is None or cost < best[0] * 0.999:
+                best = cost, rows, vectors
+    assert best is not None
+    images, span = _block(axes, pixel, channels, dtype.size)
+    return FilterTile(
+        dtype, tuple(axes), tuple(taps), pixel, depth, channels, lanes, best[2], best[1],
+        images, span,
+    )  # fmt: skip
+
+
+def _filter_cost(rows: int, vectors: int, depth: int, taps: int, all_vectors: int) -> float:
+    """Cycles a position of the busier of two threads."""
+    rest = depth % rows
+    blocks = depth // rows
+    columns = -(-all_vectors // vectors)
+    tasks = columns * taps * (blocks + (1 if rest else 0))
+    total = columns * taps * (
+        blocks * _step_cost(rows, vectors) + (_step_cost(rest, vectors) if rest else 0.0)
+    )
+    return total * -(-tasks // 2) / tasks
+
+
+def _step_cost(rows: int, vectors: int) -> float:
+    chains = rows * vectors
+    return max(chains / 2, (rows + vectors) / 2, 4.0 if chains < CHAINS else 0.0) + 0.5
+
+
+def _block(axes: Sequence[Sweep], pixel: int, channels: int, itemsize: int) -> tuple[int, int]:
+    """(images, outputs of the outermost axis) of a block whose operands stay in the cache."""
+    outer = axes[0]
+    inside = prod(s.count for s in axes[1:])
+    row = itemsize * (inside * channels + outer.step * prod(s.size for s in axes[1:]) * pixel)
+    span = max(1, min(outer.count, L2_BYTES // max(row, 1)))
+    while span < outer.count and span * inside < MIN_POSITIONS:
+        span += 1
+    if span < outer.count:
+        return 1, -(-outer.count // -(-outer.count // span))
+    return max(1, -(-MIN_POSITIONS // (outer.count * inside))), outer.count

@@ -1,0 +1,296 @@
+"""Convolutions, and gradients of their inputs, as LLVM IR: outputs in registers, taps from memory.
+
+Lives here: ConvPrinter. Not here: the choice of blocks (kernel/tiles/conv.py), gradients of filters
+(render/tile_conv_filter.py). Only runtime/conv_tiles.py and tests import this module.
+
+A task is a row of outputs of one image, or of several. Inside of a chunk of tasks the blocks of
+output channels are the outer loop, so that a block of the filter stays in the cache while rows
+pass by. Taps of the outer axes that fall off the edge shorten loops; tiles at the ends of
+a row have code of their own, with those taps left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from math import prod
+
+from graphc.kernel.tiles.conv import ConvTile, Phase
+from graphc.kernel.tiles.sweep import Segment, Sweep
+from graphc.render.tile_writer import Carried, Index, TileWriter, entry
+
+Slot = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Where a row of tiles is.
+
+    Attributes:
+        phase: its sweeps. images: of a tile. source, filter: addresses, of the last axis' first
+            element and of the block of channels. taps: (first, end) of each outer axis.
+        masks: of the filter's vectors, None where all lanes are used.
+        finish: stores the vectors of a tile whose first output has this number in the row.
+    """
+
+    phase: Phase
+    images: int
+    source: str
+    filter: str
+    taps: tuple[tuple[Index, Index], ...]
+    masks: tuple[str | None, ...]
+    finish: Callable[[Index, int, Carried], None]
+
+    @property
+    def sweep(self) -> Sweep:
+        return self.phase[-1]
+
+
+class ConvPrinter:
+    """Prints one convolution's function: slots source, filter, output, number of images."""
+
+    def __init__(self, spec: ConvTile, fma: bool) -> None:
+        self.spec = spec
+        self.w = TileWriter(spec.dtype, spec.lanes, fma)
+        self.image = prod(spec.sizes) * spec.pixel
+        self.out_image = prod(spec.outs) * spec.channels
+        rank = len(spec.axes)
+        # elements from one to the next along each axis
+        self.strides = [prod(spec.sizes[a + 1 :]) * spec.pixel for a in range(rank)]
+        self.out_strides = [prod(spec.outs[a + 1 :]) * spec.channels for a in range(rank)]
+        matrix = spec.depth * spec.channels
+        self.tap_strides = [prod(spec.taps[a + 1 :]) * matrix for a in range(rank)]
+
+    def slots(self) -> list[Slot]:
+        return [("ptr", "%x"), ("ptr", "%f"), ("ptr", "%y"), ("i64", "%n")]
+
+    def module(self, symbol: str) -> str:
+        """A complete module with `void symbol(ptr args, i64 lo, i64 hi)`."""
+        spec, w = self.spec, self.w
+        w.loop(0, spec.channels, spec.vectors * spec.lanes, self.columns)
+        params = [
+            "ptr noalias readonly %x", "ptr noalias readonly %f", "ptr noalias %y", "i64 %n",
+            "i64 %lo", "i64 %hi",
+        ]  # fmt: skip
+        inner = w.function(f"{symbol}.tiles", params)
+        outer = entry(symbol, f"{symbol}.tiles", self.slots())
+        return "\n".join([inner, outer, *w.declares.values()]) + "\n"
+
+    # -------------------------------------------------------------- tasks
+    def columns(self, column: str, _: Carried) -> None:
+        """All tasks for one block of output channels."""
+        masks = self.masks(column)
+        self.w.loop("%lo", "%hi", 1, lambda task, _: self.task(task, column, masks))
+
+    def masks(self, column: Index) -> tuple[str | None, ...]:
+        spec, w = self.spec, self.w
+        vectors, lanes = spec.vectors, spec.lanes
+        rest = spec.channels % (vectors * lanes)
+        if not rest:
+            return (None,) * vectors
+        if spec.channels < vectors * lanes:
+            full = spec.channels // lanes
+            last = () if full == vectors else (w.mask(spec.channels - full * lanes),)
+            return (None,) * full + last
+        left = w.sub(spec.channels, column)
+        return tuple(w.mask(w.sub(left, v * lanes)) for v in range(vectors))
+
+    def task(self, task: str, column: Index, masks: Sequence[str | None]) -> None:
+        spec, w = self.spec, self.w
+        at: list[Index] = []
+        rest: Index = task
+        for rows in reversed(spec.rows):
+            before = w.div(rest, rows)
+            at.insert(0, w.sub(rest, w.mul(before, rows)))
+            rest = before
+        rows_of = partial(self.image_rows, tuple(at), column, tuple(masks))
+        if spec.images == 1:
+            rows_of(rest, 1)
+            return
+        first = w.mul(rest, spec.images)
+        left = w.sub("%n", first)
+
+        def one_by_one() -> None:
+            w.loop(first, "%n", 1, lambda image, _: rows_of(image, 1))
+
+        w.when("sle", spec.images, left, lambda: rows_of(first, spec.images))
+        w.when("slt", left, spec.images, one_by_one)
+
+    def image_rows(
+        self, at: tuple[Index, ...], column: Index, masks: tuple[str | None, ...], image: Index,
+        images: int,
+    ) -> None:  # fmt: skip
+        """The rows number `at` of some images, of every phase that has them."""
+        w = self.w
+        source = w.at("%x", w.mul(image, self.image))
+        if self.spec.depthwise:
+            source = w.at(source, column)
+        out = w.at("%y", w.add(w.mul(image, self.out_image), column))
+        for phase in self.spec.phases():
+            body = partial(self.row, phase, at, source, out, column, masks, images)
+            self.guarded(list(zip(at, phase[:-1], self.spec.rows, strict=True)), body)
+
+    def guarded(
+        self, bounds: list[tuple[Index, Sweep, int]], body: Callable[[], None]
+    ) -> None:
+        """body() where the row is one of each sweep's."""
+        if not bounds:
+            body()
+            return
+        (row, sweep, rows), *rest = bounds
+        if sweep.count == rows:
+            self.guarded(rest, body)
+        else:
+            self.w.when("slt", row, sweep.count, lambda: self.guarded(rest, body))
+
+    # -------------------------------------------------------------- rows
+    def row(
+        self, phase: Phase, at: tuple[Index, ...], source: str, out: str, column: Index,
+        masks: tuple[str | None, ...], images: int,
+    ) -> None:  # fmt: skip
+        w, last = self.w, len(phase) - 1
+        taps = []
+        filters = w.at("%f", column)
+        for a, sweep in enumerate(phase):
+            filters = w.at(filters, sweep.tap * self.tap_strides[a])
+            if a == last:
+                continue
+            place = w.add(w.mul(at[a], sweep.step), sweep.offset)
+            taps.append(self.hits(sweep, place))
+            source = w.at(source, w.mul(place, self.strides[a]))
+            here = w.add(w.mul(at[a], sweep.stride), sweep.first)
+            out = w.at(out, w.mul(here, self.out_strides[a]))
+        sweep = phase[last]
+        finish = partial(self.finish, out, sweep, images, masks)
+        row = _Row(phase, images, source, filters, tuple(taps), masks, finish)
+        for segment in self.spec.segments(sweep):
+            self.segment(row, segment)
+
+    def hits(self, sweep: Sweep, place: Index) -> tuple[Index, Index]:
+        """(first, end) of the taps inside of the source, for an output whose tap 0 is at place."""
+        w = self.w
+        if sweep.whole:
+            return 0, sweep.taps
+        first = w.ceil_div(w.largest(w.sub(0, place), 0), sweep.spread)
+        reach = w.largest(w.sub(sweep.size, place), 0)
+        return first, w.least(w.ceil_div(reach, sweep.spread), sweep.taps)
+
+    def segment(self, row: _Row, segment: Segment) -> None:
+        w, sweep = self.w, row.sweep
+
+        def tile(number: Index, _: Carried) -> None:
+            first = w.add(w.mul(number, segment.width), segment.at)
+            place = w.add(w.mul(first, sweep.step), sweep.offset)
+            source = w.at(row.source, w.mul(place, self.spec.pixel))
+            zeros = w.zeros(row.images * segment.width * self.spec.vectors)
+            sums = self.outer_taps(row, segment, 0, source, row.filter, zeros)
+            row.finish(first, segment.width, sums)
+
+        if segment.tiles == 1:
+            tile(0, [])
+        else:
+            w.loop(0, segment.tiles, 1, tile)
+
+    # -------------------------------------------------------------- taps
+    def outer_taps(
+        self, row: _Row, segment: Segment, axis: int, source: str, filters: str, sums: Carried
+    ) -> Carried:
+        """The sums over all taps, from this axis on."""
+        w = self.w
+        if axis == len(row.phase) - 1:
+            return self.inner_taps(row, segment, source, filters, sums)
+        sweep = row.phase[axis]
+
+        def tap(m: str, sums: Carried) -> Carried:
+            x = w.at(source, w.mul(m, sweep.spread * self.strides[axis]))
+            f = w.at(filters, w.mul(m, sweep.tap_step * self.tap_strides[axis]))
+            return self.outer_taps(row, segment, axis + 1, x, f, sums)
+
+        return w.loop(*row.taps[axis], 1, tap, sums)
+
+    def inner_taps(
+        self, row: _Row, segment: Segment, source: str, filters: str, sums: Carried
+    ) -> Carried:
+        """The sums over the taps of the last axis; at the edge, only over those that hit."""
+        spec, w, sweep = self.spec, self.w, row.sweep
+        tap_x, tap_f = sweep.spread * spec.pixel, sweep.tap_step * self.tap_strides[-1]
+        every = [(b, j) for b in range(row.images) for j in range(segment.width)]
+        if not segment.inner:
+            for m in range(sweep.taps):
+                hit = [(b, j) for b, j in every if sweep.hits(segment.at + j, m)]
+                if hit:
+                    x, f = w.at(source, m * tap_x), w.at(filters, m * tap_f)
+                    sums = self.channels(row, segment, hit, (x, f), spec.depth, sums)
+            return sums
+        if sweep.spread == 1 and sweep.tap_step == 1 and not spec.depthwise:
+            # neighbouring taps are neighbours in memory: one loop over both
+            depth = sweep.taps * spec.depth
+            return self.channels(row, segment, every, (source, filters), depth, sums)
+
+        def tap(m: str, sums: Carried) -> Carried:
+            at = w.at(source, w.mul(m, tap_x)), w.at(filters, w.mul(m, tap_f))
+            return self.channels(row, segment, every, at, spec.depth, sums)
+
+        return w.loop(0, sweep.taps, 1, tap, sums)
+
+    def channels(
+        self, row: _Row, segment: Segment, hit: Sequence[tuple[int, int]], at: tuple[str, str],
+        depth: int, sums: Carried,
+    ) -> Carried:  # fmt: skip
+        """The sums over source channels for the outputs (image, number in the tile) that hit."""
+        spec, w = self.spec, self.w
+        vectors, source, filters = spec.vectors, *at
+        # only what changes is carried
+        which = [
+            (b * segment.width + j) * vectors + v for b, j in hit for v in range(vectors)
+        ]
+        places = [b * self.image + j * row.sweep.step * spec.pixel for b, j in hit]
+
+        def channel(k: Index, some: Carried) -> Carried:
+            f = w.at(filters, w.mul(w.opaque(k), spec.channels))
+            x = w.at(source, w.opaque(k))
+            row_of = [
+                w.load(w.at(f, v * spec.lanes), mask) for v, mask in enumerate(row.masks)
+            ]
+            out = []
+            for n, place in enumerate(places):
+                for v in range(vectors):
+                    if v == 0 or spec.depthwise:
+                        value = self.element(w.at(x, place), v, row.masks[v])
+                    out.append(w.fma(value, row_of[v], some[n * vectors + v]))
+            return out
+
+        some = [sums[i] for i in which]
+        some = channel(0, some) if depth == 1 else w.loop(0, depth, 1, channel, some)
+        result = list(sums)
+        for i, value in zip(which, some, strict=True):
+            result[i] = value
+        return result
+
+    def element(self, pointer: str, vector: int, mask: str | None) -> str:
+        """A source element in all lanes; depthwise: the channels of one vector."""
+        if self.spec.depthwise:
+            return self.w.load(self.w.at(pointer, vector * self.spec.lanes), mask)
+        return self.w.broadcast(pointer)
+
+    # -------------------------------------------------------------- results
+    def finish(
+        self, out: str, sweep: Sweep, images: int, masks: Sequence[str | None], first: Index,
+        width: int, sums: Carried,
+    ) -> None:  # fmt: skip
+        """Store a tile."""
+        spec, w = self.spec, self.w
+        here = w.add(w.mul(first, sweep.stride), sweep.first)
+        base = w.at(out, w.mul(here, spec.channels))
+        values = iter(sums)
+        for b in range(images):
+            for j in range(width):
+                place = b * self.out_image + j * sweep.stride * spec.channels
+                for v, mask in enumerate(masks):
+                    w.store(next(values), w.at(base, place + v * spec.lanes), mask)
+
+
+def conv_module(spec: ConvTile, symbol: str, fma: bool = True) -> str:
+    """LLVM IR of a convolution: void symbol(ptr args, i64 lo, i64 hi), over tasks."""
+    return ConvPrinter(spec, fma).module(symbol)
