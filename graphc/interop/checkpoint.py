@@ -14,7 +14,7 @@ import contextlib
 import os
 import struct
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -304,20 +304,26 @@ def _temporary(target: Any) -> str:
 
 
 @contextlib.contextmanager
-def atomic_file(name: Any) -> Any:
-    """An open binary file that appears under `name` when it is complete and on the disk."""
+def atomic_path(name: Any) -> Iterator[Path]:
+    """A path to write to that takes the place of `name` when all is on the disk, or vanishes."""
     path = Path(name)
     temporary = Path(_temporary(path))
     try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
+        yield temporary
+        with temporary.open("r+b") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     _sync_directory(path.parent)
+
+
+@contextlib.contextmanager
+def atomic_file(name: Any) -> Iterator[Any]:
+    """An open binary file that appears under `name` when it is complete and on the disk."""
+    with atomic_path(name) as temporary, temporary.open("wb") as file:
+        yield file
 
 
 def _sync_directory(path: Path) -> None:

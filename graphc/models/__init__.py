@@ -18,6 +18,6 @@ __getattr__, __dir__, __all__ = attach(
         "graphc.models.gpt2_models": "GPT2LMHeadModel GPT2Model",
         "graphc.models.bert_tokenizer": "BertTokenizer BertTokenizerFast=BertTokenizer",
         "graphc.models.gpt2_tokenizer": "GPT2Tokenizer GPT2TokenizerFast=GPT2Tokenizer",
-        "graphc.models.safetensors": "load_safetensors save_safetensors",
+        "graphc.interop.safetensors": "load_safetensors save_safetensors",
     },
 )

@@ -70,7 +70,7 @@ class GPT2Tokenizer(PreTrainedTokenizer):
         self._known: dict[str, tuple[str, ...]] = {}
 
     def _cut(self, text: str) -> Iterator[str]:
-        if self.add_prefix_space and text and not text[0].isspace():
+        if self.add_prefix_space and text and text[0] != " ":
             text = " " + text
         for word in split_words(text):
             yield from self._merged("".join(LETTERS[b] for b in word.encode("utf-8", "replace")))

@@ -165,6 +165,10 @@ class PreTrainedTokenizer:
         return_tensors: str | None = None,
         return_token_type_ids: bool | None = None,
         return_attention_mask: bool = True,
+        return_special_tokens_mask: bool = False,
+        return_length: bool = False,
+        pad_to_multiple_of: int | None = None,
+        padding_side: str | None = None,
     ) -> BatchEncoding:
         """input_ids, attention_mask and, for BERT, token_type_ids.
 
@@ -174,6 +178,9 @@ class PreTrainedTokenizer:
             truncation: True or "longest_first", "only_first", "only_second".
             max_length: default model_max_length. return_tensors: "np" for int64 arrays
                 [batch, length] (for one text too); None for lists.
+            return_special_tokens_mask: also 1 for each special token. return_length: also lengths.
+            pad_to_multiple_of: lengths are rounded up to it. padding_side: default that of the
+                tokenizer, "right" unless set.
 
         Raises:
             TypeError: no text. ValueError: options that cannot be, lengths that differ without
@@ -182,28 +189,46 @@ class PreTrainedTokenizer:
         many = not isinstance(text, str)
         firsts, seconds = _pairs(text, text_pair, many)
         limit = self.model_max_length if max_length is None else max_length
-        rows = []
+        rows, marks = [], []
         for first, second in zip(firsts, seconds, strict=True):
             ids = self._ids(first)
             other = None if second is None else self._ids(second)
             extra = len(self._framed([], None if other is None else [])[0])
             room = limit - (extra if add_special_tokens else 0)
             ids, other = _truncated(ids, other, truncation, room)
-            if add_special_tokens:
-                rows.append(self._framed(ids, other))
-            else:
-                rows.append((ids + (other or []), [0] * len(ids) + [1] * len(other or [])))
+            rows.append(self._row(ids, other, add_special_tokens))
+            inside = [-1] * len(ids), None if other is None else [-1] * len(other)
+            framed = self._row(*inside, add_special_tokens)[0]
+            marks.append([int(k != -1) for k in framed])
         wanted = self.pairs if return_token_type_ids is None else return_token_type_ids
-        table = self._padded(rows, padding, limit)
+        length = self._length(rows, padding, limit, pad_to_multiple_of)
+        side = padding_side or self.padding_side
+        table: dict[str, Any] = dict(self._padded(rows, length, side, self.pad_token_id))
         if not wanted:
             table.pop("token_type_ids")
+        if return_special_tokens_mask:
+            frames = [(mark, mark) for mark in marks]
+            table["special_tokens_mask"] = self._padded(frames, length, side, 1)["input_ids"]
+        if return_length:
+            table["length"] = [len(ids) for ids in table["input_ids"]]
         if not return_attention_mask:
             table.pop("attention_mask")
         return self._as(table, many, return_tensors)
 
-    def _padded(
-        self, rows: list[tuple[list[int], list[int]]], padding: bool | str, limit: int
-    ) -> dict[str, list[list[int]]]:
+    def _row(
+        self, first: list[int], second: list[int] | None, framed: bool
+    ) -> tuple[list[int], list[int]]:
+        """(ids, their types) of one text or two."""
+        if framed:
+            return self._framed(first, second)
+        other = second or []
+        return first + other, [0] * len(first) + [1] * len(other)
+
+    def _length(
+        self, rows: list[tuple[list[int], list[int]]], padding: bool | str, limit: int,
+        multiple: int | None,
+    ) -> int:
+        """The length that rows are filled up to."""
         length = 0
         if padding in (True, "longest"):
             length = max((len(ids) for ids, _ in rows), default=0)
@@ -213,13 +238,19 @@ class PreTrainedTokenizer:
                 raise ValueError("padding='max_length' needs a max_length")
         elif padding not in (False, "do_not_pad"):
             raise ValueError(f"padding is True, 'longest', 'max_length' or False, got {padding!r}")
-        fill = self.pad_token_id
+        return -(-length // multiple) * multiple if multiple else length
+
+    def _padded(
+        self, rows: list[tuple[list[int], list[int]]], length: int, side: str, fill: int | None
+    ) -> dict[str, list[list[int]]]:
+        if side not in ("left", "right"):
+            raise ValueError(f"padding_side is 'left' or 'right', got {side!r}")
         if fill is None and any(len(ids) < length for ids, _ in rows):
             raise ValueError(
                 "padding needs a pad_token: set one, such as tokenizer.pad_token = "
                 "tokenizer.eos_token"
             )
-        left = self.padding_side == "left"
+        left = side == "left"
         out: dict[str, list[list[int]]]
         out = {"input_ids": [], "token_type_ids": [], "attention_mask": []}
         for ids, types in rows:
@@ -239,12 +270,21 @@ class PreTrainedTokenizer:
             raise ValueError("the texts have different lengths: pass padding=True for an array")
         return BatchEncoding({k: np.array(v, np.int64) for k, v in table.items()})
 
+    def encode_plus(self, text: Any, text_pair: Any = None, **options: Any) -> BatchEncoding:
+        """The same as __call__."""
+        return self(text, text_pair, **options)
+
+    batch_encode_plus = encode_plus
+
     def encode(self, text: str, text_pair: str | None = None, **options: Any) -> Any:
         """The ids alone, as __call__ gives them."""
         return self(text, text_pair, **options)["input_ids"]
 
-    def decode(self, ids: Any, skip_special_tokens: bool = False) -> str:
-        """The text of ids [length]."""
+    def decode(
+        self, ids: Any, skip_special_tokens: bool = False,
+        clean_up_tokenization_spaces: bool | None = None,
+    ) -> str:
+        """The text of ids [length]; clean_up_tokenization_spaces is accepted: see BertTokenizer."""
         numbers = np.asarray(ids).reshape(-1).tolist()
         left_out = set(self.all_special_ids) if skip_special_tokens else set()
         return self._join(self.convert_ids_to_tokens([k for k in numbers if k not in left_out]))

@@ -1,7 +1,7 @@
 """Weights of a folder: safetensors files, also in shards, or a TensorFlow checkpoint.
 
-Lives here: read_weights, write_weights, random values. Not here: the file format (safetensors.py),
-the parameters' names (parameters.py). Imports the checkpoint reader.
+Lives here: read_weights, write_weights, random values. Not here: the parameters' names
+(parameters.py), the file formats, which are imported.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 
 from graphc.errors import DataLossError, NotFoundError, UnimplementedError
 from graphc.interop.checkpoint import CheckpointReader
+from graphc.interop.safetensors import load_safetensors, save_safetensors
 from graphc.models.config import read_json, write_json
 from graphc.models.parameters import Parameter
-from graphc.models.safetensors import load_safetensors, save_safetensors
 
 __all__ = ["random_weights", "read_weights", "write_weights"]
 

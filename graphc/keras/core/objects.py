@@ -112,14 +112,15 @@ def deserialize_object(
 def lookup(
     name: str, table: Callable[[str], Any], custom: Mapping[str, Any] | None, kind: str
 ) -> Any:
-    """The class or function of this name.
+    """The class or function of this name; files may put a package in front: "Custom>Adam".
 
     Raises:
         ValueError: "Unknown <kind>: <name>".
     """
-    for found in ((custom or {}).get(name), _CUSTOM.get(name), table(name)):
-        if found is not None:
-            return found
+    for shown in dict.fromkeys((name, str(name).rpartition(">")[2])):
+        for found in ((custom or {}).get(shown), _CUSTOM.get(shown), table(shown)):
+            if found is not None:
+                return found
     raise ValueError(f"Unknown {kind}: {name}")
 
 

@@ -11,9 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from graphc.interop.checkpoint import atomic_path
 from graphc.keras.core.session import batch_get_value
 from graphc.keras.engine.network_config import jsonable
-from graphc.keras.engine.weight_file import replacing
+from graphc.keras.engine.saved_training import optimizer_state, training_config
+from graphc.keras.engine.saved_weights import (
+    OWN,
+    Found,
+    converted,
+    for_keras,
+    from_keras,
+    own_weights,
+)
 
 __all__ = ["read_model", "read_weights", "write_model", "write_weights"]
 
@@ -59,17 +68,21 @@ def _write_layers(group: Any, model: Any) -> None:
     group.attrs["keras_version"] = __version__.encode()
     for layer in layers:
         inner = group.create_group(layer.name)
-        _write_arrays(inner, layer.weights)
+        weights = layer.weights
+        arrays = converted(layer, [np.asarray(a) for a in batch_get_value(weights)], for_keras)
+        _write_arrays(inner, list(zip([w.name for w in weights], arrays)))
+    own = own_weights(model)
+    _write_arrays(
+        group.create_group(OWN), list(zip([w.name for w in own], batch_get_value(own)))
+    )
 
 
-def _write_arrays(group: Any, variables: list[Any]) -> None:
-    values = batch_get_value(variables)
+def _write_arrays(group: Any, pairs: list[tuple[str, Any]]) -> None:
     names: list[str] = []
-    for variable in variables:
-        name = variable.name
+    for name, _ in pairs:
         names.append(name if name not in names else f"{name}_{len(names)}")
     _set_names(group, "weight_names", names)
-    for name, value in zip(names, values):
+    for name, (_, value) in zip(names, pairs):
         array = np.asarray(value)
         data = group.create_dataset(name, array.shape, dtype=array.dtype)
         data[() if not array.shape else slice(None)] = array
@@ -78,16 +91,14 @@ def _write_arrays(group: Any, variables: list[Any]) -> None:
 def write_weights(model: Any, path: Path) -> None:
     """The weights of each layer, at once or not at all."""
     h5py = _h5py()
-    with replacing(path) as aside, h5py.File(aside, "w") as file:
+    with atomic_path(path) as aside, h5py.File(aside, "w") as file:
         _write_layers(file, model)
 
 
 def write_model(model: Any, config: dict[str, Any], path: Path, include_optimizer: bool) -> None:
     """Configuration, weights, training; at once or not at all."""
-    from graphc.keras.engine.saving import training_config
-
     h5py = _h5py()
-    with replacing(path) as aside, h5py.File(aside, "w") as file:
+    with atomic_path(path) as aside, h5py.File(aside, "w") as file:
         file.attrs["keras_version"] = str(config["keras_version"]).encode()
         file.attrs["backend"] = b"tensorflow"
         inner = {"class_name": config["class_name"], "config": config["config"]}
@@ -97,8 +108,9 @@ def write_model(model: Any, config: dict[str, Any], path: Path, include_optimize
         if training is None:
             return
         file.attrs["training_config"] = json.dumps(training, default=jsonable).encode()
-        if model.optimizer._slots:
-            _write_arrays(file.create_group("optimizer_weights"), model.optimizer.weights)
+        state = optimizer_state(model.optimizer)
+        if state:
+            _write_arrays(file.create_group("optimizer_weights"), state)
 
 
 # ------------------------------------------------------------------ reading
@@ -122,15 +134,34 @@ def _open(path: Path) -> Any:
         raise OSError(f"{path} cannot be read as HDF5, it may be cut off: {err}") from None
 
 
-def _read_layers(group: Any) -> list[tuple[str, list[Any]]]:
+def _members(path: Path, group: Any) -> list[tuple[str, Any]]:
+    """(name, array) of the arrays that a group lists.
+
+    Raises:
+        OSError: one of them is not there, or damaged.
+    """
     out = []
-    for name in _names(group, "layer_names"):
-        inner = group[name]
-        out.append((name, [np.asarray(inner[w]) for w in _names(inner, "weight_names")]))
+    for name in _names(group, "weight_names"):
+        try:
+            out.append((name, np.asarray(group[name])))
+        except (KeyError, OSError, TypeError) as err:
+            raise OSError(f"{path} is damaged: {group.name}/{name} cannot be read: {err}") from None
     return out
 
 
-def read_weights(path: Path) -> list[tuple[str, list[Any]]]:
+def _read_layers(path: Path, group: Any) -> Found:
+    layers = []
+    for name in _names(group, "layer_names"):
+        if name not in group:
+            raise OSError(f"{path} is damaged: it lists layer {name}, which is not there")
+        layers.append((name, [a for _, a in _members(path, group[name])]))
+    if OWN in group and OWN not in dict(layers):
+        layers.append((OWN, [a for _, a in _members(path, group[OWN])]))
+    # the first versions did not write theirs
+    return Found(layers, from_keras(_text(group.attrs.get("keras_version", "1"))))
+
+
+def read_weights(path: Path) -> Found:
     """(layer, arrays) in order, of a file of weights or of a whole model.
 
     Raises:
@@ -142,11 +173,11 @@ def read_weights(path: Path) -> list[tuple[str, list[Any]]]:
             group = file["model_weights"]
         if not _names(group, "layer_names"):
             raise ValueError(f"{path} holds no weights of Keras")
-        return _read_layers(group)
+        return _read_layers(path, group)
 
 
 def read_model(path: Path) -> tuple[dict[str, Any], Any, Any, Any]:
-    """(configuration, weights by layer, training configuration, optimizer's state).
+    """(configuration, weights as Found, training configuration, optimizer's state).
 
     Raises:
         OSError: damaged. ValueError: "No model found in config file."
@@ -156,11 +187,19 @@ def read_model(path: Path) -> tuple[dict[str, Any], Any, Any, Any]:
             raise ValueError(
                 f"No model found in config file: {path} may hold weights only; use load_weights."
             )
-        config = json.loads(_text(file.attrs["model_config"]))
+        config = _json(path, file.attrs["model_config"])
         training = file.attrs.get("training_config")
         state = None
         if "optimizer_weights" in file:
-            group = file["optimizer_weights"]
-            state = [np.asarray(group[n]) for n in _names(group, "weight_names")]
-        weights = _read_layers(file["model_weights"])
-    return config, weights, None if training is None else json.loads(_text(training)), state
+            state = _members(path, file["optimizer_weights"])
+        if "model_weights" not in file:
+            raise OSError(f"{path} is damaged: it holds a model without weights")
+        weights = _read_layers(path, file["model_weights"])
+    return config, weights, None if training is None else _json(path, training), state
+
+
+def _json(path: Path, value: Any) -> Any:
+    try:
+        return json.loads(_text(value))
+    except ValueError as err:
+        raise OSError(f"{path} is damaged: a configuration in it is no JSON: {err}") from None

@@ -113,19 +113,28 @@ class LayerInfo:
     @property
     def losses(self) -> list[Any]:
         """Penalties of the layer and those below."""
-        return [*self._losses, *(x for layer in self.sublayers() for x in layer.losses)]
+        return self._every_loss()
+
+    def _every_loss(self) -> list[Any]:
+        return [*self._losses, *(x for layer in self.sublayers() for x in layer._every_loss())]
 
     @property
     def updates(self) -> list[Any]:
         """Ops that a training step runs; none of layers that are not trainable."""
+        return self._every_update()
+
+    def _every_update(self) -> list[Any]:
         if not self.trainable and not getattr(self, "stateful", False):
             return []
-        return [*self._updates, *(x for layer in self.sublayers() for x in layer.updates)]
+        return [*self._updates, *(x for layer in self.sublayers() for x in layer._every_update())]
 
     @property
     def metric_tensors(self) -> list[tuple[str, Any]]:
         """What add_metric was given, here and below."""
-        below = (x for layer in self.sublayers() for x in layer.metric_tensors)
+        return self._every_metric()
+
+    def _every_metric(self) -> list[tuple[str, Any]]:
+        below = (x for layer in self.sublayers() for x in layer._every_metric())
         return [*self._metric_tensors, *below]
 
     def get_losses_for(self, inputs: Any) -> list[Any]:

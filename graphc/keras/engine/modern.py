@@ -17,6 +17,10 @@ _DROPPED = ("quantization_config", "lora_rank", "lora_alpha", "module", "registe
 _USUAL = {"rms_scaling": False, "flash_attention": None, "seed": None,
           "use_gate": False, "groups": 1, "ragged": False, "score_mode": "dot",
           "output_padding": None, "data_format": None}  # fmt: skip
+# settings that say again what stands elsewhere, by layer
+_REPEATED = {
+    "MultiHeadAttention": ("query_shape", "key_shape", "value_shape", "softmax_robust_masking"),
+}
 _RENAMED = {"batch_shape": "batch_input_shape"}
 
 
@@ -34,6 +38,10 @@ def plain_config(value: Any) -> Any:
     for key, usual in _USUAL.items():
         if key in out and out[key] == usual:
             out.pop(key)
+    inner = out.get("config")
+    repeated = _REPEATED.get(str(out.get("class_name")), ())
+    if repeated and isinstance(inner, dict):
+        out["config"] = {k: v for k, v in inner.items() if k not in repeated}
     if "inbound_nodes" in out:
         out["inbound_nodes"] = [_inbound(n) for n in value["inbound_nodes"]]
     return out

@@ -157,16 +157,16 @@ class Network(Layer):
 
     @property
     def losses(self) -> list[Any]:
-        """Penalties on weights, and those of the outputs of this model's own calls."""
-        return self._relevant(distinct(super().losses))
+        """Penalties on weights, and those of what is computed from this model's inputs."""
+        return self._relevant(distinct(self._every_loss()))
 
     @property
     def updates(self) -> list[Any]:
-        return self._relevant(distinct(super().updates))
+        return self._relevant(distinct(self._every_update()))
 
     @property
     def metric_tensors(self) -> list[tuple[str, Any]]:
-        found = super().metric_tensors
+        found = self._every_metric()
         if self.inputs is None:
             return found
         return [(n, t) for n, t in found if reachable(t, self.inputs)]
@@ -174,8 +174,16 @@ class Network(Layer):
     @property
     def state_updates(self) -> list[Any]:
         """The updates of stateful layers."""
-        return [u for layer in self.layers if getattr(layer, "stateful", False)
-                for u in layer.updates]  # fmt: skip
+        return self._relevant(distinct(self._every_state_update()))
+
+    def _every_state_update(self) -> list[Any]:
+        found: list[Any] = []
+        for layer in self.layers:
+            if isinstance(layer, Network):
+                found += layer._every_state_update()
+            elif getattr(layer, "stateful", False):
+                found += layer.updates
+        return found
 
     @property
     def stateful(self) -> bool:  # type: ignore[override]

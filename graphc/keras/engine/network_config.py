@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,8 +12,11 @@ from graphc.ir.node import Tensor
 from graphc.keras.core.marks import history_of
 from graphc.keras.engine.input_layer import InputLayer
 from graphc.keras.engine.nodes import Node
+from graphc.keras.engine.op_lambda import OpLambda
 
 __all__ = ["jsonable", "network_config", "network_from_config"]
+
+_CONSTANT = "_CONSTANT_VALUE"  # stands for a first argument that is no tensor
 
 
 def jsonable(value: Any) -> Any:
@@ -41,7 +44,8 @@ def _node_numbers(model: Any) -> dict[tuple[int, int], int]:
     relevant = set(model._network_nodes)
     numbers: dict[tuple[int, int], int] = {}
     for layer in model.layers:
-        kept = 0
+        # a model's own call, from its inputs to its outputs, counts where it stands in another one
+        kept = int(getattr(layer, "_is_graph_network", False))
         for index, node in enumerate(layer._inbound_nodes):
             if node in relevant or isinstance(layer, InputLayer):
                 numbers[id(layer), index] = kept
@@ -63,9 +67,20 @@ def _plain(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _inbound(node: Node, numbers: dict[tuple[int, int], int]) -> list[Any]:
+    layer = node.outbound_layer
+    if isinstance(layer, OpLambda):
+        references = [_reference(t, numbers) for t in node.input_tensors]
+        return layer.described_call(node.arguments, references)  # type: ignore[no-any-return]
     extra = _plain(node.arguments)
     return [[*_reference(t, numbers), extra] for t in node.input_tensors
             if history_of(t) is not None]  # fmt: skip
+
+
+def layer_class(layer: Any) -> str:
+    """The name of a layer's class in files."""
+    if isinstance(layer, OpLambda) and layer.function == "__operators__.getitem":
+        return "SlicingOpLambda"
+    return str(getattr(type(layer), "_keras_name", type(layer).__name__))
 
 
 def network_config(model: Any) -> dict[str, Any]:
@@ -78,7 +93,7 @@ def network_config(model: Any) -> dict[str, Any]:
             _inbound(n, numbers) for n in layer._inbound_nodes if n in relevant
         ]  # fmt: skip
         layers.append({
-            "name": layer.name, "class_name": type(layer).__name__,
+            "name": layer.name, "class_name": layer_class(layer),
             "config": layer.get_config(), "inbound_nodes": calls,
         })  # fmt: skip
     return {
@@ -98,6 +113,17 @@ class _Builder:
         self.waiting: dict[str, list[Any]] = {}
         # calls made so far, by layer: the numbers of a file count these only
         self.outputs: dict[str, list[list[Tensor]]] = {}
+        self.first: dict[str, int] = {}  # the number of a layer's first call
+
+    def number(self, config: dict[str, Any]) -> None:
+        """Files count the calls of models from 1, some of them from 0: references tell."""
+        highest: dict[str, int] = {}
+        ends = [config["input_layers"], config["output_layers"]]
+        for ref in _mentioned([ends, [x.get("inbound_nodes", ()) for x in config["layers"]]]):
+            highest[ref[0]] = max(highest.get(ref[0], 0), ref[1])
+        for item in config["layers"]:
+            calls = len(item.get("inbound_nodes", ()))
+            self.first[item["name"]] = int(0 < calls <= highest.get(item["name"], 0))
 
     def add(self, item: dict[str, Any]) -> None:
         from graphc.keras.layers import deserialize
@@ -112,9 +138,29 @@ class _Builder:
             self.outputs[name].append(layer._inbound_nodes[0].output_tensors)
         self.waiting[name] = [_call(c) for c in item.get("inbound_nodes", ())]
 
-    def tensor(self, ref: Any) -> Tensor | None:
+    def tensor(self, ref: Any) -> Any:
+        if ref[0] == _CONSTANT:
+            return ref[2]  # type: ignore[no-any-return]
         calls = self.outputs[ref[0]]
-        return calls[ref[1]][ref[2]] if ref[1] < len(calls) else None
+        number = ref[1] - self.first.get(ref[0], 0)
+        return calls[number][ref[2]] if number < len(calls) else None
+
+    def argument(self, value: Any) -> Any:
+        """An argument of a call with the tensors that it names; KeyError: not there yet."""
+        if self.names_tensor(value):
+            tensor = self.tensor(value)
+            if tensor is None:
+                raise KeyError(value[0])
+            return tensor
+        if isinstance(value, list):
+            return [self.argument(v) for v in value]
+        if isinstance(value, dict):
+            return {k: self.argument(v) for k, v in value.items()}
+        return value
+
+    def names_tensor(self, value: Any) -> bool:
+        """Whether it is [layer, call, output]."""
+        return _is_reference(value) and value[0] in self.layers
 
     def apply_all(self) -> None:
         """Raises ValueError: a call whose inputs never come."""
@@ -133,6 +179,10 @@ class _Builder:
         tensors = [self.tensor(r) for r in references]
         if any(t is None for t in tensors):
             return False
+        try:
+            kwargs = self.argument(kwargs)
+        except KeyError:
+            return False
         layer = self.layers[name]
         layer(tensors[0] if len(tensors) == 1 else tensors, **kwargs)
         self.outputs[name].append(layer._inbound_nodes[-1].output_tensors)
@@ -150,6 +200,26 @@ def _call(data: Any) -> tuple[list[Any], dict[str, Any]]:
     return [list(ref[:3]) for ref in data], kwargs
 
 
+def _is_reference(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) in (3, 4)
+        and isinstance(value[0], str)
+        and all(type(n) is int for n in value[1:3])
+    )
+
+
+def _mentioned(value: Any) -> Iterator[list[Any]]:
+    """All references in parts of a configuration."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if _is_reference(value):
+        yield value
+    if isinstance(value, list | tuple):
+        for inner in value:
+            yield from _mentioned(inner)
+
+
 def _references(data: Any) -> list[Any]:
     return [data] if data and isinstance(data[0], str) else list(data)
 
@@ -163,6 +233,7 @@ def network_from_config(cls: Any, config: dict[str, Any], custom_objects: Any = 
     if "layers" not in config:
         return cls(**config)
     builder = _Builder(custom_objects)
+    builder.number(config)
     for item in config["layers"]:
         builder.add(item)
     builder.apply_all()

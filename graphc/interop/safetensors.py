@@ -1,8 +1,8 @@
 """Arrays by name in safetensors files: 8 bytes of length, a JSON header, the raw data.
 
-Lives here: load_safetensors, save_safetensors. Not here: which arrays a model has (weights.py).
-Imports NumPy, errors and the atomic file of checkpoints. Nothing in a file is ever run; every
-extent and offset is checked before an array is made from it.
+Lives here: load_safetensors, read_safetensors, save_safetensors. Not here: which arrays a model has
+(models/weights.py, keras/engine/saving.py). Imports errors and the atomic file of checkpoints.
+Nothing in a file is ever run; every extent and offset is checked before an array is made from it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from graphc.errors import DataLossError, NotFoundError, UnimplementedError
 from graphc.interop.checkpoint import atomic_file
 
-__all__ = ["load_safetensors", "save_safetensors"]
+__all__ = ["load_safetensors", "read_safetensors", "save_safetensors"]
 
 Array = np.ndarray[Any, Any]
 MAX_HEADER = 100_000_000  # as the format's own reader has it
@@ -37,6 +37,14 @@ def load_safetensors(path: Any) -> dict[str, Array]:
     """The arrays of a file by their names, read-only and mapped into memory, not read.
 
     bfloat16 becomes float32, which holds each of its values exactly.
+
+    Raises: as read_safetensors.
+    """
+    return read_safetensors(path)[0]
+
+
+def read_safetensors(path: Any) -> tuple[dict[str, Array], dict[str, str]]:
+    """(the arrays as load_safetensors gives them, the strings that go with them).
 
     Raises:
         NotFoundError: no such file. DataLossError: a damaged or truncated one.
@@ -55,14 +63,16 @@ def load_safetensors(path: Any) -> dict[str, Array]:
     if length > MAX_HEADER or 8 + length > size:
         raise DataLossError(f"{name}: a header of {length} bytes in a file of {size}: truncated?")
     header = _header(name, data[8 : 8 + length])
-    header.pop("__metadata__", None)
+    notes = header.pop("__metadata__", None) or {}
+    if not isinstance(notes, dict) or not all(isinstance(v, str) for v in notes.values()):
+        raise DataLossError(f"{name}: its metadata are no strings by names")
     found, spans = {}, []
     for key, entry in header.items():
         code, shape, low, high = _entry(name, key, entry, size - 8 - length)
         found[key] = _array(data, 8 + length + low, code, shape)
         spans.append((low, high, key))
     _check_spans(name, spans, size - 8 - length)
-    return found
+    return found, notes
 
 
 def _header(name: str, raw: bytes) -> dict[str, Any]:
@@ -143,12 +153,13 @@ def save_safetensors(
     for key, value in sorted(values.items(), key=lambda kv: (-kv[1].dtype.itemsize, kv[0])):
         if key == "__metadata__":
             raise ValueError("a tensor cannot be called __metadata__")
-        code = _CODES.get(value.dtype.newbyteorder("<"))
+        wide = value.dtype.name == "bfloat16"  # of an extra, which need not be there
+        code = "BF16" if wide else _CODES.get(value.dtype.newbyteorder("<"))
         if code is None:
             raise TypeError(f"{key}: safetensors files hold no arrays of {value.dtype}")
         end = offset + value.nbytes
         header[key] = {"dtype": code, "shape": list(value.shape), "data_offsets": [offset, end]}
-        arrays.append(value)
+        arrays.append(value.view(np.uint16) if wide else value)
         offset = end
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
