@@ -6,103 +6,305 @@ No test looks at a time.
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from tools.bench import peer_graphc, peer_numpy, run, targets, worker, works
+from tools.bench import (
+    compare,
+    environments,
+    page,
+    peer_graphc,
+    peer_numpy,
+    peers,
+    process,
+    report,
+    rows,
+    run,
+    tree,
+    worker,
+)
+from tools.bench.works import GROUPS, MODELS, WORKS, Work
 
-SMALL = [
-    n for n in works.WORKS if n in ("W3", "W4", "W9", "W8_sgd", "W8_adam", "W10", "W10_sgd")
-]
+OWN = [peer_numpy, peer_graphc]
+QUICK = ["W3", "W4_scalar", "W4_vec10", "W9", "W10_inf_b1", "GEMM64"]
+BIG = ["W1", "W2", "W5", "W6", *(n for n in WORKS if n.startswith("W7"))]
 
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(works, "LSTM_SIZES", (4, 12, 8, 16))
-    monkeypatch.setattr(worker, "MIN_SECONDS", 0.0)
-    monkeypatch.setattr(worker, "REPEATS", 1)
+    monkeypatch.setattr(worker, "repeats", lambda fn, quick: [float(fn() is not None)])
+    monkeypatch.setattr("tools.bench.load.wait_for_quiet", lambda seconds: True)
 
 
 @pytest.mark.usefixtures("hasty")
-@pytest.mark.parametrize("peer", [peer_numpy, peer_graphc], ids=["numpy", "graphc"])
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("peer", OWN, ids=["numpy", "graphc"])
+@pytest.mark.parametrize("name", QUICK)
 def test_small_works_are_right(name: str, peer: Any) -> None:
-    for variant in peer.VARIANTS:
-        found = worker.measure(peer, name, variant)
-        assert found["ok"], variant
-        assert found["median_s"] > 0
+    for variant in peer.variants(WORKS[name]):
+        assert worker.timed(peer, WORKS[name], variant, 1, True)["ok"], variant
 
 
-def shrunk(array: np.ndarray) -> np.ndarray:
-    return array[:64, :64].copy() if array.ndim == 2 else array[:64].copy()
-
-
-@pytest.mark.parametrize("peer", [peer_numpy, peer_graphc], ids=["numpy", "graphc"])
-@pytest.mark.parametrize("name", [n for n in works.WORKS if n not in SMALL and n != "W13"])
+@pytest.mark.parametrize("peer", OWN, ids=["numpy", "graphc"])
+@pytest.mark.parametrize("name", BIG)
 def test_big_works_are_right_on_a_corner_of_their_data(name: str, peer: Any) -> None:
     rng = np.random.default_rng(0)
-    count = {"W2": 4, "W6": 3}.get(name, 1)
-    shapes = [(64,) if name in ("W1", "W2") or k else (64, 64) for k in range(count)]
-    inputs = tuple(rng.standard_normal(s, dtype=np.float32) for s in shapes)
-    work = works.WORKS[name]
-    for variant in peer.VARIANTS:
-        got = np.asarray(peer.prepare(name, inputs, variant)())
-        np.testing.assert_allclose(got, work.reference(*inputs), work.rtol, work.atol)
+    shape = (300,) if name in ("W1", "W2") else (48, 64)
+    gains = [rng.standard_normal(64, dtype=np.float32) for _ in range(2)]
+    work = replace(WORKS[name], parameters=lambda: gains, check_rows=None)
+    inputs = tuple(rng.standard_normal(shape, dtype=np.float32) for _ in range(4))
+    inputs = inputs if name == "W2" else inputs[:1]
+    for variant in peer.variants(work):
+        assert work.right(peer.prepare(work, inputs, variant, 1)(), inputs), variant
 
 
-def test_gelu_work_on_small_matrices() -> None:
-    rng = np.random.default_rng(0)
-    inputs = tuple(rng.standard_normal(s, dtype=np.float32) for s in ((8, 16), (16, 8), (8,)))
-    want = works.WORKS["W13"].reference(*inputs)
-    for variant in peer_graphc.VARIANTS:
-        got = peer_graphc.prepare("W13", inputs, variant)()
-        np.testing.assert_allclose(got, want, 5e-3, 5e-3)
+def small(work: Work, parameters: list[Any], *inputs: Any) -> Work:
+    return replace(work, inputs=lambda: inputs, parameters=lambda: parameters, check_rows=None)
 
 
-def measured(peer: str, work: str, variant: str, median: float, ok: bool = True) -> dict[str, Any]:
-    return {"peer": peer, "work": work, "variant": variant, "median_s": median, "ok": ok}
+def encoder_values(layers: int, width: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(1)
+    shapes = [(width, 3 * width), (3 * width,), (width, width), (width,), (width,), (width,),
+              (width, 2 * width), (2 * width,), (2 * width, width), (width,), (width,),
+              (width,)]  # fmt: skip
+    return [rng.standard_normal(s, dtype=np.float32) / 4 for _ in range(layers) for s in shapes]
 
 
-def test_rows_take_the_best_variant_and_its_ratio() -> None:
-    results = [
-        measured("graphc", "W4", "run", 4e-6), measured("graphc", "W4", "call", 2e-6),
-        measured("numpy", "W4", "numpy", 1e-6), measured("jax", "W4", "jit", 8e-3, ok=False),
+def test_the_encoder_and_the_dense_layer_are_right_when_small() -> None:
+    rng = np.random.default_rng(2)
+    x = rng.standard_normal((2, 6, 16), dtype=np.float32)
+    bert = replace(small(WORKS["BERT"], encoder_values(2, 16), x), options={"heads": 4})
+    assert bert.right(peer_graphc.prepare(bert, (x,), "run", 1)(), (x,))
+    rectangle = rng.standard_normal((5, 7), dtype=np.float32)
+    weights = [rng.standard_normal(s, dtype=np.float32) for s in ((7, 9), (9,))]
+    dense = small(WORKS["W13"], weights, rectangle)
+    assert dense.right(peer_graphc.prepare(dense, (rectangle,), "run", 1)(), (rectangle,))
+
+
+@pytest.mark.parametrize("name", [n for n, w in WORKS.items() if w.training and w.model != "cnn"])
+def test_the_kept_losses_begin_with_numpys(name: str) -> None:
+    work = WORKS[name]
+    np.testing.assert_allclose(work.reference()[0], work.first_loss(), rtol=1e-6)
+
+
+def test_every_model_is_there_in_every_table_that_can_be_imported() -> None:
+    from tools.bench import models_tf1
+
+    assert set(models_tf1.MODELS) == set(MODELS)
+    assert {w.model for w in WORKS.values()} == set(MODELS)
+    assert {w.group for w in WORKS.values()} == set(GROUPS)
+
+
+def measured(
+    peer: str, work: str, variant: str, median: float, ok: bool = True, **more: Any
+) -> dict[str, Any]:
+    line = {"peer": peer, "work": work, "variant": variant, "median_s": median, "ok": ok,
+            "mode": "time", "threads": 2, "round": 1, "group": WORKS[work].group,
+            "graphc": "abc", "quick": True, "when": "2026-11-20 10:00:00",
+            "foreign": 0.0}  # fmt: skip
+    return line | more
+
+
+ROW = rows.Row("chain", "W3", 1.5)
+
+
+def test_a_row_takes_the_best_right_peer_and_undisturbed_rounds() -> None:
+    lines = [
+        measured("graphc", "W3", "run", 2.0), measured("graphc", "W3", "run", 9.0, foreign=1.0),
+        measured("graphc", "W3", "call", 1.0), measured("jax", "W3", "jit", 4.0),
+        measured("jax", "W3", "jit", 5.0), measured("torch", "W3", "eager", 0.1, ok=False),
+        measured("ort", "W3", "reuse_iobind", 4.1), measured("limit", "W3", "chain", 0.2),
     ]  # fmt: skip
-    text = run.row("W4", results, {"numpy": "", "graphc": "", "jax": "", "other": ""})
-    assert "numpy 1.00 us (0.50x)" in text
-    assert "graphc 2.00 us" in text
-    assert "jax 8.00 ms WRONG (4000.00x)" in text
-    assert "other failed" in text
+    found = report.result(ROW, lines)
+    assert (found.own.value, found.peer.label, found.peer.value) == (2.0, "jax jit", 4.5)
+    assert found.ratio == 2.25 and found.met is True
+    assert found.reused is not None and [m.label for m in found.wrong] == ["torch eager"]
+    assert report.cells(found)[-1] == "met; ort reuse_iobind 4.1 s; wrong result: torch eager"
 
 
-def test_promises_say_whether_they_are_kept() -> None:
-    assert str(targets.Line("start", 100.0, 150.0, "ms")).endswith("(at most 150 ms) kept")
-    assert str(targets.Line("start", 151.0, 150.0, "ms")).endswith("MISSED")
-    assert str(targets.Line("ratio", 3.0, 4.0, "x", at_least=True)).endswith("MISSED")
+def test_a_wrong_result_of_graphc_has_no_ratio() -> None:
+    lines = [measured("graphc", "W3", "run", 1.0, ok=False), measured("jax", "W3", "jit", 4.0)]
+    found = report.result(ROW, lines)
+    assert found.ratio is None and "wrong result: graphc run" in report.text(lines)
 
 
-def test_unknown_works_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_rows_name_works_variants_and_peers_that_exist() -> None:
+    for row in rows.ROWS:
+        assert row.work in WORKS
+        assert set(row.own) <= {*peer_graphc.variants(WORKS[row.work])}
+        assert set(row.against) <= {*environments.PINS, "limit"}
+
+
+def test_of_each_group_the_newest_graphc_counts() -> None:
+    lines = [
+        measured("graphc", "W3", "run", 1.0), measured("jax", "W3", "jit", 1.0),
+        measured("graphc", "W3", "run", 2.0, graphc="def"),
+        measured("graphc", "W1", "run", 3.0), measured("graphc", "W1", "run", 3.0, threads=1),
+    ]  # fmt: skip
+    assert report.latest(lines, 2) == lines[2:4]
+
+
+def test_starts_count_the_import_only_with_a_filled_cache() -> None:
+    line = {"import_s": 1.0, "build_s": 2.0, "first_s": 4.0}
+    assert report._completed(line | {"mode": "cold"})["start_s"] == 6.0
+    assert report._completed(line | {"mode": "warm"})["start_s"] == 7.0
+
+
+def test_names_of_works() -> None:
+    assert run.wanted("W1") == ("W1",)
+    assert run.wanted("GEMM64,W8,W14") == ("W8_sgd", "W8_adam", "GEMM64", "W14")
+    assert run.wanted("GEMM") == tuple(n for n in WORKS if n.startswith("GEMM"))
+    assert len(run.wanted("W7")) == 9
+
+
+def test_unknown_names_are_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     with pytest.raises(SystemExit):
         run.main(["--works", "W4,W99"])
-    assert "unknown works W99; known: W1" in capsys.readouterr().err
+    assert "unknown work W99; known: W1, W2" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        run.main(["--env", "tinygrad=python"])
+    assert "expected NAME=PYTHON, NAME one of jax, tf" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        peers.main(["--peers", "jax,mxnet"])
+    assert "unknown peers ['mxnet']" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        compare.main(["a", "b", "--rounds", "1"])
+    assert "at least 2" in capsys.readouterr().err
+    assert run.main(["--peers", "jax", "--folder", str(tmp_path)]) == 2
+    assert "not set up: jax" in capsys.readouterr().err
 
 
-def test_a_whole_run_writes_its_measurements(
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """Processes that only leave a note of having been started."""
+    calls: list[tuple[str, ...]] = []
+
+    def one(python: str, job: run.Job, settings: Any, caches: Path) -> list[dict[str, Any]]:
+        calls.append((job.group, job.peer))
+        fields = {"when": "2026-11-20 10:00:00", "threads": 2, "quick": True, "versions": {}}
+        if job.mode != "time":
+            more = {"import_s": 1.0, "build_s": 1.0, "first_s": 1.0, "peak_bytes": 2**20}
+            return [fields | more | {"work": job.works[0], "variant": job.variant, "ok": True}]
+        numbers = {"median_s": 1e-6, "ok": True, "foreign": 0.0, "mode": job.mode}
+        return [fields | numbers | {"work": w, "variant": "run"} for w in job.works]
+
+    monkeypatch.setattr(process, "one", one)
+    return calls
+
+
+def test_a_run_goes_on_where_it_ended_and_writes_a_page(
+    tmp_path: Path, fake: list[tuple[str, ...]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--works", "W9,W14,W15", "--peers", "numpy", "--folder", str(tmp_path)]
+    assert run.main([*options, "--rounds", "1"]) == 0
+    starts = [(f"W14_{n}", "graphc") for n in run.START_WORKS for _ in range(2)]
+    memory = [("W15_W1", "graphc"), ("W15_W1", "numpy"), ("W15_W10_b256", "graphc"),
+              ("W15_W10_b256", "numpy")]  # fmt: skip
+    assert fake == [("W9", "graphc"), ("W9", "numpy"), *starts, *memory]
+    fake.clear()
+    docs = tmp_path / "docs"
+    assert run.main([*options, "--rounds", "2", "--docs", str(docs)]) == 0
+    assert fake[:2] == [("W9", "graphc"), ("W9", "numpy")]
+    assert len(report.read(tmp_path / "results.jsonl")) == 2 * (2 + 6 + 4)
+    assert "W15 peak memory, W1" in capsys.readouterr().out
+    text = (docs / "benchmarks.md").read_text()
+    assert "Measured 2026-11-20 with 2 threads on" in text and "numpy run" in text
+    assert run.main([*options, "--rounds", "2"]) == 0
+    assert fake.count(("W9", "graphc")) == 1  # nothing is left to do
+
+
+def test_bars_are_drawn(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    lines = [measured("graphc", "W3", "run", 1.0), measured("jax", "W3", "jit", 4.0)]
+    assert page.draw(report.results(lines), tmp_path / "chart.png")
+    assert (tmp_path / "chart.png").stat().st_size > 1000
+    assert not page.draw([], tmp_path / "none.png")
+
+
+def test_changes_are_told_from_noise() -> None:
+    old = {("W1", "run"): [1.0, 1.1], ("W3", "run"): [1.0, 1.2], ("W5", "run"): [2.0, 2.2]}
+    new = {("W1", "run"): [1.5, 1.4], ("W3", "run"): [1.1, 1.3], ("W5", "run"): [1.0, 1.0]}
+    verdicts = {c.name: c.verdict for c in compare.changes(old, new)}
+    assert verdicts == {"W1 run": "slower", "W3 run": "same", "W5 run": "faster"}
+    assert "+38.1 %" in str(compare.changes(old, new)[0])
+
+
+@pytest.fixture
+def commit() -> Iterator[str]:
+    if tree.version() == "unknown":
+        pytest.skip("no git checkout")
+    yield "HEAD"
+
+
+def test_two_commits_are_compared(
+    commit: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places: list[Path] = []
+
+    def measure(python: str, job: run.Job, settings: process.Settings) -> list[dict[str, Any]]:
+        assert (settings.tree / "graphc" / "__init__.py").exists()
+        places.append(settings.tree)
+        slow = settings.tree == environments.ROOT
+        return [{"work": "W9", "variant": "run", "ok": True, "median_s": 2.0 if slow else 1.0}]
+
+    monkeypatch.setattr(process, "measure", measure)
+    assert compare.main([commit, ".", "--works", "W9", "--rounds", "2"]) == 1
+    assert places[1:3] == [environments.ROOT] * 2 and places[0] == places[3]
+    assert not places[0].exists()
+    assert "slower W9 run" in capsys.readouterr().out
+
+
+def test_a_real_process_measures_another_checkout(tmp_path: Path) -> None:
+    """One worker with everything real but the time it takes, on a tree given by its folder."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "graphc").symlink_to(environments.ROOT / "graphc", target_is_directory=True)
+    settings = process.Settings(1, True, tmp_path, other)
+    job = run.Job("W3", "graphc", ("W4_vec10",), "start", "run")
+    lines = list(process.measure(sys.executable, job, settings))
+    assert [line["mode"] for line in lines] == ["cold", "warm"]
+    assert all(line["ok"] and line["versions"]["numpy"] == np.__version__ for line in lines)
+
+
+def test_failing_processes_leave_a_line(tmp_path: Path) -> None:
+    settings = process.Settings(1, True, tmp_path)
+    job = run.Job("W3", "nobody", ("W3",))
+    (line,) = process.measure(sys.executable, job, settings)
+    assert "No module named 'tools.bench.peer_nobody'" in line["error"]
+    assert json.loads(json.dumps(line)) == line
+
+
+def test_measured_processes_see_no_setting_of_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
+    monkeypatch.setenv("GRAPHC_FUSE", "0")
+    found = environments.process_environment(2, Path("caches"))
+    assert "OPENBLAS_CORETYPE" not in found and "GRAPHC_FUSE" not in found
+    assert found["OMP_NUM_THREADS"] == "2"
+
+
+def test_an_environment_is_made_once_and_remembered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    calls: list[tuple[str, str]] = []
+    calls: list[list[str]] = []
 
-    def one(python: str, peer: str, work: str, threads: int) -> list[dict[str, Any]]:
-        calls.append((peer, work))
-        return [measured(peer, work, "v", 1e-6)]
+    def pretend(command: list[str], **options: Any) -> Any:
+        calls.append(command)
+        found = json.dumps({"jax": "0.10.2", "jaxlib": "0.9", "pytensor": "3.0.7"})
+        return subprocess.CompletedProcess(command, 0, stdout=found)
 
-    monkeypatch.setattr(run, "one", one)
-    target = tmp_path / "out.json"
-    assert run.main(["--works", "W4,W3", "--rounds", "2", "--json", str(target)]) == 0
-    peers = ("numpy", "graphc")
-    assert calls == [(p, "W4") for p in peers * 2] + [(p, "W3") for p in peers * 2]
-    assert len(json.loads(target.read_text())) == 8
-    assert capsys.readouterr().out.count("graphc 1.00 us") == 2
+    monkeypatch.setattr(subprocess, "run", pretend)
+    given = ["--peers", "jax,pytensor", "--env", "pytensor=there", "--folder", str(tmp_path)]
+    assert peers.main(given) == 0
+    assert [c[1:3] for c in calls[:2]] == [["-m", "venv"], ["-m", "pip"]]
+    assert "jaxlib==0.10.2" in calls[1]
+    assert "jaxlib 0.9 (pinned: 0.10.2)" in capsys.readouterr().out
+    known = environments.known(tmp_path)
+    assert known["pytensor"] == "there" and known["graphc"] == sys.executable
+    assert known["jax"].startswith(str(tmp_path)) and os.path.basename(known["jax"]) == "python"

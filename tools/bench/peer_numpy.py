@@ -1,4 +1,4 @@
-"""The works in plain NumPy."""
+"""The works in plain NumPy, the baseline: forward models, and the steps of the small networks."""
 
 from __future__ import annotations
 
@@ -8,76 +8,81 @@ from typing import Any
 
 import numpy as np
 
-from tools.bench import works
+from tools.bench.works import Work
 
-VARIANTS = ("numpy",)
+VERSIONS = ("numpy",)
 
 
-def prepare(name: str, inputs: tuple[Any, ...], variant: str) -> Callable[[], Any]:
+def variants(work: Work) -> tuple[str, ...]:
+    if work.training:
+        return ("numpy",) if work.model in ("mlp", "linear") else ()
+    # windows over images are no way to compute a CNN, and the encoder takes long enough once
+    return () if work.model in ("cnn", "encoder") else ("numpy",)
+
+
+def prepare(work: Work, inputs: tuple[Any, ...], variant: str, threads: int) -> Callable[[], Any]:
     """The work as a function; training works return the loss of the step."""
-    if name in ("W1", "W3"):
-        return lambda: works.chain(*inputs)
-    simple = {
-        "W2": works.memory_chain, "W4": np.add, "W5": works.softmax, "W6": works.layer_norm,
-    }  # fmt: skip
-    if name in simple:
-        return lambda: simple[name](*inputs)
-    if name.startswith("W7"):
-        _, kind, where = name.split("_")
-        axis = None if where == "full" else int(where[2:])
-        method = getattr(inputs[0], kind)
-        return lambda: method(axis=axis)
-    if name.startswith("W8"):
-        return _mlp(name.split("_")[1], *inputs)
-    if name == "W9":
-        return _linear(*inputs)
-    if name == "W10":
-        params = works.lstm_parameters()
-        return lambda: works.lstm_state(params, *inputs)
-    if name == "W10_sgd":
-        return _lstm(*inputs)
-    return lambda: _gelu_tanh(inputs[0] @ inputs[1] + inputs[2])
-
-
-def _gelu_tanh(z: np.ndarray) -> np.ndarray:
-    # NumPy has no erf: the usual tanh form stands in
-    inner = np.float32(math.sqrt(2 / math.pi)) * (z + np.float32(0.044715) * z * z * z)
-    return np.float32(0.5) * z * (1 + np.tanh(inner))
-
-
-def _mlp(kind: str, x: np.ndarray, y: np.ndarray) -> Callable[[], float]:
-    params = works.mlp_parameters()
-    descent = works.Descent(kind, params)
+    parameters = work.parameters()
+    if not work.training:
+        return lambda: work.forward(parameters, *inputs)
+    assert work.optimizer is not None
+    gradients = {"mlp": mlp_gradients, "linear": linear_gradients}[work.model]
+    descent = Descent(*work.optimizer, parameters)
 
     def step() -> float:
-        loss, grads = works.mlp_gradients(params, x, y)
+        loss, grads = gradients(parameters, *inputs)
         descent.apply(grads)
         return loss
 
     return step
 
 
-def _lstm(x: np.ndarray, y: np.ndarray) -> Callable[[], float]:
-    params = works.lstm_parameters()
+def mlp_gradients(
+    p: list[np.ndarray], x: np.ndarray, y: np.ndarray
+) -> tuple[float, list[np.ndarray]]:
+    """Loss and gradients of the two-hidden-layer network, in the parameters' dtype."""
+    h1 = np.maximum(x @ p[0] + p[1], 0)
+    h2 = np.maximum(h1 @ p[2] + p[3], 0)
+    z = h2 @ p[4] + p[5]
+    probs = np.exp(z - z.max(-1, keepdims=True))
+    probs /= probs.sum(-1, keepdims=True)
+    rows = np.arange(len(y))
+    loss = float(-np.log(probs[rows, y]).mean())
+    probs[rows, y] -= 1
+    probs /= len(y)
+    d2 = (probs @ p[4].T) * (h2 > 0)
+    d1 = (d2 @ p[2].T) * (h1 > 0)
+    return loss, [x.T @ d1, d1.sum(0), h1.T @ d2, d2.sum(0), h2.T @ probs, probs.sum(0)]
 
-    def step() -> float:
-        loss, grads = works.lstm_gradients(params, x, y)
-        for p, g in zip(params, grads, strict=True):
-            p -= np.float32(works.LSTM_RATE) * g
-        return loss
 
-    return step
+def linear_gradients(
+    p: list[np.ndarray], x: np.ndarray, y: np.ndarray
+) -> tuple[float, list[np.ndarray]]:
+    """Loss and gradients of the mean square of a linear model's error."""
+    error = x @ p[0] + p[1] - y
+    loss = (error * error).mean()
+    error *= error.dtype.type(2 / error.size)
+    return loss, [x.T @ error, error.sum(0)]
 
 
-def _linear(x: np.ndarray, y: np.ndarray) -> Callable[[], float]:
-    w, b = np.zeros((1, 1), np.float32), np.zeros(1, np.float32)
-    rate = np.float32(works.LINEAR_RATE * 2 / 100)
+class Descent:
+    """Plain NumPy optimizers, in place: "sgd" or "adam" (epsilon outside the square root)."""
 
-    def step() -> float:
-        error = x @ w + b - y
-        loss = (error * error).mean()
-        w[...] -= rate * (x.T @ error)
-        b[...] -= rate * error.sum(0)
-        return loss
+    def __init__(self, kind: str, rate: float, params: list[np.ndarray]) -> None:
+        self.kind, self.rate, self.params = kind, rate, params
+        self.step = 0
+        self.m = [np.zeros_like(p) for p in params]
+        self.v = [np.zeros_like(p) for p in params]
 
-    return step
+    def apply(self, grads: list[np.ndarray]) -> None:
+        dtype = self.params[0].dtype.type
+        if self.kind == "sgd":
+            for p, g in zip(self.params, grads):
+                p -= dtype(self.rate) * g
+            return
+        self.step += 1
+        rate = dtype(self.rate * math.sqrt(1 - 0.999**self.step) / (1 - 0.9**self.step))
+        for p, g, m, v in zip(self.params, grads, self.m, self.v):
+            m += dtype(0.1) * (g - m)
+            v += dtype(0.001) * (g * g - v)
+            p -= rate * m / (np.sqrt(v) + dtype(1e-8))

@@ -1,101 +1,136 @@
-"""graphc beside NumPy and other peers on the same work: a table of medians and ratios.
+"""Runs the works of every peer in turn and keeps each measurement; then writes the table.
 
-    python -m tools.bench.run [--works W1,W5] [--rounds 2] [--peer jax=PYTHON ...]
+    python -m tools.bench.run [--works W8,W10,GEMM] [--peers jax,tf] [--rounds 3] [--quick]
 
-One process a peer and work, peers in turn within each round, so that drift of a shared machine
-meets all of them alike. A peer besides NumPy takes part when the Python of its virtual environment
-is given. OPENBLAS_CORETYPE is unset for everybody: set to an older processor it halves BLAS.
+One process a peer and group of works, peers in turn within each round, so that drift of a shared
+machine meets all of them alike. W14 is the first call (cold and warm cache), W15 the peak memory.
+Measurements are appended to results.jsonl; a run that was broken off, or one of other works or more
+rounds, goes on where it ended as long as graphc has not changed (--fresh begins anew).
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import statistics
-import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-Result = dict[str, Any]
+from tools.bench import environments, process, report, tree
+from tools.bench.works import GROUPS, WORKS
+
+START_WORKS = ("W8_adam", "W10_b32", "W12")
+START_PEERS = {"graphc": "run", "jax": "jit"}
+MEMORY_WORKS = ("W1", "W10_b256")
+MEMORY_PEERS = {"graphc": "run", "jax": "jit", "torch": "eager", "tf": "sess", "ort": "run",
+                "pytensor": "numba", "numpy": "numpy"}  # fmt: skip
+SPECIAL = ("W14", "W15")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One process to run in each round."""
+
+    group: str
+    peer: str
+    works: tuple[str, ...]
+    mode: str = "time"
+    variant: str | None = None
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    from tools.bench.works import WORKS
-
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--works", default=",".join(WORKS), help="names, separated by commas")
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--peer", action="append", default=[], metavar="NAME=PYTHON")
-    parser.add_argument("--json", type=Path, help="write all measurements there")
-    args = parser.parse_args(argv)
-    peers = {"numpy": sys.executable, "graphc": sys.executable}
-    peers |= dict(p.split("=", 1) for p in args.peer)
-    names = args.works.split(",")
-    unknown = [n for n in names if n not in WORKS]
-    if unknown:
-        parser.error(f"unknown works {', '.join(unknown)}; known: {', '.join(WORKS)}")
-    results: list[Result] = []
-    for name in names:
-        for _ in range(args.rounds):
-            for peer, python in peers.items():
-                results.extend(one(python, peer, name, args.threads))
-        print(row(name, results, peers), flush=True)
-    if args.json:
-        args.json.write_text(json.dumps(results, indent=1))
-    return 0 if all(r["ok"] for r in results) else 1
-
-
-def one(python: str, peer: str, work: str, threads: int) -> list[Result]:
-    """Runs one process; its measurements."""
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
-    environment["PYTHONPATH"] = str(ROOT)
-    command = [python, "-m", "tools.bench.worker", peer, work, "--threads", str(threads)]
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        print(f"{peer} {work} failed: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
-        return []
-    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-
-
-def best(results: Sequence[Result], peer: str, work: str) -> tuple[float, str, bool] | None:
-    """(median over rounds of the best variant, its name, whether all results were right)."""
-    mine = [r for r in results if r["peer"] == peer and r["work"] == work]
-    variants = {r["variant"] for r in mine}
-    if not variants:
-        return None
-    medians = {
-        v: statistics.median(r["median_s"] for r in mine if r["variant"] == v) for v in variants
+    args = _arguments(argv)
+    pythons = environments.known(args.folder) | args.env
+    peers = [p for p in args.peers.split(",") if p] or [p for p in pythons if p != "graphc"]
+    if missing := [p for p in peers if p not in pythons]:
+        print(f"not set up: {', '.join(missing)}; see tools.bench.peers", file=sys.stderr)
+        return 2
+    results = args.folder / "results.jsonl"
+    if args.fresh:
+        results.unlink(missing_ok=True)
+    version = tree.version(args.tree)
+    settings = process.Settings(args.threads, args.quick, args.folder, args.tree)
+    done = {
+        (r["round"], r["group"], r["peer"])
+        for r in report.read(results)
+        if r["graphc"] == version and r["threads"] == args.threads
     }
-    variant = min(medians, key=lambda v: medians[v])
-    return medians[variant], variant, all(r["ok"] for r in mine)
+    for number in range(1, args.rounds + 1):
+        for job in jobs(args.works, ["graphc", *peers]):
+            if (number, job.group, job.peer) in done:
+                continue
+            fields = {"round": number, "group": job.group, "peer": job.peer, "graphc": version}
+            python = pythons.get(job.peer, sys.executable)
+            for line in process.measure(python, job, settings):
+                report.append(results, line | fields)
+    found = report.latest(report.read(results), args.threads)
+    print(report.text(found))
+    if args.docs:
+        report.write_docs(found, args.docs)
+    return 0
 
 
-def row(work: str, results: Sequence[Result], peers: dict[str, str]) -> str:
-    """One line: each peer's median, and its ratio to graphc (above 1: graphc is faster)."""
-    own = best(results, "graphc", work)
-    cells = [work.ljust(12)]
-    for peer in peers:
-        found = best(results, peer, work)
-        if found is None:
-            cells.append(f"{peer} failed")
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    assert __doc__ is not None
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--works", default=",".join((*GROUPS, *SPECIAL)),
+                        help="names, groups or their beginnings, W14, W15; by commas")  # fmt: skip
+    parser.add_argument("--peers", default="", help="by commas; default: all that are set up")
+    parser.add_argument("--env", action="append", default=[], metavar="NAME=PYTHON")
+    parser.add_argument("--rounds", type=int, default=0, help="default: 3, or 1 with --quick")
+    parser.add_argument("--threads", type=int, choices=(1, 2, 4, 8), default=2)
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter repeats")
+    parser.add_argument("--fresh", action="store_true", help="forget earlier measurements")
+    parser.add_argument("--folder", type=Path, default=environments.folder())
+    parser.add_argument("--tree", type=Path, default=environments.ROOT,
+                        help="checkout whose graphc is measured")  # fmt: skip
+    parser.add_argument("--docs", type=Path, help="folder for benchmarks.md and its chart")
+    args = parser.parse_args(argv)
+    args.rounds = args.rounds or (1 if args.quick else 3)
+    try:
+        args.env = environments.pairs(args.env)
+        args.works = wanted(args.works)
+    except ValueError as error:
+        parser.error(str(error))
+    return args
+
+
+def wanted(text: str) -> tuple[str, ...]:
+    """The works of "W8,GEMM64,W14" in the table's order; ValueError for a name of none."""
+    words = text.split(",")
+    for word in words:
+        if word not in SPECIAL and not any(_means(word, n) for n in WORKS):
+            names = ", ".join((*WORKS, *SPECIAL))
+            raise ValueError(f"unknown work {word}; known: {names}")
+    chosen = [n for n in WORKS if any(_means(w, n) for w in words)]
+    return (*chosen, *(s for s in SPECIAL if s in words))
+
+
+def _means(word: str, name: str) -> bool:
+    group = WORKS[name].group
+    # W1 is not the beginning of W10, GEMM is that of GEMM64
+    return word in (name, group) or name.startswith(word + "_") or word == "GEMM" == name[:4]
+
+
+def jobs(works: Sequence[str], peers: Sequence[str]) -> Iterator[Job]:
+    """The processes of one round, peers in turn within each group."""
+    for group in GROUPS:
+        names = tuple(n for n in works if n in WORKS and WORKS[n].group == group)
+        if not names:
             continue
-        seconds, _, ok = found
-        text = f"{peer} {_time(seconds)}{'' if ok else ' WRONG'}"
-        if own is not None and peer != "graphc":
-            text += f" ({seconds / own[0]:.2f}x)"
-        cells.append(text.ljust(30))
-    return " ".join(cells)
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds * 1e6:.2f} us" if seconds < 1e-3 else f"{seconds * 1e3:.2f} ms"
+        yield from (Job(group, peer, names) for peer in peers)
+        if group == "W2":
+            yield Job(group, "limit", names)
+    if "W14" in works:
+        for name in START_WORKS:
+            for peer, variant in START_PEERS.items():
+                if peer in peers:
+                    yield Job(f"W14_{name}", peer, (name,), "start", variant)
+    if "W15" in works:
+        for name in MEMORY_WORKS:
+            for peer, variant in MEMORY_PEERS.items():
+                if peer in peers:
+                    yield Job(f"W15_{name}", peer, (name,), "memory", variant)
 
 
 if __name__ == "__main__":

@@ -1,90 +1,147 @@
-"""One process: one peer, one work. Prints one JSON line for each variant.
+"""One process: one peer, one group of works. Prints one JSON line for each variant.
 
-    python -m tools.bench.worker PEER WORK [--threads N]
+    python -m tools.bench.worker PEER WORK[,WORK...] [--threads N] [--quick] [--mode MODE]
 
-First call timed apart (cold: it may compile), three warm-ups, then the median of repeats.
+`time`: the first call apart (it may compile), warm-ups, then the median of repeats; the result is
+checked. A measurement during which the rest of the machine was busy is repeated. `start`: only the
+first call, from the first import on. `memory`: the peak of the process after a few calls.
 """
 
 from __future__ import annotations
 
 import argparse
-import importlib
 import json
 import os
 import statistics
 import time
 from typing import Any
 
-MIN_SECONDS = 0.04
-REPEATS = 11
+WARM_UPS = 3
+QUIET = 0.12  # of one core, used by others: more makes a measurement repeat itself
 
 
 def main() -> None:
+    begin = time.perf_counter()
     parser = argparse.ArgumentParser()
     parser.add_argument("peer")
-    parser.add_argument("work")
+    parser.add_argument("works")
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--mode", choices=("time", "start", "memory"), default="time")
+    parser.add_argument("--variant", help="only this one")
     args = parser.parse_args()
-    _limit_threads(args.threads)
-    start = time.perf_counter()
+    limit_threads(args.threads)
+    import importlib
+
     peer = importlib.import_module(f"tools.bench.peer_{args.peer}")
-    imported = time.perf_counter() - start
-    for variant in peer.VARIANTS:
-        line = measure(peer, args.work, variant)
-        line |= {"peer": args.peer, "work": args.work, "variant": variant, "import_s": imported}
-        print(json.dumps(line), flush=True)
+    imported = time.perf_counter() - begin
+    from tools.bench.works import WORKS
+
+    print(json.dumps({"versions": versions(peer)}), flush=True)
+    measure = {"time": timed, "start": started, "memory": peak}[args.mode]
+    for name in args.works.split(","):
+        work = WORKS[name]
+        for variant in [args.variant] if args.variant else peer.variants(work):
+            line = {"work": name, "variant": variant, "import_s": imported}
+            try:
+                line |= measure(peer, work, variant, args.threads, args.quick)
+            except Exception as error:
+                line["error"] = f"{type(error).__name__}: {error}"[:300]
+            print(json.dumps(line), flush=True)
 
 
-def _limit_threads(threads: int) -> None:
+def limit_threads(threads: int) -> None:
+    """No more cores than threads, whatever a library thinks of its own settings."""
     if hasattr(os, "sched_setaffinity"):
-        cores = sorted(os.sched_getaffinity(0))[:threads]
-        os.sched_setaffinity(0, cores)
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 
-def measure(peer: Any, name: str, variant: str) -> dict[str, Any]:
+def versions(peer: Any) -> dict[str, str]:
+    from importlib import metadata
+
+    out = {}
+    for name in peer.VERSIONS:
+        try:
+            out[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            out[name] = "source"
+    return out
+
+
+def timed(peer: Any, work: Any, variant: str, threads: int, quick: bool) -> dict[str, Any]:
     """Times one variant and checks its result."""
-    import numpy as np
+    from tools.bench.load import Load, wait_for_quiet
 
-    from tools.bench import works
-
-    work = works.WORKS[name]
     inputs = work.inputs()
     start = time.perf_counter()
-    fn = peer.prepare(name, inputs, variant)
+    fn = peer.prepare(work, inputs, variant, threads)
     built = time.perf_counter() - start
     start = time.perf_counter()
     first = fn()
     cold = time.perf_counter() - start
-    if name in works.TRAINING:
-        got = np.array([float(first)] + [float(fn()) for _ in range(works.STEPS_CHECKED - 1)])
-        want = work.reference()
-    else:
-        rows = work.check_rows
-        got = np.asarray(first) if rows is None else np.asarray(first)[:rows]
-        want = work.reference(*(inputs if rows is None else [a[:rows] for a in inputs]))
-    ok = bool(np.allclose(got, want, rtol=work.rtol, atol=work.atol))
-    del first, got
-    times = _times(fn)
+    ok = check(work, inputs, fn, first)
+    del first
+    attempts: list[tuple[float, list[float]]] = []
+    while len(attempts) < (2 if quick else 3) and (not attempts or attempts[-1][0] >= QUIET):
+        wait_for_quiet(1.0 if quick else 6.0)
+        with Load() as load:
+            times = repeats(fn, quick)
+        attempts.append((load.foreign, times))
+    foreign, times = min(attempts)
     return {
-        "median_s": statistics.median(times), "min_s": min(times), "first_s": cold,
-        "build_s": built, "ok": ok,
+        "median_s": statistics.median(times), "min_s": min(times), "max_s": max(times),
+        "repeats": len(times), "first_s": cold, "build_s": built, "ok": ok,
+        "foreign": round(foreign, 3), "attempts": len(attempts),
     }  # fmt: skip
 
 
-def _times(fn: Any) -> list[float]:
-    for _ in range(3):
+def check(work: Any, inputs: tuple[Any, ...], fn: Any, first: Any) -> bool:
+    """Whether the result, or the losses of the first steps, are the reference's."""
+    from tools.bench.works.record import STEPS_CHECKED
+
+    if not work.training:
+        return bool(work.right(first, inputs))
+    losses = [float(first)] + [float(fn()) for _ in range(STEPS_CHECKED - 1)]
+    return bool(work.right(losses, inputs))
+
+
+def repeats(fn: Any, quick: bool) -> list[float]:
+    """Seconds of a call: each the mean over calls that together last some 40 ms."""
+    least, fewest, most, budget = (0.02, 5, 9, 1.0) if quick else (0.04, 9, 15, 5.0)
+    for _ in range(WARM_UPS):
         fn()
     start = time.perf_counter()
     fn()
-    once = time.perf_counter() - start
-    inner = max(1, min(100_000, int(MIN_SECONDS / max(once, 1e-7))))
+    once = max(time.perf_counter() - start, 1e-7)
+    inner = max(1, min(100_000, round(least / once)))
     out = []
-    for _ in range(REPEATS):
+    for _ in range(int(min(most, max(fewest, budget / (once * inner))))):
         start = time.perf_counter()
         for _ in range(inner):
             fn()
         out.append((time.perf_counter() - start) / inner)
     return out
+
+
+def started(peer: Any, work: Any, variant: str, threads: int, quick: bool) -> dict[str, Any]:
+    """The first result: definition, compilation and run; the data are made before."""
+    inputs = work.inputs()
+    work.parameters()
+    start = time.perf_counter()
+    fn = peer.prepare(work, inputs, variant, threads)
+    built = time.perf_counter() - start
+    fn()
+    return {"build_s": built, "first_s": time.perf_counter() - start - built, "ok": True}
+
+
+def peak(peer: Any, work: Any, variant: str, threads: int, quick: bool) -> dict[str, Any]:
+    """The most memory the process ever held, after twenty calls."""
+    from tools.bench.load import peak_bytes
+
+    fn = peer.prepare(work, work.inputs(), variant, threads)
+    for _ in range(5 if quick else 20):
+        fn()
+    return {"peak_bytes": peak_bytes(), "ok": True}
 
 
 if __name__ == "__main__":
