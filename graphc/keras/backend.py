@@ -25,16 +25,17 @@ __getattr__, __dir__, __all__ = attach(
             arange batch_dot batch_flatten concatenate constant count_params dot dtype eye
             expand_dims flatten gather gradients identity int_shape is_placeholder is_sparse
             is_tensor moving_average_update name_scope ndim one_hot ones permute_dimensions
-            placeholder print_tensor random_binomial random_normal random_normal_variable
-            random_uniform random_uniform_variable repeat repeat_elements reshape reverse shape
-            slice squeeze stack temporal_padding tile to_dense transpose truncated_normal update
-            update_add update_sub variable zeros""",
+            placeholder print_tensor random_bernoulli=random_binomial random_binomial random_normal
+            random_normal_variable random_uniform random_uniform_variable repeat repeat_elements
+            reshape reverse shape slice squeeze stack temporal_padding tile to_dense transpose
+            truncated_normal update update_add update_sub variable zeros""",
         "graphc.keras.core.nn": """
             batch_normalization bias_add binary_crossentropy categorical_crossentropy conv1d conv2d
             conv2d_transpose conv3d conv3d_transpose depthwise_conv2d dropout in_top_k
             normalize_batch_in_training pool2d pool3d resize_images resize_volumes separable_conv1d
             separable_conv2d sparse_categorical_crossentropy spatial_2d_padding
             spatial_3d_padding""",
+        "graphc.keras.core.local": "local_conv1d local_conv2d",
         "graphc.keras.core.recurrent": "foldl foldr map_fn rnn",
         "graphc.keras.core.ctc": "ctc_batch_cost ctc_decode ctc_label_dense_to_sparse",
     },
