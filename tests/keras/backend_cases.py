@@ -234,7 +234,8 @@ def _functions() -> dict[str, Value]:
             c(LABELS[:, :2] * 0 + 1), c(PROBS), c([[5], [4]]), c([[2], [1]])),
         "ctc_decode": lambda K, c: K.ctc_decode(c(PROBS), K.cast(c([5, 4]), "int32"))[0][0][:, :2],
         "ctc_beam": lambda K, c: K.ctc_decode(
-            c(PROBS), K.cast(c([5, 4]), "int32"), greedy=False, beam_width=5, top_paths=2)[0][1][:, :3],
+            c(PROBS), K.cast(c([5, 4]), "int32"), greedy=False, beam_width=5, top_paths=2,
+        )[0][1][:, :3],
         "ctc_scores": lambda K, c: K.ctc_decode(
             c(PROBS), K.cast(c([5, 4]), "int32"), greedy=False, beam_width=5)[1],
     }  # fmt: skip

@@ -328,7 +328,11 @@ def normalize_batch_in_training(
     wide = [None if p is None else api_array.reshape(p, dims) for p in (beta, gamma)]
     y = api_normalize.batch_normalization(x, mean, var, wide[0], wide[1], epsilon)
     axes = list(reduction_axes)
-    return y, api_array.squeeze(mean, axes), api_array.squeeze(var, axes)
+    mean, var = api_array.squeeze(mean, axes), api_array.squeeze(var, axes)
+    if x.rank == 4 and axes == [0, 1, 2]:  # the unbiased one, as tf.nn.fused_batch_norm gives
+        count = cast(api_array.size(x), x.dtype) / cast(api_array.size(mean), x.dtype)
+        var = var * (count / api_math.maximum(count - 1.0, 1.0))
+    return y, mean, var
 
 
 def dropout(x: Any, level: Any, noise_shape: Any = None, seed: int | None = None) -> Tensor:
