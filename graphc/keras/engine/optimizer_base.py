@@ -73,6 +73,8 @@ class Optimizer(OwnRules):
     _default_rate = 0.01
 
     def __init__(self, learning_rate: Any = None, name: str | None = None, **kwargs: Any) -> None:
+        if isinstance(learning_rate, str):  # classes for tf.keras give the name first
+            learning_rate, name = None, learning_rate
         rate = kwargs.pop("lr", learning_rate)
         self.initial_decay = float(kwargs.pop("decay", 0.0) or 0.0)
         self.clipnorm = kwargs.pop("clipnorm", None)
@@ -125,6 +127,10 @@ class Optimizer(OwnRules):
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
         self.lr = value
+
+    @property
+    def _initial_decay(self) -> float:
+        return self.initial_decay
 
     @property
     def decay(self) -> Any:

@@ -10,12 +10,21 @@ __getattr__, __dir__, __all__ = attach(
         "graphc.keras.utils.np_utils": "normalize to_categorical",
         "graphc.keras.utils.generic_utils": "Progbar",
         "graphc.keras.utils.data_utils": "Sequence get_file",
+        "graphc.keras.utils.enqueuers": "GeneratorEnqueuer OrderedEnqueuer SequenceEnqueuer",
+        "graphc.keras.utils.io_utils": "HDF5Matrix",
+        "graphc.keras.utils.kernels": "convert_all_kernels_in_model",
         "graphc.keras.utils.layer_utils": """
             get_source_inputs model_to_dot multi_gpu_model plot_model print_summary""",
         "graphc.keras.utils.random_utils": "set_random_seed",
+        "graphc.keras.utils.registered": """
+            get_registered_name get_registered_object register_keras_serializable""",
         "graphc.keras.core.objects": """
             CustomObjectScope custom_object_scope deserialize_keras_object=deserialize_object
             get_custom_objects serialize_keras_object=serialize_object""",
+        "graphc.keras.preprocessing.image": "array_to_img img_to_array load_img save_img",
+        "graphc.keras.preprocessing.sequence": "pad_sequences",
     },
-    "np_utils generic_utils data_utils layer_utils",
+    """
+        conv_utils data_utils generic_utils io_utils layer_utils np_utils training_utils
+        vis_utils""",
 )

@@ -12,6 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
+from graphc._lazy import attach
+
+__getattr__, __dir__, _ = attach(
+    __name__,
+    {"graphc.keras.utils.enqueuers": "GeneratorEnqueuer OrderedEnqueuer SequenceEnqueuer"},
+)
 __all__ = ["Sequence", "data_folders", "find_data", "get_file"]
 
 

@@ -1,4 +1,4 @@
-"""The progress bar, in Keras' form.
+"""The progress bar, in Keras' form, and the older path of custom objects.
 
 Lives here: Progbar. On a terminal the line is drawn again and again; elsewhere only its last state
 is written, so that logs stay short.
@@ -11,7 +11,18 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["Progbar"]
+from graphc.keras.core.objects import (
+    CustomObjectScope,
+    custom_object_scope,
+    get_custom_objects,
+)
+from graphc.keras.core.objects import deserialize_object as deserialize_keras_object
+from graphc.keras.core.objects import serialize_object as serialize_keras_object
+
+__all__ = [
+    "CustomObjectScope", "Progbar", "custom_object_scope", "deserialize_keras_object",
+    "get_custom_objects", "serialize_keras_object",
+]  # fmt: skip
 
 
 def _duration(seconds: float) -> str:
