@@ -13,12 +13,14 @@ import numpy as np
 
 from graphc.interop.checkpoint import atomic_path
 from graphc.keras.core.session import batch_get_value
+from graphc.keras.engine.modern import portable_config
 from graphc.keras.engine.network_config import jsonable
 from graphc.keras.engine.saved_training import optimizer_state, training_config
 from graphc.keras.engine.saved_weights import (
     OWN,
     Found,
     converted,
+    file_weights,
     for_keras,
     from_keras,
     own_weights,
@@ -68,7 +70,7 @@ def _write_layers(group: Any, model: Any) -> None:
     group.attrs["keras_version"] = __version__.encode()
     for layer in layers:
         inner = group.create_group(layer.name)
-        weights = layer.weights
+        weights = file_weights(layer)
         arrays = converted(layer, [np.asarray(a) for a in batch_get_value(weights)], for_keras)
         _write_arrays(inner, list(zip([w.name for w in weights], arrays)))
     own = own_weights(model)
@@ -102,15 +104,23 @@ def write_model(model: Any, config: dict[str, Any], path: Path, include_optimize
         file.attrs["keras_version"] = str(config["keras_version"]).encode()
         file.attrs["backend"] = b"tensorflow"
         inner = {"class_name": config["class_name"], "config": config["config"]}
-        file.attrs["model_config"] = json.dumps(inner, default=jsonable).encode()
+        file.attrs["model_config"] = _dumped(inner)
         _write_layers(file.create_group("model_weights"), model)
         training = training_config(model) if include_optimizer else None
         if training is None:
             return
-        file.attrs["training_config"] = json.dumps(training, default=jsonable).encode()
+        file.attrs["training_config"] = _dumped(training)
         state = optimizer_state(model.optimizer)
         if state:
             _write_arrays(file.create_group("optimizer_weights"), state)
+
+
+def _dumped(config: Any) -> bytes:
+    return json.dumps(portable_config(config), default=_portable).encode()
+
+
+def _portable(value: Any) -> Any:
+    return portable_config(jsonable(value))
 
 
 # ------------------------------------------------------------------ reading

@@ -1,13 +1,14 @@
-"""Configurations of Keras 3, as its HDF5 files hold them, in the words of Keras 2.
+"""Configurations in the words of other versions of Keras, for HDF5 files.
 
-Imports nothing of graphc.
+Lives here: plain_config for reading what Keras 3 wrote, portable_config for writing what both
+Keras 2 and Keras 3 read. Imports nothing of graphc.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["plain_config"]
+__all__ = ["plain_config", "portable_config"]
 
 # settings that say nothing here
 _DROPPED = ("quantization_config", "lora_rank", "lora_alpha", "module", "registered_name",
@@ -44,6 +45,33 @@ def plain_config(value: Any) -> Any:
         out["config"] = {k: v for k, v in inner.items() if k not in repeated}
     if "inbound_nodes" in out:
         out["inbound_nodes"] = [_inbound(n) for n in value["inbound_nodes"]]
+    return out
+
+
+# settings at their defaults that some version does not know
+_DEFAULTS = {"time_major": False, "causal": False, "reduction": "auto"}
+_SCHEDULES = "keras.optimizers.schedules"
+
+
+def portable_config(value: Any) -> Any:
+    """The configuration without what only some versions know, and with what some ask for."""
+    if isinstance(value, list | tuple):
+        return [portable_config(v) for v in value]
+    if not isinstance(value, dict):
+        return value
+    out = {k: portable_config(v) for k, v in value.items()
+           if k not in _DEFAULTS or v != _DEFAULTS[k]}  # fmt: skip
+    kind, inner = str(out.get("class_name")), out.get("config")
+    if not isinstance(inner, dict):
+        return out
+    if kind == "MultiHeadAttention":
+        inner.update(dict.fromkeys(_REPEATED[kind][:3]))
+    if kind.startswith("SpatialDropout") and inner.get("trainable", False) is True:
+        inner.pop("trainable")
+    if kind == "Nadam":  # tf.keras's name for it
+        inner["decay"] = inner.pop("schedule_decay", inner.get("decay"))
+    if isinstance(inner.get("learning_rate"), dict):
+        inner["learning_rate"] |= {"module": _SCHEDULES, "registered_name": None}
     return out
 
 

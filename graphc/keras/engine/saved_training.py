@@ -82,12 +82,15 @@ def _written(value: Any) -> Any:
         return [_written(v) for v in value]
     if isinstance(value, str) and value not in ("acc", "accuracy"):
         return LONG_NAMES.get(value, value)  # readers know the long names better
-    return serialize_object(value)
+    made = serialize_object(value)
+    if isinstance(made, dict) and made["class_name"] == "MeanMetricWrapper":
+        made["config"]["fn"] = serialize_object(value._fn)
+    return made
 
 
 def optimizer_state(optimizer: Any) -> list[tuple[str, Any]]:
     """(name, array) pairs in the order and under the names of tf.keras; [] before training."""
-    if not optimizer._slots:
+    if optimizer._iterations is None:
         return []
     kind, owners = type(optimizer).__name__, optimizer._slot_owners
     listed: list[tuple[str, Any]] = [(f"{kind}/iter:0", optimizer.iterations)]
@@ -96,13 +99,13 @@ def optimizer_state(optimizer: Any) -> list[tuple[str, Any]]:
         listed += [(f"{kind}/{k}/{s.name}", s) for k, s in enumerate(slots)]
         slots = []
     groups = _ORDER.get(kind) or tuple((n,) for n in dict.fromkeys(owners[s][0] for s in slots))
+    table = {owners[s]: s for s in slots}
+    params = list(dict.fromkeys(param for _, param in table))
     for group in groups:
-        for slot in slots:
-            name, param = owners[slot]
-            if name in group:
-                shown = _WRITTEN.get((kind, name), name)
-                path = f"{param.op.name}/{shown}" if param is not None else shown
-                listed.append((f"{kind}/{path}:0", slot))
+        for name, param in ((n, p) for p in params for n in group if (n, p) in table):
+            shown = _WRITTEN.get((kind, name), name)
+            path = f"{param.op.name}/{shown}" if param is not None else shown
+            listed.append((f"{kind}/{path}:0", table[name, param]))
     return list(zip([n for n, _ in listed], batch_get_value([v for _, v in listed])))
 
 
@@ -166,7 +169,7 @@ def _read(value: Any, output: str = "") -> Any:
         if output and str(inner.get("name", "")).startswith(f"{output}_"):
             inner["name"] = inner["name"].removeprefix(f"{output}_")
         if value["class_name"] == "MeanMetricWrapper":
-            return metrics.MeanMetricWrapper(**{**inner, "fn": metrics.get(inner.get("fn"))})
+            return _wrapped(inner)
         inner.pop("fn", None)
         for kind in (losses, metrics):
             try:
@@ -179,6 +182,18 @@ def _read(value: Any, output: str = "") -> Any:
     if isinstance(value, list):
         return [_read(v, output) for v in value]
     return value
+
+
+def _wrapped(config: dict[str, Any]) -> Any:
+    """The mean of a function, by its name where compile takes that."""
+    from graphc.keras import metrics
+
+    name, fn = config.get("name"), config.get("fn")
+    if set(config) <= {"name", "fn", "dtype"} and (
+        name in ("acc", "accuracy") or fn == LONG_NAMES.get(name, name)
+    ):
+        return name
+    return metrics.MeanMetricWrapper(**{**config, "fn": metrics.get(fn)})
 
 
 def _made(kind: Any, config: dict[str, Any]) -> Any:
