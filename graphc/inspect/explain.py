@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # what loops and branches look like; the bookkeeping of their stacks is left out
 _MARKS = ("loop", "while", "if", "else", "end")
 _HIDDEN = frozenset({"label", "jump", "open", "room", "grow", "point", "advance"})
+_COMPUTING = frozenset({"kernel", "gemm", "tile", "rows", "host"})
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,8 @@ class StepReport:
     """One step: what runs, over what, what it moves.
 
     Attributes:
-        kind: kernel, gemm, rows, host, copy or check; while, if, else, end of control flow.
+        kind: kernel, gemm, tile, pack, rows, host, copy or check; while, if, else, end of
+            control flow.
         depth: how many loops and branches it stands in.
         ops: names of the user's ops inside, one for each node: an op that was expanded stands
             there as often as it has parts.
@@ -86,8 +88,8 @@ class Explanation:
 
     @property
     def kernels(self) -> tuple[StepReport, ...]:
-        """The steps that compute: kernels, GEMMs, writes of rows, host steps."""
-        return tuple(s for s in self.steps if s.kind in ("kernel", "gemm", "rows", "host"))
+        """The steps that compute: kernels, products, writes of rows, host steps."""
+        return tuple(s for s in self.steps if s.kind in _COMPUTING)
 
     @property
     def sources(self) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Products of matrices as LLVM IR: panels of columns, tiles of rows, one loop over k in registers.
 
-Lives here: GemmPrinter. Not here: the choice of blocks (kernel/tiles/gemm.py). Only
-runtime/tiles.py imports this module.
+Lives here: GemmPrinter. Not here: the choice of blocks (kernel/tiles/gemm.py), what happens with a
+finished tile (kernel/tiles/finish.py, render/tile_finish.py). Only runtime/tiles.py imports it.
 
 A task is a tile of rows (or a panel of columns) of one product of the batch. Inside of a chunk of
 tasks the panels are the outer loop, so that one panel of B stays in the cache while rows pass by.
@@ -14,6 +14,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphc.kernel.tiles.gemm import GemmTile
+from graphc.render.tile_finish import Finish
 from graphc.render.tile_writer import Index, TileWriter, entry
 
 Span = tuple[Index, Index]
@@ -36,10 +37,11 @@ class _Part:
 
 
 class GemmPrinter:
-    """Prints one product's function."""
+    """Prints one product's function, with what happens with its tiles."""
 
-    def __init__(self, spec: GemmTile, fma: bool = True) -> None:
+    def __init__(self, spec: GemmTile, fma: bool = True, finish: Finish | None = None) -> None:
         self.spec = spec
+        self.finish = finish
         self.w = TileWriter(spec.dtype, spec.tile.lanes, fma)
         self.m: Index = "%m" if spec.m is None else spec.m
         self.n: Index = "%n" if spec.n is None else spec.n
@@ -47,12 +49,17 @@ class GemmPrinter:
         self.lda = self.m if spec.trans_a else self.k
         self.ldb: Index = spec.tile.columns if spec.packed else self.n
         self.spare = ""
+        self.batch: Index = 0
 
     def slots(self) -> list[tuple[str, str]]:
-        """(type, name) of the arguments: A, B, C, what only the run knows of the sizes."""
-        pointers = [("ptr", name) for name in ("%a", "%b", "%c")]
-        sizes = [d for d in (self.m, self.n, self.k) if isinstance(d, str)]
-        return pointers + [("i64", name) for name in sizes]
+        """(type, name) of the arguments: A, B, C, what only the run knows of the sizes.
+
+        With a finish its buffers stand for C, and its dimensions behind the sizes.
+        """
+        out = [("ptr", "%a"), ("ptr", "%b")]
+        out += [("ptr", "%c")] if self.finish is None else self.finish.pointers()
+        out += [("i64", d) for d in (self.m, self.n, self.k) if isinstance(d, str)]
+        return out if self.finish is None else out + self.finish.dims()
 
     def module(self, symbol: str) -> str:
         """A complete module that defines the product as `symbol`, with the ABI of every kernel."""
@@ -62,10 +69,18 @@ class GemmPrinter:
             self.batches()
         else:
             self.span("%a", "%b", "%c", "%lo", "%hi")
-        sizes = [f"i64 {name}" for kind, name in self.slots() if kind == "i64"]
-        params = ["ptr noalias readonly %a", "ptr noalias readonly %b", "ptr noalias %c"]
-        body = w.function(inner, [*params, *sizes, "i64 %lo", "i64 %hi"])
-        return "\n".join([body, entry(symbol, inner, self.slots()), *w.declares.values()]) + "\n"
+        written = {"%c"} if self.finish is None else self.finish.written()
+        params = [
+            f"{kind} {name}" if kind == "i64"
+            else f"ptr noalias{'' if name in written else ' readonly'} {name}"
+            for kind, name in self.slots()
+        ]  # fmt: skip
+        texts = [w.function(inner, [*params, "i64 %lo", "i64 %hi"])]
+        declares = dict(w.declares)
+        if self.finish is not None:
+            texts.append(self.finish.text)
+            declares.update(self.finish.declares)
+        return "\n".join([*texts, entry(symbol, inner, self.slots()), *declares.values()]) + "\n"
 
     # -------------------------------------------------------------- tasks
     def batches(self) -> None:
@@ -75,12 +90,14 @@ class GemmPrinter:
         panels = w.ceil_div(self.n, spec.tile.columns)
         each = panels if spec.by_columns else tiles
         width = w.mul(panels, spec.tile.columns) if spec.packed else self.n
-        steps = [w.mul(self.m, self.k), w.mul(self.k, width), w.mul(self.m, self.n)]
+        own = w.mul(self.m, self.n) if self.finish is None else 0
+        steps = [w.mul(self.m, self.k), w.mul(self.k, width), own]
 
         def one(batch: str, _: list[str]) -> None:
             start = w.mul(batch, each)
             low = w.largest(w.sub("%lo", start), 0)
             high = w.least(w.sub("%hi", start), each)
+            self.batch = batch
             a, b, c = (
                 w.at(p, w.mul(batch, s)) for p, s in zip(("%a", "%b", "%c"), steps, strict=True)
             )
@@ -127,11 +144,13 @@ class GemmPrinter:
         """Some tiles of one panel: those of all their rows, then the last one if it is not."""
         spec, w = self.spec, self.w
         width, rows = spec.tile.columns, spec.tile.rows
-        b = w.at(b, w.mul(panel, w.mul(self.k, width) if spec.packed else width))
-        c = w.at(c, w.mul(panel, width))
+        column = w.mul(panel, width)
+        b = w.at(b, w.mul(column, self.k) if spec.packed else column)
         full = w.div(self.m, rows)
         end = tiles[1] if self.m == w.mul(full, rows) else w.least(tiles[1], full)
-        w.loop(tiles[0], end, 1, lambda t, _: self.tile(a, b, c, w.mul(t, rows), part))
+        w.loop(
+            tiles[0], end, 1, lambda t, _: self.tile(a, b, c, (w.mul(t, rows), column), part)
+        )
         left = w.sub(self.m, w.mul(full, rows))
         if left == 0:
             return
@@ -140,7 +159,7 @@ class GemmPrinter:
         rest = _Part(count, part.vectors, part.masks, part.columns, some)
 
         def last() -> None:
-            self.tile(a, b, c, w.mul(full, rows), rest)
+            self.tile(a, b, c, (w.mul(full, rows), column), rest)
 
         if isinstance(left, str):
             w.when("slt", 0, left, lambda: w.when("slt", full, tiles[1], last))
@@ -148,15 +167,16 @@ class GemmPrinter:
             w.when("slt", full, tiles[1], last)
 
     # -------------------------------------------------------------- one tile
-    def tile(self, a: str, b: str, c: str, row: Index, part: _Part) -> None:
+    def tile(self, a: str, b: str, c: str, at: Span, part: _Part) -> None:
+        """The tile at (row, column): its sums over k, and what happens with them."""
         w, spec = self.w, self.spec
-        a = w.at(a, row if spec.trans_a else w.mul(row, self.lda))
-        c = w.at(c, w.mul(row, self.n))
+        a = w.at(a, at[0] if spec.trans_a else w.mul(at[0], self.lda))
         steps = self.row_steps(part)
         lanes = spec.tile.lanes
 
         def body(k: str, sums: list[str]) -> list[str]:
-            bk, ak = w.at(b, w.mul(k, self.ldb)), w.at(a, w.mul(k, self.lda if spec.trans_a else 1))
+            bk = w.at(b, w.opaque(w.mul(k, self.ldb)))
+            ak = w.at(a, w.opaque(w.mul(k, self.lda if spec.trans_a else 1)))
             masks = (None,) * part.vectors if spec.packed else part.masks
             vectors = [w.load(w.at(bk, v * lanes), mask) for v, mask in enumerate(masks)]
             out = []
@@ -167,7 +187,18 @@ class GemmPrinter:
             return out
 
         sums = w.loop(0, self.k, 1, body, w.zeros(part.rows * part.vectors))
-        self.put(sums, c, part)
+        if self.finish is None:
+            self.put(sums, w.at(c, w.add(w.mul(at[0], self.n), at[1])), part)
+            return
+        for n, value in enumerate(sums):
+            r, v = divmod(n, part.vectors)
+            w.store(value, w.at(self.spare, r * spec.tile.columns + v * lanes))
+        rows = part.rows if part.some is None else part.some
+        w.call_void(
+            self.finish.symbol,
+            *self.finish.arguments(self.spare, self.batch, at, (rows, part.columns)),
+            external=False,
+        )
 
     def row_steps(self, part: _Part) -> list[Index]:
         """Elements of A from a tile's first row to each of its rows, valid ones only."""

@@ -60,7 +60,23 @@ def module(kernels: Sequence[tuple[Kernel, str]]) -> str:
     return "\n".join([*texts, *declares.values()]) + "\n"
 
 
-def _printed(kernel: Kernel, symbol: str) -> Printed:
+@dataclass(frozen=True)
+class Inner:
+    """The internal function behind a kernel, for callers that have its arguments at hand.
+
+    Attributes:
+        symbol: its name. buffers, dims: its parameters in order, then lo and hi.
+    """
+
+    text: str
+    symbol: str
+    buffers: tuple[Buffer, ...]
+    dims: tuple[Dim, ...]
+    declares: dict[str, str]
+
+
+def inner_function(kernel: Kernel, symbol: str) -> Inner:
+    """The kernel without the function that unpacks its slots. Raises CompileError."""
     ready = Prepared(kernel)
     slots = _slots(kernel)
     emitter = Emitter(
@@ -75,8 +91,15 @@ def _printed(kernel: Kernel, symbol: str) -> Printed:
         emitter.cells[("flag", bit)] = constant(False, bool_)
     Loops(emitter).block(ready.kernel.body)
     _finish(emitter, flags if kernel.flags else ())
-    inner = _inner(symbol, slots, emitter)
-    return Printed("\n".join([*_header(kernel), inner, _outer(symbol, slots)]), emitter.declares)
+    text = _inner(symbol, slots, emitter)
+    buffers = tuple(b for b, _, _ in slots.buffers)
+    return Inner(text, f"{symbol}.nest", buffers, kernel.dims, emitter.declares)
+
+
+def _printed(kernel: Kernel, symbol: str) -> Printed:
+    inner = inner_function(kernel, symbol)
+    outer = _outer(symbol, _slots(kernel))
+    return Printed("\n".join([*_header(kernel), inner.text, outer]), inner.declares)
 
 
 # ------------------------------------------------------------------ parameters

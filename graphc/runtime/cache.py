@@ -30,7 +30,7 @@ import threading
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -444,15 +444,23 @@ def set_default(store: KernelCache) -> None:
     _default = store
 
 
-def library(ir_text: str, symbols: Iterable[str], *, name: str) -> dict[str, int]:
+def library(
+    ir_text: str | Callable[[], str], symbols: Iterable[str], *, name: str, key: str = ""
+) -> dict[str, int]:
     """The addresses of a module's symbols, compiled for the host unless the default cache has it.
+
+    With a `key` that says what the text is, a function that makes it is only called to compile.
 
     Raises KernelCompileError.
     """
     target = jit.target_key()
-    keys = {symbol: content_key("library", target, ir_text, symbol) for symbol in symbols}
+    if not key:
+        ir_text = ir_text if isinstance(ir_text, str) else ir_text()
+        key = ir_text
+    keys = {symbol: content_key("library", target, key, symbol) for symbol in symbols}
     found = _default.get_many(keys.values())
     if len(found) < len(keys):
+        ir_text = ir_text if isinstance(ir_text, str) else ir_text()
         object_bytes = jit.compile_ir(ir_text, keys, name=name)
         metas = {key: {"name": name, "target": target} for key in keys.values()}
         kernels = {key: symbol for symbol, key in keys.items()}

@@ -16,7 +16,7 @@ from graphc.config import Config
 from graphc.ir.program import Program
 from graphc.ir.shape import shape_env
 from graphc.passes.pipeline import Observer, optimize
-from graphc.runtime import cache, codegen
+from graphc.runtime import cache, codegen, tiles
 from graphc.runtime.binding import Binding
 from graphc.runtime.instance import Instance
 from graphc.runtime.schedule import schedule
@@ -59,8 +59,7 @@ class CpuPlan:
         out = {step: kernel.address for step, kernel in self.kernels.items()}
         for step in self.schedule.steps:
             if step.call is not None:
-                name = step.call.kernel_name
-                out[step] = cache.library(step.call.ir(), [name], name=name)[name]
+                out[step] = tiles.address(step.call)
         return out
 
     def bind(self, symbols: Mapping[str, int]) -> Binding:

@@ -28,11 +28,11 @@ from graphc.kernel.nest import Kernel, renamed
 from graphc.kernel.optimize import in_place
 from graphc.ops.control import HOLDERS, is_stack
 from graphc.passes.base import VIEWS
-from graphc.runtime.extern import GemmCall, gemm_call
 from graphc.runtime.inplace import UpdatePlacer
 from graphc.runtime.loops import control_steps, stack_of
 from graphc.runtime.rows import RowsCall, rows_call, scratch_elements
 from graphc.runtime.steps import Schedule, Step, Storage, Unit
+from graphc.runtime.tile_steps import product_call, product_steps
 
 # known when extents are: written at binding
 BIND_OPS = frozenset({"bound", "shape", "shape_n", "size", "rank"})
@@ -137,7 +137,7 @@ class Scheduler:
             if node.op.name in HOLDERS:
                 unit = Unit([node], None, None, control=True)
             elif group is None:
-                call = gemm_call(node) or rows_call(node)
+                call = product_call(self, node) or rows_call(node)
                 unit = Unit([node], None, call, flagged=call is not None and call.may_fail)
             elif group in done:
                 continue
@@ -311,7 +311,7 @@ class Scheduler:
             elif isinstance(unit.call, RowsCall):
                 steps.extend(self._rows_steps(unit.call))
             elif unit.call is not None:
-                steps.append(self._gemm_step(unit.call))
+                steps.extend(product_steps(self, unit))
             elif unit.control:
                 steps.extend(control_steps(self, unit.nodes[0]))
             else:
@@ -320,11 +320,6 @@ class Scheduler:
                 writes = tuple(self.out(t) for t in node.outputs)
                 steps.append(Step("host", node.op.name, reads, writes, node=node))
         return steps
-
-    def _gemm_step(self, call: GemmCall) -> Step:
-        reads = (self.home[call.a], self.home[call.b])
-        writes = (self.out(call.out),)
-        return Step("gemm", call.kernel_name, reads, writes, call=call, node=call.node)
 
     def _rows_steps(self, call: RowsCall) -> list[Step]:
         """The step, behind a copy of what it writes into where that is not in place already."""

@@ -15,6 +15,9 @@ from graphc.ir.shape import Dim
 from graphc.kernel.nest import Kernel
 from graphc.runtime.extern import GemmCall
 from graphc.runtime.rows import RowsCall
+from graphc.runtime.tiles import PackCall, TileCall
+
+Call = GemmCall | RowsCall | TileCall | PackCall
 
 
 @dataclass(eq=False)
@@ -82,7 +85,7 @@ class Storage:
 
 @dataclass(eq=False)
 class Step:
-    """One step. kind: kernel, gemm, rows, host, copy, check; of loops and branches:
+    """One step. kind: kernel, gemm, tile, pack, rows, host, copy, check; of loops and branches:
 
     label   nothing: where a jump goes to.          jump    go on at `target`.
     branch  go on at `target` unless reads[0] is true.
@@ -93,7 +96,7 @@ class Step:
 
     Attributes:
         reads, writes: storages, in the order of the argument slots.
-        group: the fused nodes behind a kernel; node: of a call or a host step.
+        group: the fused nodes behind a kernel or a tile; node: of a call or a host step.
         inside: runs once for each step of a loop.
         span: of the first step of a loop or a branch, whose node is `holder`: how many steps it is.
     """
@@ -103,7 +106,7 @@ class Step:
     reads: tuple[Storage, ...] = ()
     writes: tuple[Storage, ...] = ()
     kernel: Kernel | None = None
-    call: GemmCall | RowsCall | None = None
+    call: Call | None = None
     node: Node | None = None
     group: Group | None = None
     status: int = -1
@@ -140,11 +143,11 @@ class Schedule:
 
 @dataclass(eq=False)
 class Unit:
-    """What is scheduled as one: a group, a call (GEMM, rows), a host op or a view."""
+    """What is scheduled as one: a group, a call (GEMM, tile, rows), a host op or a view."""
 
     nodes: list[Node]
     group: Group | None
-    call: GemmCall | RowsCall | None
+    call: Call | None
     view: bool = False
     inputs: dict[Tensor, None] = field(default_factory=dict)
     exposed: list[Tensor] = field(default_factory=list)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 # the others only say where to go on
-COMPUTING = frozenset({"kernel", "gemm", "rows", "host", "copy"})
+COMPUTING = frozenset({"kernel", "gemm", "tile", "pack", "rows", "host", "copy"})
 
 
 @dataclass(frozen=True)

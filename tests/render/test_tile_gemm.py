@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from graphc.ir.dtypes import as_dtype
 from graphc.kernel.tiles.gemm import GemmTile, gemm_tile
-from graphc.kernel.tiles.machine import Machine, Tile, tile_of
+from graphc.kernel.tiles.machine import Machine, Tile, tiles_of
 from graphc.render.tile_gemm import GemmPrinter
+from graphc.render.tile_pack import PackPrinter, PackSpec
 from graphc.runtime import jit
 
 WIDE = Machine(64, 32, True)
@@ -23,11 +24,11 @@ SIZES = ((1, 1, 1), (8, 48, 7), (9, 17, 5), (13, 33, 1), (3, 100, 20), (25, 49, 
 
 
 def run(
-    spec: GemmTile, a: Any, b: Any, chunks: int = 1, target: jit.Target | None = None
+    spec: GemmTile, a: Any, b: Any, chunks: int = 1, target: jit.Target | None = None, n: int = 0
 ) -> Any:
     """The products of a (batch, ...) and b by the spec, in so many pieces."""
     m, k = (a.shape[2], a.shape[1]) if spec.trans_a else a.shape[1:]
-    n = b.shape[2]
+    n = n or b.shape[2]
     out = np.full((len(a), m, n), 7.0, a.dtype)
     code = jit.compile_ir(GemmPrinter(spec).module("tile"), ["tile"], target=target)
     function = CALL(jit.load_object(code, ["tile"])["tile"])
@@ -149,8 +150,47 @@ def test_any_size(
 
 def test_tiles_fit_into_the_registers() -> None:
     for machine in (WIDE, Machine(32, 16, True), Machine(16, 16, False), Machine(16, 32, True)):
-        for rows in (None, 1, 5, 8, 24, 100, 128):
-            for columns in (None, 1, 10, 16, 32, 48, 64, 100, 512):
-                tile = tile_of(machine, 4, rows, columns)
-                needed = tile.rows * tile.vectors + tile.vectors + 1
-                assert needed <= machine.registers, (machine, rows, columns, tile)
+        for tile in tiles_of(machine, 4):
+            assert tile.rows * tile.vectors + tile.vectors + 1 <= machine.registers
+
+
+def test_no_tile_is_larger_than_the_product() -> None:
+    for size in ((1, 512, 784), (4, 10, 3), (128, 10, 512), (64, 64, 64), (100, 100, 100)):
+        tile = gemm_tile(WIDE, as_dtype("float32"), size, size).tile
+        assert tile.rows <= size[0]
+        assert tile.columns < size[1] + tile.lanes
+
+
+# ------------------------------------------------------------------ panels
+@pytest.mark.parametrize("trans", [False, True])
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_packed_operands(trans: bool, known: bool, dtype: Any) -> None:
+    for n, k, batch in ((1, 1, 1), (33, 20, 1), (64, 16, 3), (10, 7, 2), (100, 3, 1)):
+        rng = np.random.default_rng(n + k)
+        b = rng.standard_normal((batch, n, k) if trans else (batch, k, n)).astype(dtype)
+        kind = as_dtype(np.dtype(dtype).name)
+        spec = PackSpec(kind, n if known else None, k if known else None, trans, 64 // kind.size, 2)
+        panels = -(-n // spec.columns)
+        out = np.full((batch, panels, k, spec.columns), 9.0, dtype)
+        code = jit.compile_ir(PackPrinter(spec).module("pack"), ["pack"])
+        function = CALL(jit.load_object(code, ["pack"])["pack"])
+        extra = [] if known else [n, k]
+        words = np.array([b.ctypes.data, out.ctypes.data, *extra], np.int64)
+        function(words.ctypes.data, 0, batch * panels)
+        got = out.transpose(0, 2, 1, 3).reshape(batch, k, -1)[:, :, :n]
+        np.testing.assert_array_equal(got, np.swapaxes(b, 1, 2) if trans else b)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_products_of_panels(batch: int) -> None:
+    a, b, expected = operands(21, 37, 11, batch=batch)
+    spec = gemm_tile(
+        WIDE, as_dtype("float32"), (21, 37, 11), (21, 37, 11), packed=True, batched=batch > 1
+    )
+    columns = spec.tile.columns
+    panels = -(-37 // columns)
+    wide = np.zeros((batch, 11, panels * columns), np.float32)
+    wide[:, :, :37] = b
+    packed = np.ascontiguousarray(wide.reshape(batch, 11, panels, columns).transpose(0, 2, 1, 3))
+    close(run(spec, a, packed, n=37), expected)

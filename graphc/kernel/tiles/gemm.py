@@ -9,10 +9,13 @@ in order, whatever the tile: blocks and threads do not change its bits.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from graphc.ir.dtypes import DType
-from graphc.kernel.tiles.machine import Machine, Tile, tile_of
+from graphc.kernel.tiles.machine import Machine, Tile, tiles_of
+
+TILE_CYCLES = 30.0  # of starting and storing a tile
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ class GemmTile:
             )
             if on
         )
-        return f"{self.dtype.name}_{sizes}_{flags}_{self.tile.rows}x{self.tile.vectors}"
+        tile = f"{self.tile.rows}x{self.tile.vectors}x{self.tile.lanes}"
+        return f"{self.dtype.name}_{sizes}_{flags}_{tile}"
 
     def tasks(self, batch: int, m: int, n: int) -> int:
         """How many tasks there are: what a step's extent counts."""
@@ -67,14 +71,76 @@ def gemm_tile(
     batched: bool = False,
 ) -> GemmTile:
     """The blocking of a product. `hints`: sizes to expect where the run alone knows them."""
+    tile, by_columns = _blocks(machine, dtype.size, hints, batched)
+    return GemmTile(dtype, *sizes, trans_a, packed, batched, by_columns, tile)
+
+
+@functools.lru_cache(maxsize=4096)
+def _blocks(
+    machine: Machine, itemsize: int, sizes: tuple[int, int, int], batched: bool
+) -> tuple[Tile, bool]:
+    """The tile, and whether tasks are columns, with which the slower of two threads is fastest."""
+    m, n, _ = sizes
+    ways = [
+        (tile, by_columns)
+        for tile in tiles_of(machine, itemsize)
+        for by_columns in ((False,) if batched else (False, True))
+        if tile.rows <= max(m, 1) and (tile.vectors - 1) * tile.lanes < max(n, 1)
+    ]
+
+    def rank(way: tuple[Tile, bool]) -> float:
+        tile, by_columns = way
+        # every size of a tile is code of its own; all rows of a panel at once use it better
+        sizes_of_tiles = (m % tile.rows > 0) + (n % tile.columns > 0)
+        return _slower_half(*way, sizes, batched) * (1 + 0.03 * sizes_of_tiles + 0.01 * by_columns)
+
+    return min(ways, key=rank)
+
+
+def _slower_half(
+    tile: Tile, by_columns: bool, sizes: tuple[int, int, int], batched: bool
+) -> float:
+    """Cycles of the slower of two halves of the tasks, for each step of k."""
     m, n, k = sizes
-    tile = tile_of(machine, dtype.size, m if m is not None else None, n)
-    rows, columns = -(-hints[0] // tile.rows), -(-hints[1] // tile.columns)
-    # two threads take whole tasks each: the side that splits more evenly
-    by_columns = not batched and _evenness(columns) > _evenness(rows)
-    return GemmTile(dtype, m, n, k, trans_a, packed, batched, by_columns, tile)
+    rows = _Split(m, tile.rows, 1)
+    columns = _Split(n, tile.columns, tile.lanes)
+    if batched:
+        halves = [(rows.parts(), columns.parts())]
+    elif by_columns:
+        halves = [(rows.parts(), part) for part in columns.halves()]
+    else:
+        halves = [(part, columns.parts()) for part in rows.halves()]
+    return max(
+        sum(
+            count * number * (Tile(r, v, tile.lanes).cycles + TILE_CYCLES / max(k, 1))
+            for r, count in some_rows
+            for v, number in some_columns
+        )
+        for some_rows, some_columns in halves
+    )
 
 
-def _evenness(tasks: int) -> float:
-    """How much of the time of the slower half the average is."""
-    return tasks / 2 / -(-tasks // 2)
+Parts = list[tuple[int, int]]
+
+
+@dataclass(frozen=True)
+class _Split:
+    """An extent in blocks of `size`, measured in units: (units of a block, how many of them)."""
+
+    extent: int
+    size: int
+    unit: int
+
+    def parts(self) -> Parts:
+        full, rest = divmod(self.extent, self.size)
+        out = [(self.size // self.unit, full)] if full else []
+        return [*out, (-(-rest // self.unit), 1)] if rest else out
+
+    def halves(self) -> tuple[Parts, Parts]:
+        full, rest = divmod(self.extent, self.size)
+        half = -(-(full + (rest > 0)) // 2)
+        wide = self.size // self.unit
+        second = [(wide, full - half)] if full > half else []
+        if rest:
+            second.append((-(-rest // self.unit), 1))
+        return [(wide, min(half, full))], second

@@ -1,11 +1,12 @@
-"""What tiles need to know of a processor, and the tile shape that its registers allow.
+"""What tiles need to know of a processor, and the tile shapes that its registers allow.
 
-Lives here: Machine, Tile, tile_of. Not here: the choice between tiles and BLAS
+Lives here: Machine, Tile, tiles_of. Not here: which of them a product takes
 (kernel/tiles/gemm.py). Imports nothing of graphc.
 """
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 
@@ -43,39 +44,28 @@ class Tile:
         return self.vectors * self.lanes
 
 
-def tile_of(machine: Machine, itemsize: int, rows: int | None, columns: int | None) -> Tile:
-    """The tile for a product with so many rows and columns (None: only the run knows).
+    @property
+    def cycles(self) -> float:
+        """Of one step of k: two multiply-adds and two loads a cycle, latency 4.
 
-    Accumulators, one row of vectors and one broadcast element must fit into the registers, and two
-    chains of multiply-adds of latency 4 need eight accumulators. Among those the one with the
-    fewest loads an operation that wastes no columns.
+        Loads beside the multiply-adds cost a little more: vectors of B come from further away.
+        """
+        busy = max(self.rows * self.vectors / 2, (self.vectors + self.rows) / 2, 4.0)
+        return busy + 0.08 * self.rows + 0.25 * self.vectors
+
+
+@functools.cache
+def tiles_of(machine: Machine, itemsize: int) -> tuple[Tile, ...]:
+    """The tiles that fit: accumulators, and room for the operands of a step of k.
+
+    LLVM puts all broadcasts of a step first: 26 of 32 registers for accumulators are the most that
+    it does not spill.
     """
     lanes = machine.lanes(itemsize)
-    if machine.registers < 32:
-        wide = Tile(6, 2, lanes)
-        tall = Tile(12, 1, lanes)
-    else:
-        wide = Tile(8, 3, lanes)
-        tall = Tile(14, 1, lanes)
-    if columns is not None and columns <= lanes:
-        return _fitted(tall, rows)
-    if wide.vectors == 3 and (columns is None or _better_by_two(columns, lanes)):
-        wide = Tile(12 if rows is None or rows % 12 == 0 or rows > 96 else 8, 2, lanes)
-        if rows is not None and rows % 8 == 0 and rows % 12:
-            wide = Tile(8, 2, lanes)
-    return _fitted(wide, rows)
-
-
-def _better_by_two(columns: int, lanes: int) -> bool:
-    """Whether panels of two vectors leave fewer columns over than panels of three."""
-    vectors = -(-columns // lanes)
-    return vectors % 3 != 0 and (vectors % 2 == 0 or vectors < 6)
-
-
-def _fitted(tile: Tile, rows: int | None) -> Tile:
-    """No more rows than there are; else rows that leave the smallest rest."""
-    if rows is None or rows < 1:
-        return tile
-    if rows <= tile.rows:
-        return Tile(rows, tile.vectors, tile.lanes)
-    return tile
+    return tuple(
+        Tile(rows, vectors, lanes)
+        for vectors in range(1, 9)
+        for rows in range(1, 15)
+        if rows * vectors <= machine.registers * 13 // 16
+        if rows * vectors + vectors + 1 <= machine.registers
+    )

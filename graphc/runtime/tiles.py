@@ -1,0 +1,224 @@
+"""Steps that are tiles: products of matrices by generated code, with the group behind them.
+
+Lives here: TileCall, PackCall, which products they take. Not here: blocks (kernel/tiles), printing
+(render/tile_*.py), which groups stand behind a product (fusion/anchors.py). The scheduler imports
+this module.
+
+Argument slots of a tile: A, B (or its panels), what the finish reads, what is written, the sizes
+that only the run knows, the finish's dimensions. Of a pack: B, the panels, its sizes.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from graphc.config import Config
+from graphc.ir.node import Node
+from graphc.ir.shape import Dim, evaluate
+from graphc.kernel.expr import Buffer
+from graphc.kernel.nest import Kernel
+from graphc.kernel.tiles.finish import Place
+from graphc.kernel.tiles.gemm import GemmTile, gemm_tile
+from graphc.kernel.tiles.machine import Machine
+from graphc.render.tile_finish import Finish, finish_inputs, finish_sizes
+from graphc.render.tile_gemm import GemmPrinter
+from graphc.render.tile_pack import PackPrinter, PackSpec
+from graphc.runtime import cache, codegen, jit
+from graphc.runtime.extern import GemmCall
+
+FEW_FLOPS = 1 << 17  # below this a product is no work, and BLAS needs no compilation
+FLOPS_ALONE = 1 << 20  # below this one thread is faster than waking another
+FLOPS_PIECE = 1 << 25  # pieces of larger products are of this size
+MAX_PIECES = 8
+FLOPS_PER_NS = 200.0
+# B is packed where tiles would walk through more memory than the caches and the TLB hold
+PACKED_BYTES = 3 << 20
+PACKED_ROW = 4096
+
+
+@functools.cache
+def machine() -> Machine:
+    """The processor at hand, as tiles see it."""
+    return machine_of(jit.host_target())
+
+
+def machine_of(target: jit.Target) -> Machine:
+    many = target.vector_bytes == 64 or target.triple.startswith(("aarch64", "arm64"))
+    return Machine(target.vector_bytes, 32 if many else 16, target.has_fma)
+
+
+@dataclass(frozen=True)
+class PackCall:
+    """The step that writes B into panels."""
+
+    spec: PackSpec
+    batch: Dim
+    n: int
+    k: Dim
+    kind = "pack"
+    may_fail = False
+
+    @property
+    def kernel_name(self) -> str:
+        return f"pack_{self.spec.key}"
+
+    def ir(self) -> str:
+        return PackPrinter(self.spec).module(self.kernel_name)
+
+    @property
+    def elements(self) -> Dim:
+        """Of all panels."""
+        return self.k * (self.batch * (-(-self.n // self.spec.columns) * self.spec.columns))
+
+    def slots(self, values: Mapping[str, int]) -> list[int]:
+        return [] if self.spec.k is not None else [evaluate(self.k, values)]
+
+    def extent(self, values: Mapping[str, int]) -> int:
+        return evaluate(self.batch, values) * -(-self.n // self.spec.columns)
+
+    def chunk(self, values: Mapping[str, int]) -> int:
+        alone = self.nanoseconds(values) < 2 * FLOPS_ALONE / FLOPS_PER_NS
+        return 0 if alone else -(-self.extent(values) // 2)
+
+    def nanoseconds(self, values: Mapping[str, int]) -> float:
+        return evaluate(self.elements, values) * self.spec.dtype.size / 20.0
+
+
+@dataclass(frozen=True)
+class TileCall:
+    """One product as tiles.
+
+    Attributes:
+        product: what BLAS would be called with. pack: the step in front that packs B.
+        finish: a kernel over one tile, which reads it from `scratch`; None: tiles are stored.
+        out: where the product goes if it is stored.
+    """
+
+    product: GemmCall
+    spec: GemmTile
+    pack: PackCall | None
+    finish: Kernel | None = None
+    scratch: Buffer | None = None
+    sizes: tuple[Dim, ...] = field(default=())
+    kind = "tile"
+    may_fail = False
+
+    @property
+    def node(self) -> Node:
+        return self.product.node
+
+    @functools.cached_property
+    def kernel_name(self) -> str:
+        """The content of the code: equal names are equal code."""
+        name = f"tile_{self.spec.key}"
+        if self.finish is None:
+            return name
+        key = cache.content_key("finish", self.finish.key(), str(self.spec.tile))
+        return f"{name}_{key[:16]}"
+
+    @property
+    def inputs(self) -> tuple[Buffer, ...]:
+        """What the finish reads."""
+        if self.finish is None or self.scratch is None:
+            return ()
+        return finish_inputs(self.finish, self.scratch)
+
+    @property
+    def place(self) -> Place:
+        """Where tiles lie in the product as the graph has it."""
+        return Place(self.product.out.known_dims, self.product.batched)
+
+    def ir(self) -> str:
+        finish = None
+        if self.finish is not None and self.scratch is not None:
+            finish = Finish(self.finish, self.scratch, self.kernel_name)
+        return GemmPrinter(self.spec, machine().fma, finish).module(self.kernel_name)
+
+    def finished(self, kernel: Kernel, scratch: Buffer) -> TileCall:
+        """The call with a finish."""
+        return replace(self, finish=kernel, scratch=scratch, sizes=finish_sizes(kernel))
+
+    def slots(self, values: Mapping[str, int]) -> list[int]:
+        """The int64 arguments behind the storages."""
+        p, s = self.product, self.spec
+        known = ((s.m, p.m), (s.n, p.n), (s.k, p.k))
+        sizes = [evaluate(d, values) for given, d in known if given is None]
+        return sizes + [evaluate(d, values) for d in self.sizes]
+
+    def extent(self, values: Mapping[str, int]) -> int:
+        p = self.product
+        batch, m, n = (evaluate(d, values) for d in (p.batch, p.m, p.n))
+        return self.spec.tasks(batch, m, n)
+
+    def chunk(self, values: Mapping[str, int]) -> int:
+        """Tasks of a piece, by the size of the product alone; 0 for one piece."""
+        flops, extent = self._flops(values), self.extent(values)
+        if flops < FLOPS_ALONE or extent < 2:
+            return 0
+        pieces = min(max(2, 2 * round(flops / FLOPS_PIECE / 2)), MAX_PIECES)
+        return -(-extent // pieces)
+
+    def nanoseconds(self, values: Mapping[str, int]) -> float:
+        return self._flops(values) / FLOPS_PER_NS
+
+    def _flops(self, values: Mapping[str, int]) -> float:
+        p = self.product
+        return 2.0 * math.prod(evaluate(d, values) for d in (p.batch, p.m, p.n, p.k))
+
+
+@functools.cache
+def _known(dim: Dim) -> int | None:
+    return dim if isinstance(dim, int) else None
+
+
+def tile_call(product: GemmCall, config: Config, hints: Mapping[str, int]) -> TileCall | None:
+    """The product as tiles, or None where BLAS takes it."""
+    if config.codegen != "vector":
+        return None
+    batch, m, n, k = (evaluate(d, hints) for d in (product.batch, product.m, product.n, product.k))
+    columns = _known(product.n)
+    if columns is None or columns < 2 or 2.0 * batch * m * n * k < FEW_FLOPS:
+        return None
+    dtype = product.out.dtype
+    shared = product.batch if product.batched else 1
+    packed = product.trans_b or _packs(m, n, k, dtype.size)
+    spec = gemm_tile(
+        machine(), dtype, (_known(product.m), columns, _known(product.k)), (m, n, k),
+        product.trans_a, packed, product.batched,
+    )  # fmt: skip
+    pack = None
+    if packed:
+        layout = PackSpec(
+            dtype, columns, spec.k, product.trans_b, spec.tile.lanes, spec.tile.vectors
+        )
+        pack = PackCall(layout, shared, columns, product.k)
+    return TileCall(product, spec, pack)
+
+
+def _packs(m: int, n: int, k: int, itemsize: int) -> bool:
+    """Whether panels pay: B is large, or its rows lie so far apart that they collide."""
+    nbytes, row = n * k * itemsize, n * itemsize
+    if nbytes < PACKED_BYTES // 3:
+        return False
+    far = row >= PACKED_ROW or (row % (PACKED_ROW // 2) == 0 and m >= 256)
+    return m >= 64 and (nbytes >= PACKED_BYTES or far)
+
+
+_addresses: dict[str, int] = {}
+
+
+def address(call: Any) -> int:
+    """The compiled code of a call: a tile, a pack, a product by BLAS, rows."""
+    name = call.kernel_name
+    if not isinstance(call, TileCall | PackCall):
+        return cache.library(call.ir(), [name], name=name)[name]
+    found = _addresses.get(name)
+    if found is None:
+        key = f"{name} {codegen.CODEGEN_VERSION}"
+        found = cache.library(call.ir, [name], name=name, key=key)[name]
+        _addresses[name] = found
+    return found
