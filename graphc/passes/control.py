@@ -21,6 +21,7 @@ from graphc.ops.define import F
 from graphc.passes.base import const_array, finish, rewrite
 from graphc.passes.hoist import hoist
 from graphc.passes.inline import copied, inline, with_held
+from graphc.passes.sink import sink
 
 Optimize = Callable[[Program], Program]
 
@@ -40,7 +41,7 @@ class Control:
             return program
         program = rewrite(program, _taken)
         program = rewrite(program, lambda node: _optimized(node, optimize))
-        program = hoist(prune(program), optimize)
+        program = hoist(prune(sink(prune(program), optimize)), optimize)
         return prune(program)
 
 

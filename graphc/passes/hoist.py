@@ -2,10 +2,11 @@
 
 Lives here: hoist. Not here: what bodies do not need (control.py). Imports passes.base.
 
-Two things move. A product of a row of an invariant array with an invariant matrix becomes a row of
-one product of all rows: an RNN's input projection is one GEMM for all steps. Then the largest
-expressions of invariants go out, where their value takes no more memory than what they are made of.
-What can fail stays inside: the loop may make no step.
+Three things move. A product of a row of an invariant array with an invariant matrix becomes a row
+of one product of all rows: an RNN's input projection is one GEMM for all steps. Invariant matrices
+that products read transposed are turned once. Then the largest expressions of invariants go out,
+where their value takes no more memory than what they are made of. What can fail stays inside: the
+loop may make no step.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def hoist(program: Program, optimize: Optimize) -> Program:
         if node.op.name != "loop":
             return None
         loop: ProgramLoop = node.attrs["loop"]
-        moved = _Hoist(node, _with_products(loop, optimize))
+        moved = _Hoist(node, _with_turned(_with_products(loop, optimize)))
         held, operands = moved.run()
         return with_held(node, held, operands).outputs
 
@@ -128,7 +129,7 @@ def _split_product(node: Node, a: Tensor, b: Tensor, same: set[Tensor]) -> Tenso
     for group in _groups(parts, same):
         width = sum(t.known_dims[1] for t in group)  # type: ignore[misc]  # ints, as seen above
         left = group[0] if len(group) == 1 else F.concat(*group, axis=1)
-        right = _rows_of(b, first, width, turned)  # type: ignore[arg-type]
+        right = rows_of(b, first, width, turned)  # type: ignore[arg-type]
         product = F.matmul(left, right, transpose_a=False, transpose_b=turned)
         total = product if total is None else F.add(total, product)
         first += width  # type: ignore[assignment]
@@ -147,14 +148,14 @@ def _groups(parts: Sequence[Tensor], same: set[Tensor]) -> list[list[Tensor]]:
     return out
 
 
-def _rows_of(b: Tensor, first: int, count: int, turned: bool) -> Tensor:
+def rows_of(b: Tensor, first: int, count: int, turned: bool) -> Tensor:
     """The part of the matrix that the columns [first, first + count) of the left side meet."""
     other = b.known_dims[0 if turned else 1]
     begin, size = ([0, first], [other, count]) if turned else ([first, 0], [count, other])
-    return F.slice(b, begin, _vector(b, size))
+    return F.slice(b, begin, vector(b, size))
 
 
-def _vector(like: Tensor, dims: Sequence[Dim]) -> Any:
+def vector(like: Tensor, dims: Sequence[Dim]) -> Any:
     if all(isinstance(d, int) for d in dims):
         return list(dims)
     attrs = {"dims": tuple(dims), "shape": (len(dims),), "dtype": int32}
@@ -175,10 +176,31 @@ def _row_product(node: Node, a: Tensor, b: Tensor, same: set[Tensor]) -> Tensor 
         nbytes *= evaluate(dim, hints)
     if nbytes > MAX_ROWS_BYTES:
         return None
-    flat = F.reshape(array, _vector(array, [steps * rows, width]))
+    flat = F.reshape(array, vector(array, [steps * rows, width]))
     product = F.matmul(flat, b, transpose_a=False, transpose_b=turned)
-    whole = F.reshape(product, _vector(array, [steps, rows, columns]))
+    whole = F.reshape(product, vector(array, [steps, rows, columns]))
     return F.tensor_array_read(whole, at)
+
+
+def _with_turned(loop: ProgramLoop) -> ProgramLoop:
+    """The loop with products by the transpose of an invariant matrix as products by a matrix.
+
+    The transpose then moves out. A product of few rows runs at a third of the speed when it has
+    to turn its matrix every time: 32 x 512 by 512 x 128 in 104 us, 31 with the matrix turned ahead.
+    """
+    body = loop.body
+    same = invariants(body, loop.pops)
+
+    def visit(node: Node) -> Any:
+        if node.op.name != "matmul" or not node.attrs["transpose_b"]:
+            return None
+        a, b = node.inputs
+        if b not in same or a in same or len(b.known_dims) != 2:
+            return None
+        turned = F.transpose(b, perm=(1, 0))
+        return F.matmul(a, turned, transpose_a=node.attrs["transpose_a"], transpose_b=False)
+
+    return dataclasses.replace(loop, body=rewrite(body, visit))
 
 
 # ------------------------------------------------------------------ moving
