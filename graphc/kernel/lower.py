@@ -34,6 +34,7 @@ from graphc.kernel.expr import (
     postorder,
     replaced,
 )
+from graphc.kernel.keep import kept
 from graphc.kernel.nest import Accum, For, Kernel, Let, Stmt, Store, Update, statements, stmt_exprs
 from graphc.kernel.prims import TABLE
 from graphc.kernel.space import Free, Item, Space, arranged, is_prefix, items_of, prepare
@@ -92,7 +93,7 @@ def _lower_items(
     if parts is None:
         rows = columns.walk(space, context.columns)
         if rows is None:
-            context.kernels.append(Builder(space, context).kernel())
+            context.kernels.append(Builder(kept(space), context).kernel())
         else:
             kernel = Builder(rows.space, context).kernel()
             context.kernels.append(columns.started(kernel, rows))
@@ -168,9 +169,13 @@ class Builder:
         for root in spans:
             self.free.add(root)
         levels, uses, hoisted, pure = self.levels, self.uses, self.hoisted, self.pure
+        keeps = [e for k in self.space.keeps for e in (k.value, k.offset)]
+        for root in keeps:
+            self.free.add(root)
+        hoisted.update(id(k.value) for k in self.space.keeps)
         for root in (*roots, *spans):
             uses[id(root)] = uses.get(id(root), 0) + 1
-        for node in postorder(*roots, *spans):
+        for node in postorder(*roots, *spans, *keeps):
             level = levels[id(node)] = self.level(node)
             inner = level
             if isinstance(node, Reduce):
@@ -302,6 +307,7 @@ class Builder:
             elif value.dtype is not member.dtype:
                 value = Cast(value, member.dtype)
             block.stmts.append(Update(accum.local, value, position))
+        block.stmts.extend(self._keeps(members, block))
         locals_ = tuple(a.local for a in accums)
         for n in range(len(order) - 1, -1, -1):
             lanes = vector and n == len(order) - 1
@@ -314,6 +320,14 @@ class Builder:
             outer.stmts.append(loop)
         for member, accum in zip(members, accums, strict=True):
             home.reps[id(member)] = accum.local
+
+    def _keeps(self, members: Sequence[Reduce], block: Block) -> list[Store]:
+        """Stores of what later loops over the row need again."""
+        return [
+            Store(k.buffer, self.emit(k.offset, block), self.emit(k.value, block))
+            for k in self.space.keeps
+            if any(k.reduce is m for m in members)
+        ]
 
     def _emit_outer_parts(self, members: Sequence[Reduce], home: Block) -> None:
         """First what the loops need from outside, so that statements stand in order of use."""

@@ -28,7 +28,7 @@ from graphc.kernel.expr import (
     postorder,
     substitute,
 )
-from graphc.kernel.nest import For, Kernel, Let, Stmt, Store, statements, stmt_exprs
+from graphc.kernel.nest import For, Kernel, Let, Stmt, Store, Update, statements, stmt_exprs
 from graphc.kernel.prims import TABLE
 from graphc.kernel.simplify import affine
 from graphc.kernel.space import Free, Space, guess, load_forms, reduces
@@ -270,13 +270,30 @@ def _with_output(kernel: Kernel, old: Buffer, new: Buffer) -> Kernel:
         for stmt in body:
             if isinstance(stmt, For):
                 stmt = replace(stmt, body=visit(stmt.body))
-            elif isinstance(stmt, Store) and stmt.buffer == old:
-                stmt = Store(new, stmt.offset, stmt.value)
+            elif isinstance(stmt, Let):
+                stmt = Let(stmt.local, loads(stmt.value))
+            elif isinstance(stmt, Update):
+                stmt = replace(stmt, value=loads(stmt.value))
+            elif isinstance(stmt, Store):
+                buffer = new if stmt.buffer == old else stmt.buffer
+                stmt = Store(buffer, stmt.offset, loads(stmt.value))
             stmts.append(stmt)
         return tuple(stmts)
 
+    def loads(value: Expr) -> Expr:
+        """What was kept in the output's rows lies in the same place."""
+        if old not in kernel.inputs:
+            return value
+        found: dict[Expr, Expr] = {
+            n: Load(new, n.index, n.mask, n.other, n.flat)
+            for n in postorder(value)
+            if isinstance(n, Load) and n.buffer == old
+        }
+        return substitute(value, found) if found else value
+
+    inputs = tuple(dict.fromkeys(new if b == old else b for b in kernel.inputs))
     outputs = tuple(new if b == old else b for b in kernel.outputs)
-    return replace(kernel, outputs=outputs, body=visit(kernel.body))
+    return replace(kernel, inputs=inputs, outputs=outputs, body=visit(kernel.body))
 
 
 def _check_in_place(
@@ -286,20 +303,20 @@ def _check_in_place(
         raise ValueError(f"{target!r} cannot take the memory of {source!r}: sizes differ")
     if any(source in k.inputs for k in later):
         raise ValueError(f"{source!r} is read after {target!r} was written into its memory")
-    stored: Store | None = None
+    stored: list[Expr] = []
     reads: list[tuple[Expr, frozenset[Axis] | None]] = []
     for stmt, loops in _with_loops(kernel.body, frozenset()):
         if isinstance(stmt, Store) and stmt.buffer == target:
-            stored = stmt
-        around = loops if stored is None else None
+            stored.append(stmt.offset)
+        around = None if stored else loops
         found = [n for n in postorder(*stmt_exprs(stmt)) if isinstance(n, Load)]
         reads.extend((n.args[0], around) for n in found if n.buffer == source)
-    assert stored is not None
+    assert stored
     for offset, around in reads:
-        if not _same_place(offset, stored.offset, around):
+        if not all(_same_place(offset, place, around) for place in stored):
             raise ValueError(
                 f"kernel {kernel.name}: {target!r} is written in the memory of {source!r},"
-                f" which is read at {offset!r}, not {stored.offset!r}"
+                f" which is read at {offset!r}, not {stored[-1]!r}"
             )
 
 

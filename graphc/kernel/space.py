@@ -43,6 +43,16 @@ class Item:
     value: Expr
 
 
+@dataclass(frozen=True)
+class Keep:
+    """In the loop of `reduce`, buffer[offset] = value; both depend on its axis."""
+
+    reduce: Reduce
+    value: Expr
+    buffer: Buffer
+    offset: Expr
+
+
 @dataclass
 class Space:
     """What a nest is made from.
@@ -53,6 +63,7 @@ class Space:
         unit: position in `axes` of the axis along which the stores are contiguous.
         spans: bounds of reduce axes that do not run over their whole extent.
         simplifier: knows the linear forms of all int64 expressions in the items.
+        keeps: values that a reduction's loop stores for later loops (kernel/keep.py).
     """
 
     axes: tuple[Axis, ...]
@@ -60,6 +71,7 @@ class Space:
     spans: dict[Axis, tuple[Expr, Expr]]
     simplifier: Simplifier
     unit: int = -1
+    keeps: tuple[Keep, ...] = ()
 
     def values(self) -> list[Expr]:
         return [item.value for item in self.items]

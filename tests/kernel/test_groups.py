@@ -52,17 +52,19 @@ def test_text_of_softmax():
     (kernel,) = lower("softmax", [Compute(o, (i, j), shifted / total)])
     verify(kernel)
     assert nest_text(kernel) == (
-        "kernel softmax(x:float32) -> (o:float32)\n"
-        "  dims () extent B grain 8\n"
+        "kernel softmax(x:float32, o:float32) -> (o:float32)\n"
+        "  dims () extent B grain 8 inplace 0=1\n"
         "  for i in 0..[B] parallel:\n"
         "    max0: float32 = max.identity\n"
         "    for r in 0..100 vector x16 reduces max0:\n"
         "      max0 <- x[((i * 100) + r)]\n"
         "    sum0: float32 = add.identity\n"
         "    for r1 in 0..100 vector x16 reduces sum0:\n"
-        "      sum0 <- exp((x[((i * 100) + r1)] - max0))\n"
+        "      t0: float32 = exp((x[((i * 100) + r1)] - max0))\n"
+        "      sum0 <- t0\n"
+        "      o[((i * 100) + r1)] = t0\n"
         "    for j in 0..100 vector x16:\n"
-        "      o[((i * 100) + j)] = (exp((x[((i * 100) + j)] - max0)) / sum0)\n"
+        "      o[((i * 100) + j)] = (o[((i * 100) + j)] / sum0)\n"
     )
 
 
