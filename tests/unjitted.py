@@ -12,11 +12,12 @@ import numpy as np
 
 from graphc.config import Config
 from graphc.ir.graph import Graph
-from graphc.ir.node import Tensor
+from graphc.ir.node import Node, Tensor
 from graphc.ir.shape import evaluate
 from graphc.render.numba_cpu import python_callable
 from graphc.runtime.backends.reference import evaluate_node
 from graphc.runtime.binding import Binding
+from graphc.runtime.conv_tiles import ConvCall
 from graphc.runtime.rows import RowsCall
 from graphc.runtime.steps import Step, Storage
 from tests.helpers import UNFUSED, Array, as_fed, plan_of
@@ -49,6 +50,8 @@ class Machine:
             self.memory[target][:] = self.memory[source]
         elif isinstance(step.call, RowsCall):
             self._rows(step, step.call)
+        elif isinstance(step.call, ConvCall):
+            self._convolution(step, step.call)
         elif step.node is not None:
             self._node(step)
 
@@ -73,6 +76,20 @@ class Machine:
             self.array(s, t.dtype.np).reshape(self._shape(t))
             for s, t in zip(step.reads, node.inputs, strict=True)
         ]
+        self._evaluated(step, node, inputs)
+
+    def _convolution(self, step: Step, call: ConvCall) -> None:
+        """Of its node's inputs the step reads all but the vector of sizes."""
+        given = dict(zip((call.a, call.b), step.reads, strict=True))
+        inputs = [
+            self.array(given[t], t.dtype.np).reshape(self._shape(t))
+            if t in given
+            else np.array(self._shape(call.out))
+            for t in call.node.inputs
+        ]
+        self._evaluated(step, call.node, inputs)
+
+    def _evaluated(self, step: Step, node: Node, inputs: list[Array]) -> None:
         for storage, out in zip(step.writes, evaluate_node(node, inputs), strict=True):
             self.memory[storage] = np.ascontiguousarray(out).reshape(-1).view(np.uint8).copy()
 

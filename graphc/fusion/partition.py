@@ -81,10 +81,12 @@ class Partition:
 def is_fusable(node: Node) -> bool:
     """Whether the node has a kernel definition for its dtypes.
 
-    Sources, GEMM and host ops have none; strings and complex numbers stay on the host, and so
-    does what has a shape that depends on data.
+    Sources, GEMM, tiles and host ops have none; strings and complex numbers stay on the host, and
+    so does what has a shape that depends on data.
     """
     if node.op.kernel is None or node.op.family in ("host", "extern", "source"):
+        return False
+    if node.attrs.get("tiled"):
         return False
     if any(t.dims is None or None in t.dims for t in node.outputs):
         return False  # only the run knows its shape

@@ -1,10 +1,12 @@
-"""How convolutions are computed: GEMM on patches, or one written-out reduction.
+"""How convolutions are computed: tiles, GEMM on patches, or one written-out reduction.
 
-Lives here: the expansions of the convolution ops and the choice, Layout (data_format). Not here:
-the ops themselves (ops/conv.py). Imports ops.define.
+Lives here: the expansions of the convolution ops, the choice, Layout (data_format). Not here:
+the ops themselves (ops/conv.py), what the three written out are (ops/conv_direct.py), tiles
+(kernel/tiles/conv.py). Imports ops.define, kernel.tiles.
 
-Every choice is by shape alone, so that a plan holds for any batch. Half types and depthwise
-convolutions are always reductions: no GEMM takes them.
+Expansion makes a direct_conv*, or a matmul of a convolution that sees one pixel; the pass
+"convolve" then settles how each of them is computed (`settled`). Every choice is by shape alone, so
+that a plan holds for any batch. Half types are always reductions.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ import numpy as np
 from graphc.ir.dtypes import float32, float64, int32
 from graphc.ir.node import Node, Tensor
 from graphc.ir.shape import Dim, PartialDim, current_env, evaluate
+from graphc.kernel.tiles.conv import servable
+from graphc.kernel.tiles.sweep import Sweep, backward_sweeps, forward_sweep
 from graphc.ops.conv_window import Padding, Window, padding_of
 from graphc.ops.define import F
 from graphc.ops.extents import fixed_dim
@@ -26,6 +30,8 @@ from graphc.ops.extents import fixed_dim
 # 3x3 of 1 to 1 channels 0.11 ms written out, 0.17 by GEMM; of 1 to 4 0.39 and 0.17; of 16 to 16
 # 1.4 and 1.5 forward, 3.2 and 1.5 back to the input, 4.9 and 0.9 to the filter (batch 32, 32x32)
 GEMM_WORK = 32
+# output channels from which on tiles are ahead of GEMM: fewer leave most lanes of a vector unused
+TILE_CHANNELS = 4
 # patches repeat an image as often as a window has elements: beyond this they are not written down
 PATCH_BYTES = 2 << 30
 
@@ -118,6 +124,16 @@ class Geometry:
         )  # fmt: skip
         return Geometry(layout, inside, w.known_dims, window, padding, depthwise)
 
+    @staticmethod
+    def direct(node: Node) -> Geometry:
+        """Of a direct_conv, direct_conv_input or direct_conv_filter."""
+        a = node.attrs
+        of_input, of_filter = (node.op.name == f"direct_conv_{s}" for s in ("input", "filter"))
+        x = (node.outputs[0] if of_input else node.inputs[0]).known_dims
+        w = (node.outputs[0] if of_filter else node.inputs[1]).known_dims
+        window = Window.over(x[1:-1], a["ksize"], a["strides"], a["dilations"], a["padding"])
+        return Geometry(Layout(len(x), False), x, w, window, a["padding"], a["depthwise"])
+
     @property
     def attrs(self) -> dict[str, Any]:
         """Attributes of the ops on patches."""
@@ -151,11 +167,18 @@ class Geometry:
         zero = all(isinstance(low, int) and low == 0 for low in w.lows)
         return w.taps == 1 and set(w.strides) <= {1} and zero and w.outs == w.sizes
 
+    def of_pixels(self, tensor: Tensor) -> bool:
+        """Whether it is a product of two matrices as it stands."""
+        if self.depthwise or not self.pointwise or tensor.dtype not in (float32, float64):
+            return False
+        work: Any = self.columns * self.w[-1]
+        return not isinstance(work, int) or work >= GEMM_WORK
+
     def by_gemm(self, tensor: Tensor) -> bool:
-        """Whether GEMM computes it; small ones, half types and depthwise ones are reductions."""
+        """Whether GEMM on patches computes it, not a reduction."""
         if self.depthwise or tensor.dtype not in (float32, float64):
             return False
-        if not self.pointwise and self._patch_bytes(tensor.dtype.size) > PATCH_BYTES:
+        if self._patch_bytes(tensor.dtype.size) > PATCH_BYTES:
             return False
         work: Any = self.columns * self.w[-1]
         return not isinstance(work, int) or work >= GEMM_WORK
@@ -176,24 +199,131 @@ def dims_vector(dims: Sequence[Dim]) -> Any:
 
 # ------------------------------------------------------------------ expansions
 def expand_forward(node: Node, depthwise: bool) -> Tensor:
-    """Patches times filter, or the reduction."""
+    """One product of pixels and filter, or direct_conv."""
     x, w = node.inputs
     geo = Geometry.of(node, x, w, depthwise)
     x = geo.layout.last(x)
-    if not geo.by_gemm(x):
+    if not geo.of_pixels(x):
         return geo.layout.back(F.direct_conv(x, w, depthwise=depthwise, **geo.attrs))
-    return geo.layout.back(_times(geo, x, w))
-
-
-def _times(geo: Geometry, x: Tensor, w: Tensor) -> Tensor:
-    """GEMM of the patches of x and the filter."""
     filters = F.reshape(w, dims_vector((geo.columns, geo.w[-1])))
-    if geo.pointwise:
-        product: Tensor = F.matmul(x, filters, transpose_a=False, transpose_b=False)
-        return product
+    return geo.layout.back(F.matmul(x, filters, transpose_a=False, transpose_b=False))
+
+
+def expand_input(node: Node, depthwise: bool) -> Tensor:
+    """One product of gradient and filter, or direct_conv_input."""
+    _, w, g = node.inputs
+    geo = Geometry.of(node, node.outputs[0], w, depthwise)
+    g = geo.layout.last(g)
+    if not geo.of_pixels(g):
+        sizes = dims_vector(geo.x)
+        return geo.layout.back(
+            F.direct_conv_input(sizes, w, g, depthwise=depthwise, **geo.attrs)
+        )
+    filters = F.reshape(w, dims_vector((geo.columns, geo.w[-1])))
+    return geo.layout.back(F.matmul(g, filters, transpose_a=False, transpose_b=True))
+
+
+def expand_filter(node: Node, depthwise: bool) -> Tensor:
+    """One product of pixels and gradient, or direct_conv_filter."""
+    x, _, g = node.inputs
+    geo = Geometry.of(node, x, node.outputs[0], depthwise)
+    x, g = geo.layout.last(x), geo.layout.last(g)
+    sizes = dims_vector(geo.w)
+    if not geo.of_pixels(x):
+        found: Tensor = F.direct_conv_filter(x, sizes, g, depthwise=depthwise, **geo.attrs)
+        return found
+    rows = F.reshape(x, dims_vector((geo.rows, geo.columns)))
+    product = F.matmul(rows, _flat(geo, g), transpose_a=True, transpose_b=False)
+    back: Tensor = F.reshape(product, sizes)
+    return back
+
+
+# ------------------------------------------------------------------ the choice
+def settled(node: Node, tiles: bool) -> Tensor | None:
+    """What computes a direct_conv* better than a reduction; None: nothing does.
+
+    tiles: whether there may be tiles.
+    """
+    if node.attrs.get("tiled"):
+        return None
+    geo = Geometry.direct(node)
+    if tiles and tiles_serve(geo, node):
+        return _tiled(node)
+    if not geo.by_gemm(node.outputs[0]):
+        return None
+    return {
+        "direct_conv": _gemm_forward,
+        "direct_conv_input": _gemm_input,
+        "direct_conv_filter": _gemm_filter,
+    }[node.op.name](geo, node)
+
+
+def sweeps_of(geo: Geometry, of_input: bool) -> tuple[tuple[Sweep, ...], ...] | None:
+    """How the windows walk, an axis; None where only the run knows the extents."""
+    w = geo.window
+    found: list[tuple[Sweep, ...]] = []
+    for a in range(len(w.kernel)):
+        size, low, out = w.sizes[a], w.lows[a], w.outs[a]
+        if not (isinstance(size, int) and isinstance(low, int) and isinstance(out, int)):
+            return None
+        facts = size, w.kernel[a], w.strides[a], w.dilations[a], low, out
+        found.append(backward_sweeps(*facts) if of_input else (forward_sweep(*facts),))
+    return tuple(found)
+
+
+def tiles_serve(geo: Geometry, node: Node) -> bool:
+    """Whether tiles compute it: known sizes, and channels that fill vectors."""
+    if node.outputs[0].dtype not in (float32, float64):
+        return False
+    of_input, of_filter = (node.op.name == f"direct_conv_{s}" for s in ("input", "filter"))
+    if geo.depthwise and (of_filter or geo.w[-1] != 1):
+        return False
+    channels = geo.x[-1] if of_input or geo.depthwise else geo.w[-1]
+    if not (isinstance(channels, int) and channels >= TILE_CHANNELS):
+        return False
+    if not all(isinstance(d, int) for d in (*geo.w, geo.x[-1])):
+        return False
+    sweeps = sweeps_of(geo, of_input)
+    if sweeps is None or any(s.count == 0 for axis in sweeps for s in axis):
+        return False
+    return of_filter or servable(sweeps[-1])
+
+
+def _tiled(node: Node) -> Tensor:
+    inputs = list(node.inputs)
+    if node.op.name == "direct_conv_input" and not node.attrs["depthwise"]:
+        rank = len(inputs[1].known_dims)
+        inputs[1] = F.transpose(inputs[1], perm=(*range(rank - 2), rank - 1, rank - 2))
+    found: Tensor = getattr(F, node.op.name)(*inputs, **node.attrs, tiled=True)
+    return found
+
+
+def _gemm_forward(geo: Geometry, node: Node) -> Tensor:
+    """Patches times filter."""
+    x, w = node.inputs
+    filters = F.reshape(w, dims_vector((geo.columns, geo.w[-1])))
     rows = F.matmul(_rows(geo, x), filters, transpose_a=False, transpose_b=False)
     y: Tensor = F.reshape(rows, dims_vector(geo.output))
     return y
+
+
+def _gemm_input(geo: Geometry, node: Node) -> Tensor:
+    """Products with the filter put back at their places."""
+    sizes, w, g = node.inputs
+    filters = F.reshape(w, dims_vector((geo.columns, geo.w[-1])))
+    rows = F.matmul(_flat(geo, g), filters, transpose_a=False, transpose_b=True)
+    shape = (geo.x[0], *geo.window.outs, *geo.window.kernel, geo.x[-1])
+    patches = F.reshape(rows, dims_vector(shape))
+    found: Tensor = F.image_patches_grad(patches, sizes, **geo.attrs)
+    return found
+
+
+def _gemm_filter(geo: Geometry, node: Node) -> Tensor:
+    """The patches' transpose times the gradient."""
+    x, _, g = node.inputs
+    product = F.matmul(_rows(geo, x), _flat(geo, g), transpose_a=True, transpose_b=False)
+    back: Tensor = F.reshape(product, dims_vector(geo.w))
+    return back
 
 
 def _rows(geo: Geometry, x: Tensor) -> Tensor:
@@ -206,39 +336,3 @@ def _rows(geo: Geometry, x: Tensor) -> Tensor:
 def _flat(geo: Geometry, g: Tensor) -> Tensor:
     flat: Tensor = F.reshape(g, dims_vector((geo.rows, geo.w[-1])))
     return flat
-
-
-def expand_input(node: Node, depthwise: bool) -> Tensor:
-    """Products with the filter put back at their places, or the reduction."""
-    _, w, g = node.inputs
-    geo = Geometry.of(node, node.outputs[0], w, depthwise)
-    g = geo.layout.last(g)
-    sizes = dims_vector(geo.x)
-    if not geo.by_gemm(g):
-        return geo.layout.back(F.direct_conv_input(sizes, w, g, depthwise=depthwise, **geo.attrs))
-    filters = F.reshape(w, dims_vector((geo.columns, geo.w[-1])))
-    if geo.pointwise:
-        return geo.layout.back(F.matmul(g, filters, transpose_a=False, transpose_b=True))
-    rows = F.matmul(_flat(geo, g), filters, transpose_a=False, transpose_b=True)
-    shape = (geo.x[0], *geo.window.outs, *geo.window.kernel, geo.x[-1])
-    patches = F.reshape(rows, dims_vector(shape))
-    return geo.layout.back(F.image_patches_grad(patches, sizes, **geo.attrs))
-
-
-def expand_filter(node: Node, depthwise: bool) -> Tensor:
-    """The patches' transpose times the gradient, or the reduction."""
-    x, _, g = node.inputs
-    geo = Geometry.of(node, x, node.outputs[0], depthwise)
-    x, g = geo.layout.last(x), geo.layout.last(g)
-    sizes = dims_vector(geo.w)
-    if not geo.by_gemm(x):
-        attrs = geo.attrs
-        found: Tensor = F.direct_conv_filter(x, sizes, g, depthwise=depthwise, **attrs)
-        return found
-    if geo.pointwise:
-        rows: Tensor = F.reshape(x, dims_vector((geo.rows, geo.columns)))
-    else:
-        rows = _rows(geo, x)
-    product = F.matmul(rows, _flat(geo, g), transpose_a=True, transpose_b=False)
-    back: Tensor = F.reshape(product, dims_vector(geo.w))
-    return back

@@ -6,6 +6,7 @@ Imports the passes. One hook, `observer(stage name, program)`, serves dumps, che
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from graphc.config import Config
 from graphc.errors import ConfigError
@@ -13,6 +14,7 @@ from graphc.ir.program import Program
 from graphc.passes.algebra import Algebra
 from graphc.passes.base import Pass
 from graphc.passes.control import Control
+from graphc.passes.convolve import Convolve
 from graphc.passes.expand import Expand
 from graphc.passes.fold import Fold
 from graphc.passes.layout import Layout
@@ -25,6 +27,7 @@ Observer = Callable[[str, Program], None]
 PIPELINE: tuple[Pass, ...] = (
     Fold(),  # shapes and constants first: they decide what the rest sees
     Expand(),  # composites become plain ops
+    Convolve(),  # convolutions: tiles, GEMM on patches or reductions
     Control(),  # the same for the bodies of loops and branches; what they do not need goes
     Algebra(),  # x * 1, x + 0, double negation ...; equal nodes merge in every rewrite
     Stabilize(),  # log(softmax), log(1 + x) ...
@@ -53,7 +56,8 @@ def selected(config: Config) -> tuple[Pass, ...]:
     kept = [p for p in wanted if p.name not in config.disabled or p.name in _NEEDED]
     if not any(p.name == "expand" for p in kept):
         kept.append(known["expand"])
-    return tuple(kept)
+    tiles = config.codegen == "vector"
+    return tuple(replace(p, tiles=tiles) if isinstance(p, Convolve) else p for p in kept)
 
 
 def optimize(program: Program, config: Config, observer: Observer | None = None) -> Program:

@@ -13,11 +13,12 @@ from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program
 from graphc.ir.shape import Dim
 from graphc.kernel.nest import Kernel
+from graphc.runtime.conv_tiles import ConvCall
 from graphc.runtime.extern import GemmCall
 from graphc.runtime.rows import RowsCall
 from graphc.runtime.tiles import PackCall, TileCall
 
-Call = GemmCall | RowsCall | TileCall | PackCall
+Call = GemmCall | RowsCall | TileCall | PackCall | ConvCall
 
 
 @dataclass(eq=False)

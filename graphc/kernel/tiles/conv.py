@@ -26,6 +26,7 @@ CHAINS = 8  # accumulators that keep two multiply-adders of latency 4 busy
 L1_BYTES = 32 << 10  # of a filter that stays there beside what else passes by
 L2_BYTES = 256 << 10
 MAX_BORDERS = 24  # loops over channels that tiles at the edge may be made of
+FEWEST_SUMS = 12  # accumulators that every processor has registers for
 CODE_SIZE = 4000.0  # multiply-adds in the code that double the price of a tile
 MIN_POSITIONS = 128  # that a block sums before it stores its sums
 
@@ -101,11 +102,9 @@ def conv_tile(
     taps: Sequence[int],
     depthwise: bool = False,
     images: int = 32,
-) -> ConvTile | None:
-    """The blocking of a convolution, or None for what tiles do not serve. images: to expect."""
+) -> ConvTile:
+    """The blocking of a `servable` convolution. images: to expect."""
     lanes = machine.lanes(dtype.size)
-    if not machine.fma or any(not s.count for sweeps in axes for s in sweeps):
-        return None
     best: tuple[float, tuple[int, int, int]] | None = None
     for vectors, width, several in _shapes(machine, channels, lanes, axes[-1]):
         if several > max(images, 1):
@@ -119,10 +118,18 @@ def conv_tile(
         cost *= 1 + size / CODE_SIZE
         if best is None or cost < best[0] * 0.999:
             best = cost, (vectors, width, several)
-    if best is None:
-        return None
+    assert best is not None, "the convolution is not servable"
     return ConvTile(
         dtype, tuple(axes), depth, channels, tuple(taps), depthwise, lanes, *best[1]
+    )
+
+
+def servable(sweeps: Sequence[Sweep]) -> bool:
+    """Whether the last axis can be cut into tiles, on any processor, without much code."""
+    longest = max(s.count for s in sweeps)
+    return any(
+        sum(_borders(s, width) for s in sweeps) <= MAX_BORDERS
+        for width in range(1, min(FEWEST_SUMS, longest) + 1)
     )
 
 
@@ -150,7 +157,7 @@ def _code_size(sweep: Sweep, width: int) -> int:
 
 def _room(machine: Machine) -> int:
     """Registers for sums, beside the vectors and elements that are multiplied."""
-    return machine.registers - (6 if machine.registers > 16 else 4)
+    return machine.registers - 6 if machine.registers > 16 else FEWEST_SUMS
 
 
 def _borders(sweep: Sweep, width: int) -> int:
@@ -240,11 +247,9 @@ def filter_tile(
     axes: Sequence[Sweep],
     depth: int,
     channels: int,
-) -> FilterTile | None:
-    """The blocking of a filter's gradient, or None for what tiles do not serve."""
+) -> FilterTile:
+    """The blocking of a filter's gradient."""
     lanes = machine.lanes(dtype.size)
-    if not machine.fma or any(not s.count for s in axes):
-        return None
     last, pixel = axes[-1], depth
     taps = [s.taps for s in axes]
     if last.whole and last.spread == 1:

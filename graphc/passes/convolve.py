@@ -1,0 +1,34 @@
+"""How each convolution is computed: tiles, GEMM on patches, or a reduction.
+
+Lives here: the pass. Not here: the choice (ops/conv_lower.py). Imports passes.base, ops.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from graphc.ir.node import Node, Tensor
+from graphc.ir.program import Program
+from graphc.ops.conv_lower import settled
+from graphc.passes.base import rewrite
+
+DIRECT = frozenset({"direct_conv", "direct_conv_input", "direct_conv_filter"})
+
+
+@dataclass(frozen=True)
+class Convolve:
+    """Settles the direct_conv* ops that expansions left. Valid in, valid out.
+
+    tiles: whether there may be tiles, which only the vector printer knows.
+    """
+
+    name: str = "convolve"
+    tiles: bool = True
+
+    def run(self, program: Program) -> Program:
+        if not any(n.op.name in DIRECT for n in program.nodes):
+            return program
+        return rewrite(program, self._visit)
+
+    def _visit(self, node: Node) -> Tensor | None:
+        return settled(node, self.tiles) if node.op.name in DIRECT else None

@@ -1,0 +1,115 @@
+"""Steps that are tiles: convolutions and their gradients by generated code.
+
+Lives here: ConvCall, how a node maps to it. Not here: which convolutions are tiles
+(ops/conv_lower.py), blocks (kernel/tiles/conv.py), printing (render/tile_conv*.py). The scheduler
+imports this module.
+
+Argument slots: source, filter (or gradient), output, the number of images.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from graphc.ir.node import Node, Tensor
+from graphc.ir.shape import Dim, current_env, evaluate
+from graphc.kernel.tiles.conv import ConvTile, FilterTile, conv_tile, filter_tile
+from graphc.ops.conv_lower import Geometry, sweeps_of, tiles_serve
+from graphc.passes.convolve import DIRECT
+from graphc.render.tile_conv import conv_module
+from graphc.render.tile_conv_filter import filter_module
+from graphc.runtime.tiles import machine
+
+WORK_ALONE = 1 << 19  # multiply-adds below which one thread is faster than waking another
+WORK_PIECE = 1 << 24  # pieces of larger ones are of this size
+MAX_PIECES = 8
+WORK_PER_NS = 100.0
+
+
+@dataclass(frozen=True)
+class ConvCall:
+    """One convolution: `out` from `a` (source) and `b` (filter, or gradient of the output)."""
+
+    node: Node
+    a: Tensor
+    b: Tensor
+    out: Tensor
+    spec: ConvTile | FilterTile
+    images: Dim
+    kind = "tile"
+    may_fail = False
+
+    @property
+    def kernel_name(self) -> str:
+        return f"{self.node.op.name.removeprefix('direct_')}_{self.spec.key}"
+
+    def ir(self) -> str:
+        return _ir(self.spec, self.kernel_name, machine().fma)
+
+    def slots(self, values: Mapping[str, int]) -> list[int]:
+        """The int64 arguments behind the storages."""
+        return [evaluate(self.images, values)]
+
+    def extent(self, values: Mapping[str, int]) -> int:
+        if isinstance(self.spec, FilterTile):
+            return self.spec.tasks
+        return self.spec.tasks(evaluate(self.images, values))
+
+    def chunk(self, values: Mapping[str, int]) -> int:
+        """Tasks of a piece, by the convolution's size alone; 0 for one piece."""
+        work = self.spec.multiplies(evaluate(self.images, values))
+        if work < WORK_ALONE:
+            return 0
+        pieces = 2
+        while pieces < MAX_PIECES and pieces * WORK_PIECE < work:
+            pieces *= 2
+        return -(-self.extent(values) // pieces)
+
+    def nanoseconds(self, values: Mapping[str, int]) -> float:
+        return self.spec.multiplies(evaluate(self.images, values)) / WORK_PER_NS
+
+
+@functools.lru_cache(maxsize=256)
+def _ir(spec: ConvTile | FilterTile, name: str, fma: bool) -> str:
+    if isinstance(spec, FilterTile):
+        return filter_module(spec, name, fma)
+    return conv_module(spec, name, fma)
+
+
+def conv_call(node: Node) -> ConvCall | None:
+    """The node as tiles, or None where the choice was another (ops/conv_lower.py).
+
+    What tiles do not serve is never chosen; such a node would run on the host.
+    """
+    if node.op.name not in DIRECT or not node.attrs.get("tiled"):
+        return None
+    geo = Geometry.direct(node)
+    of_input = node.op.name == "direct_conv_input"
+    sweeps = sweeps_of(geo, of_input)
+    if sweeps is None or not tiles_serve(geo, node):
+        return None
+    out = node.outputs[0]
+    if node.op.name == "direct_conv_filter":
+        x, _, g = node.inputs
+        plain = [axis[0] for axis in sweeps]
+        spec = filter_tile(machine(), out.dtype, plain, _fixed(geo.w[-2]), _fixed(geo.w[-1]))
+        return ConvCall(node, x, g, out, spec, geo.x[0])
+    filters, source = node.inputs[1], node.inputs[2 if of_input else 0]
+    depth, channels = _fixed(source.known_dims[-1]), _fixed(out.known_dims[-1])
+    tile = conv_tile(
+        machine(), out.dtype, sweeps, 1 if geo.depthwise else depth, channels,
+        geo.window.kernel, geo.depthwise, _expected(geo.x[0]),
+    )  # fmt: skip
+    return ConvCall(node, source, filters, out, tile, geo.x[0])
+
+
+def _expected(images: Dim) -> int:
+    env = current_env()
+    return evaluate(images, env.hints if env is not None else {})
+
+
+def _fixed(dim: Dim | None) -> int:
+    assert isinstance(dim, int)
+    return dim
