@@ -6,6 +6,7 @@ looking up inputs and outputs (engine/layer_info.py). Imports keras.core and tf1
 
 from __future__ import annotations
 
+import contextlib
 import inspect
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from graphc.ir.dtypes import as_dtype
 from graphc.ir.graph import get_default_graph
 from graphc.ir.node import Tensor
+from graphc.ir.source import capture
 from graphc.keras import constraints, initializers, regularizers
 from graphc.keras.core.config import floatx
 from graphc.keras.core.marks import mask_of, set_mask
@@ -69,6 +71,7 @@ class Layer(LayerInfo):
         for key in kwargs:
             if key not in _ALLOWED:
                 raise TypeError(f"Keyword argument not understood: {key}")
+        self._origin = capture()
         self.name: str = name or unique_layer_name(snake_case(type(self).__name__))
         self.trainable = trainable
         self.built = False
@@ -193,19 +196,58 @@ class Layer(LayerInfo):
         """Builds the layer at the first call, then applies it.
 
         Raises:
-            ValueError: inputs that do not fit.
+            ValueError: inputs that do not fit. TypeError: inputs that are no tensors.
         """
-        inputs = _as_tensors(inputs)
+        inputs = self._as_tensors(inputs)
         leaves = [t for t in flat(inputs) if isinstance(t, Tensor)]
         graph = leaves[0].graph if leaves else get_default_graph()
         arguments = dict(kwargs)
-        with graph.as_default(), graph.name_scope(self._scope_name()):
+        with graph.as_default(), graph.name_scope(self._scope_name()), self._named_in_errors():
             self._maybe_build(inputs)
             outputs = self._apply(inputs, leaves, args, kwargs)
         node_arguments = {k: v for k, v in arguments.items() if v is not None}
         node_arguments.update(zip(self._call_names()[1:], args))
         Node(self, inputs, outputs, node_arguments)
         return outputs
+
+    def _as_tensors(self, inputs: Any) -> Any:
+        """Arrays, variables and numbers as tensors; None stays where it is one of several.
+
+        Raises:
+            TypeError: what no tensor can be made of.
+        """
+        if inputs is None:
+            raise TypeError(
+                f"Layer {self.name} was called on None: a layer's inputs are tensors or arrays"
+                f"{self._whence()}"
+            )
+
+        def leaf(x: Any) -> Any:
+            if x is None or isinstance(x, Tensor):
+                return x
+            try:
+                return convert_to_tensor(x)
+            except (TypeError, ValueError) as err:
+                raise TypeError(
+                    f"Layer {self.name} was called on {type(x).__name__}, of which no tensor can "
+                    f"be made: {err}{self._whence()}"
+                ) from err
+
+        return _map(inputs, leaf)
+
+    def _whence(self) -> str:
+        """The user's line that made the layer, for errors."""
+        return f"\n  {type(self).__name__} {self.name}, made at {self._origin.summary()}"
+
+    @contextlib.contextmanager
+    def _named_in_errors(self) -> Iterator[None]:
+        """Errors inside tell which layer they come from: the innermost one that is called."""
+        try:
+            yield
+        except (TypeError, ValueError) as err:
+            if not any("made at" in note for note in getattr(err, "__notes__", ())):
+                err.add_note(f"in layer{self._whence()[3:]}")
+            raise
 
     def _scope_name(self) -> str:
         return self.name.replace(" ", "_")
@@ -286,11 +328,15 @@ class Layer(LayerInfo):
         if len(given) != len(specs):
             raise ValueError(
                 f"Layer {self.name} expects {len(specs)} inputs, but it received {len(given)} "
-                f"input tensors. Inputs received: {given}"
+                f"input tensors. Inputs received: {given}{self._whence()}"
             )
         for number, (tensor, spec) in enumerate(zip(given, specs)):
-            if spec is not None:
+            if spec is None or tensor is None:
+                continue
+            try:
                 spec.check(tensor, self.name, number)
+            except ValueError as err:
+                raise ValueError(f"{err}{self._whence()}") from None
 
     @classmethod
     def _signature(cls) -> list[str]:
@@ -397,15 +443,6 @@ def _map(structure: Any, fn: Callable[[Any], Any]) -> Any:
         items = [_map(v, fn) for v in structure]
         return type(structure)(*items) if hasattr(structure, "_fields") else tuple(items)
     return fn(structure)
-
-
-def _as_tensors(inputs: Any) -> Any:
-    """Arrays, variables and numbers as tensors; None stays."""
-
-    def leaf(x: Any) -> Any:
-        return x if x is None or isinstance(x, Tensor) else convert_to_tensor(x)
-
-    return _map(inputs, leaf)
 
 
 def _initial(make: Any, dims: tuple[int, ...], kind: Any) -> Any:

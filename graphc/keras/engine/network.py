@@ -78,6 +78,7 @@ class Network(Layer):
                 raise ValueError(
                     f'The name "{name}" is used {names.count(name)} times in the model. All layer '
                     "names should be unique."
+                    + "".join(x._whence() for x in self._layer_list if x.name == name)
                 )
         self._input_layers = [history_of(t).layer for t in self.inputs]  # type: ignore[union-attr]
         self._output_layers = [history_of(t).layer for t in self.outputs]  # type: ignore[union-attr]
@@ -262,7 +263,7 @@ class Network(Layer):
         for node in self._network_nodes:
             if isinstance(node.outbound_layer, InputLayer):
                 continue
-            if not all(t in values for t in node.input_tensors):
+            if not all(t in values for t in node.sources):
                 continue
             given = _replaced(node.inputs, values)
             outputs = apply_again(node.outbound_layer, given, node.arguments, values)
@@ -273,7 +274,24 @@ class Network(Layer):
         """The outputs of `call` bring their masks along."""
         return None
 
+    def _check_inputs(self, inputs: Any) -> None:
+        """Raises ValueError: another number of inputs than the model has."""
+        if not self._is_graph_network:
+            return
+        given = flat(inputs)
+        if len(given) != len(self.inputs):
+            raise ValueError(
+                f"Model {self.name} expects {len(self.inputs)} inputs, {self.input_names}, but it "
+                f"received {len(given)} input tensors. Inputs received: {given}{self._whence()}"
+            )
+
     # ------------------------------------------------------------ weights
+    @property
+    def weights(self) -> list[Any]:
+        """The variables of the layers, one layer after the other, then the model's own."""
+        found = [w for layer in self.sublayers() for w in layer.weights]
+        return distinct([*found, *self.trainable_weights, *self.non_trainable_weights])
+
     def get_weights(self) -> list[Any]:
         get_session()
         return super().get_weights()
@@ -331,6 +349,12 @@ class Network(Layer):
 
         return json.dumps(self._model_config(), default=jsonable, **kwargs)
 
+    def to_yaml(self, **kwargs: Any) -> str:
+        """Raises NotImplementedError: YAML is not written; to_json is."""
+        raise NotImplementedError(
+            "YAML can hold code and is neither written nor read: use to_json and model_from_json"
+        )
+
     def summary(
         self, line_length: int | None = None, positions: Any = None, print_fn: Any = None
     ) -> None:
@@ -355,8 +379,6 @@ def apply_again(
 ) -> Any:
     """The layer on other inputs, without a record of the call."""
     kwargs = {k: _replaced(v, values) for k, v in arguments.items()}
-    if "mask" in kwargs:
-        kwargs.pop("mask")  # the new inputs bring theirs
     if kwargs.get("training") is None and call_training() is not None:
         kwargs.pop("training", None)
     leaves = [t for t in flat(inputs) if isinstance(t, Tensor)]
@@ -416,7 +438,7 @@ def map_graph(inputs: list[Tensor], outputs: list[Tensor]) -> tuple[list[Node], 
 def _parents(node: Node, inputs: list[Tensor]) -> list[Node]:
     if all(t in inputs for t in node.output_tensors):
         return []
-    return parents(node.input_tensors)
+    return parents(node.sources)
 
 
 def _ordered_calls(inputs: list[Tensor], outputs: list[Tensor]) -> list[Node]:
@@ -438,13 +460,15 @@ def _ordered_calls(inputs: list[Tensor], outputs: list[Tensor]) -> list[Node]:
             continue
         if isinstance(node.outbound_layer, InputLayer):
             tensor = node.output_tensors[0]
+            users = [n.outbound_layer for n, _ in stack if tensor in n.sources]
+            layer = users[-1] if users else node.outbound_layer
             raise ValueError(
                 f"Graph disconnected: cannot obtain value for tensor {tensor} at layer "
-                f'"{node.outbound_layer.name}". The following previous layers were accessed '
-                f"without issue: {[n.outbound_layer.name for n in order]}"
+                f'"{layer.name}". The following previous layers were accessed '
+                f"without issue: {[n.outbound_layer.name for n in order]}{layer._whence()}"
             )
-        for tensor in node.input_tensors:
+        for tensor in (*node.input_tensors, *node.argument_tensors):
             wrap(tensor)
-        stack.extend((n, False) for n in reversed(parents(node.input_tensors)))
+        stack.extend((n, False) for n in reversed(parents(node.sources)))
     return order
 

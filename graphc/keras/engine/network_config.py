@@ -60,10 +60,25 @@ def _reference(tensor: Tensor, numbers: dict[tuple[int, int], int]) -> list[Any]
     return [history.layer.name, number, history.tensor_index]
 
 
-def _plain(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Arguments of a call without tensors."""
-    return {k: v for k, v in arguments.items()
-            if isinstance(v, str | int | float | bool | list | tuple | type(None))}  # fmt: skip
+def _plain(arguments: dict[str, Any], numbers: dict[tuple[int, int], int]) -> dict[str, Any]:
+    """Arguments of a call as a file holds them; tensors by what makes them.
+
+    Raises:
+        ValueError: a tensor that no layer made.
+    """
+
+    def written(value: Any) -> Any:
+        if isinstance(value, Tensor):
+            if history_of(value) is None:
+                raise ValueError(f"{value} is an argument of a layer, but no layer made it: a "
+                                 "configuration cannot hold it")  # fmt: skip
+            return _reference(value, numbers)
+        if isinstance(value, list | tuple):
+            return [written(v) for v in value]
+        return value.tolist() if isinstance(value, np.ndarray) else value
+
+    kinds = (str, int, float, bool, list, tuple, type(None), Tensor, np.ndarray)
+    return {k: written(v) for k, v in arguments.items() if isinstance(v, kinds)}
 
 
 def _inbound(node: Node, numbers: dict[tuple[int, int], int]) -> list[Any]:
@@ -71,7 +86,10 @@ def _inbound(node: Node, numbers: dict[tuple[int, int], int]) -> list[Any]:
     if isinstance(layer, OpLambda):
         references = [_reference(t, numbers) for t in node.input_tensors]
         return layer.described_call(node.arguments, references)  # type: ignore[no-any-return]
-    extra = _plain(node.arguments)
+    extra = _plain(node.arguments, numbers)
+    if type(layer).__name__ == "MultiHeadAttention":  # readers want the others as arguments
+        query, *others = (_reference(t, numbers) for t in node.input_tensors)
+        return [[*query, {**dict(zip(("value", "key"), others)), **extra}]]
     return [[*_reference(t, numbers), extra] for t in node.input_tensors
             if history_of(t) is not None]  # fmt: skip
 

@@ -71,6 +71,7 @@ class Node:
     Attributes:
         outbound_layer: the layer. inputs, outputs: as given and returned. arguments: the other
             arguments of the call. input_tensors, output_tensors: the tensors among them, flat.
+        argument_tensors: those among the other arguments, such as masks.
     """
 
     def __init__(
@@ -81,6 +82,7 @@ class Node:
         self.arguments = dict(arguments or {})
         self.input_tensors = [t for t in flat(inputs) if isinstance(t, Tensor)]
         self.output_tensors = [t for t in flat(outputs) if isinstance(t, Tensor)]
+        self.argument_tensors = [t for t in flat(self.arguments) if isinstance(t, Tensor)]
         layer._inbound_nodes.append(self)
         index = len(layer._inbound_nodes) - 1
         for number, tensor in enumerate(self.output_tensors):
@@ -90,9 +92,15 @@ class Node:
             if history is not None and (history.layer, history.node_index) != (layer, index):
                 history.layer._outbound_nodes.append(self)
 
+    @property
+    def sources(self) -> list[Tensor]:
+        """The tensors that the call needs: inputs, and arguments that layers made."""
+        known = [t for t in self.argument_tensors if history_of(t) is not None]
+        return [*self.input_tensors, *known]
+
     def histories(self) -> list[History | None]:
-        """Where each input tensor comes from."""
-        return [history_of(t) for t in self.input_tensors]
+        """Where each tensor that the call needs comes from."""
+        return [history_of(t) for t in self.sources]
 
     @property
     def inbound_layers(self) -> list[Any]:

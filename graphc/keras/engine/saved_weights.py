@@ -42,6 +42,13 @@ class _Own(NamedTuple):
     weights: list[Any]
 
 
+def file_weights(layer: Any) -> list[Any]:
+    """A layer's weights as files order them: a model's trained ones come first, as in Keras 2."""
+    if isinstance(layer, _Own):
+        return layer.weights
+    return [*layer.trainable_weights, *layer.non_trainable_weights]
+
+
 def own_weights(model: Any) -> list[Any]:
     """The weights that belong to the model itself and to none of its layers."""
     below = {id(w) for layer in model.layers for w in layer.weights}
@@ -87,7 +94,7 @@ def assign(model: Any, found: Found, by_name: bool, skip: bool, where: str) -> N
         arrays = given if found.change is None else converted(layer, given, found.change)
         problem = _mismatch(layer, arrays)
         if problem is None:
-            values += zip(layer.weights, arrays)
+            values += zip(file_weights(layer), arrays)
         elif skip:
             warnings.warn(f"Skipping loading of weights: {problem}", stacklevel=4)
         else:
@@ -107,7 +114,7 @@ def _lacking(layers: list[Any], listed: list[tuple[str, Any]]) -> str:
 
 
 def _mismatch(layer: Any, arrays: list[Any]) -> str | None:
-    name, weights = layer.name, layer.weights
+    name, weights = layer.name, file_weights(layer)
     if len(weights) != len(arrays):
         return (
             f'layer "{name}" was expected to have {len(weights)} weights, but the file has '

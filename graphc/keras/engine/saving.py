@@ -23,7 +23,7 @@ from graphc.keras.core.session import batch_get_value
 from graphc.keras.engine.modern import plain_config
 from graphc.keras.engine.network_config import jsonable
 from graphc.keras.engine.saved_training import compile_from, optimizer_state, training_config
-from graphc.keras.engine.saved_weights import Found, assign, weighted_layers
+from graphc.keras.engine.saved_weights import Found, assign, file_weights, weighted_layers
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]
 
@@ -39,10 +39,18 @@ def _is_hdf5(path: Path, save_format: str | None) -> bool:
     return save_format in ("h5", "hdf5", "keras")
 
 
-def _may_write(path: Path, overwrite: bool) -> None:
-    """Raises FileExistsError: something is there and must stay."""
+def _may_write(path: Path, overwrite: bool, folder: bool = False) -> None:
+    """Raises OSError: something is there that must stay, or cannot be replaced."""
     if not overwrite and path.exists():
         raise FileExistsError(f"{path} exists already, and overwrite is False")
+    if path.is_dir() and not folder:
+        raise IsADirectoryError(f"{path} is a folder, and the weights are one file")
+    if folder and path.exists() and not path.is_dir():
+        raise NotADirectoryError(
+            f"{path} is a file, and a model is saved as a folder: remove it, or end the name in "
+            ".h5 for HDF5"
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
 
 
 # ------------------------------------------------------------------ weights
@@ -50,7 +58,8 @@ def _write_weights(model: Any, path: Path) -> None:
     layers = weighted_layers(model)
     arrays: dict[str, Any] = {}
     for layer in layers:
-        for k, (variable, value) in enumerate(zip(layer.weights, batch_get_value(layer.weights))):
+        weights = file_weights(layer)
+        for k, (variable, value) in enumerate(zip(weights, batch_get_value(weights))):
             arrays[f"{layer.name}/{k}/{variable.name}"] = value
     names = json.dumps([layer.name for layer in layers])
     save_safetensors(path, arrays, {"layers": names, "format": "graphc"})
@@ -141,7 +150,8 @@ def save_model(
             configuration. ImportError: HDF5 without h5py.
     """
     path = Path(filepath)
-    _may_write(path, overwrite)
+    hdf5 = _is_hdf5(path, save_format)
+    _may_write(path, overwrite, folder=not hdf5)
     try:
         config = model._model_config()
     except NotImplementedError as err:
@@ -149,7 +159,7 @@ def save_model(
             f"Model {model.name} has no configuration ({err or 'a subclassed model'}): use "
             "save_weights, and build the model in Python before load_weights."
         ) from None
-    if _is_hdf5(path, save_format):
+    if hdf5:
         from graphc.keras.engine.hdf5 import write_model
 
         write_model(model, config, path, include_optimizer)

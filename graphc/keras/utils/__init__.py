@@ -13,8 +13,8 @@ __getattr__, __dir__, __all__ = attach(
         "graphc.keras.utils.enqueuers": "GeneratorEnqueuer OrderedEnqueuer SequenceEnqueuer",
         "graphc.keras.utils.io_utils": "HDF5Matrix",
         "graphc.keras.utils.kernels": "convert_all_kernels_in_model",
-        "graphc.keras.utils.layer_utils": """
-            get_source_inputs model_to_dot multi_gpu_model plot_model print_summary""",
+        "graphc.keras.utils.layer_utils": "get_source_inputs multi_gpu_model print_summary",
+        "graphc.keras.utils.vis_utils": "model_to_dot plot_model",
         "graphc.keras.utils.random_utils": "set_random_seed",
         "graphc.keras.utils.registered": """
             get_registered_name get_registered_object register_keras_serializable""",

@@ -1,4 +1,7 @@
-"""Texts and pictures of models: summary, plot. Imports keras.engine."""
+"""Texts of models: summary; and which inputs a tensor needs. Imports keras.engine.
+
+Lives here: print_summary, get_source_inputs. Not here: pictures (vis_utils.py).
+"""
 
 from __future__ import annotations
 
@@ -6,27 +9,27 @@ from collections.abc import Callable
 from typing import Any
 
 from graphc.keras.core.marks import history_of
+from graphc.keras.engine.input_layer import InputLayer
 from graphc.keras.engine.layer_info import count_scalars, distinct
 from graphc.keras.engine.nodes import parents
 
-__all__ = [
-    "get_source_inputs", "model_to_dot", "multi_gpu_model", "plot_model", "print_summary",
-]  # fmt: skip
+__all__ = ["get_source_inputs", "multi_gpu_model", "print_summary"]
 
 
 def _is_chain(model: Any) -> bool:
-    """Whether each layer has one input layer and one output layer."""
+    """Whether the calls of its layers follow one another, each layer called once."""
     if hasattr(model, "_stack") or not model._is_graph_network:
         return True
-    relevant = set(model._network_nodes)
-    for layer in model.layers:
-        incoming = [n for n in layer._inbound_nodes if n in relevant]
-        if len(incoming) > 1 or any(len(n.inbound_layers) > 1 for n in incoming):
-            return False
-        outgoing = [n for n in layer._outbound_nodes if n in relevant]
-        if len(outgoing) > 1:
-            return False
-    return True
+    nodes = model._network_nodes
+    sources = [n.inbound_layers for n in nodes if not isinstance(n.outbound_layer, InputLayer)]
+    layers = {id(n.outbound_layer) for n in nodes}
+    taken = [id(x) for listed in sources for x in listed]
+    return (
+        len(layers) == len(nodes)
+        and all(len(listed) <= 1 for listed in sources)
+        and len(set(taken)) == len(taken)
+        and len(nodes) - len(taken) == 1
+    )
 
 
 def _row(fields: list[str], positions: list[int], write: Callable[[str], Any]) -> None:
@@ -42,7 +45,9 @@ def _row(fields: list[str], positions: list[int], write: Callable[[str], Any]) -
 
 def _output_shape(layer: Any) -> str:
     try:
-        return str(layer.output_shape)
+        shape = layer.output_shape
+        # as TensorFlow prints it: an input layer has a list of outputs
+        return str([shape] if isinstance(layer, InputLayer) else shape)
     except AttributeError:
         return "multiple"
     except RuntimeError:
@@ -56,7 +61,10 @@ def _connections(layer: Any, relevant: set[Any]) -> list[str]:
             continue
         for history in node.histories():
             if history is not None and history.layer is not layer:
-                out.append(f"{history.layer.name}[{history.node_index}][{history.tensor_index}]")
+                # a model's first call is its own, from its inputs to its outputs
+                own = int(getattr(history.layer, "_is_graph_network", False))
+                place = f"[{history.node_index + own}][{history.tensor_index}]"
+                out.append(f"{history.layer.name}{place}")
     return out
 
 
@@ -105,55 +113,6 @@ def _totals(model: Any, write: Callable[[str], Any]) -> None:
     write(f"Total params: {learn + fixed:,}")
     write(f"Trainable params: {learn:,}")
     write(f"Non-trainable params: {fixed:,}")
-
-
-def model_to_dot(
-    model: Any, show_shapes: bool = False, show_layer_names: bool = True, rankdir: str = "TB"
-) -> str:
-    """The layers and their connections in Graphviz' language."""
-    lines = ["digraph model {", f"  rankdir={rankdir};", "  node [shape=record];"]
-    for layer in model.layers:
-        label = type(layer).__name__
-        if show_layer_names:
-            label = f"{layer.name}: {label}"
-        if show_shapes:
-            label += f"|{_output_shape(layer)}"
-        label = label.replace("<", "\\<").replace(">", "\\>")
-        lines.append(f'  "{layer.name}" [label="{{{label}}}"];')
-    names = {layer.name for layer in model.layers}
-    for layer in model.layers:
-        sources = {n.name for node in layer._inbound_nodes for n in node.inbound_layers}
-        lines += [f'  "{s}" -> "{layer.name}";' for s in sorted(sources & names)]
-    return "\n".join([*lines, "}"])
-
-
-def plot_model(
-    model: Any, to_file: Any = "model.png", show_shapes: bool = False,
-    show_layer_names: bool = True, rankdir: str = "TB", **kwargs: Any,
-) -> Any:
-    """Draws the model with Graphviz' `dot`; a file that ends in .dot gets its text.
-
-    Raises:
-        ImportError: `dot` is not installed.
-    """
-    import shutil
-    import subprocess
-    from pathlib import Path
-
-    text = model_to_dot(model, show_shapes, show_layer_names, rankdir)
-    path = Path(to_file)
-    if path.suffix == ".dot":
-        path.write_text(text)
-        return path
-    program = shutil.which("dot")
-    if program is None:
-        raise ImportError(
-            "Failed to plot: the program `dot` of Graphviz is not installed. A file name that ends "
-            "in .dot writes the text that it reads."
-        )
-    form = path.suffix.lstrip(".") or "png"
-    subprocess.run([program, f"-T{form}", "-o", str(path)], input=text.encode(), check=True)
-    return path
 
 
 def get_source_inputs(tensor: Any, layer: Any = None, node_index: int | None = None) -> list[Any]:
