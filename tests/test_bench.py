@@ -5,6 +5,7 @@ No test looks at a time.
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -49,7 +50,8 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", QUICK)
 def test_small_works_are_right(name: str, peer: Any) -> None:
     for variant in peer.variants(WORKS[name]):
-        assert worker.timed(peer, WORKS[name], variant, 1, True)["ok"], variant
+        options = argparse.Namespace(threads=1, quick=True, patience=0.0)
+        assert worker.timed(peer, WORKS[name], variant, options)["ok"], variant
 
 
 @pytest.mark.parametrize("peer", OWN, ids=["numpy", "graphc"])

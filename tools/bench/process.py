@@ -28,6 +28,7 @@ class Settings:
     quick: bool
     folder: Path
     tree: Path = environments.ROOT
+    patience: float = 6.0  # seconds that a measurement waits for a quiet machine
 
 
 def measure(python: str, job: Job, settings: Settings) -> Iterator[dict[str, Any]]:
@@ -49,6 +50,7 @@ def one(python: str, job: Job, settings: Settings, caches: Path) -> list[dict[st
     if job.peer != "limit":
         command += [job.peer, ",".join(job.works), "--mode", job.mode]
         command += ["--quick"] if settings.quick else []
+        command += ["--patience", str(settings.patience)]
         command += ["--variant", job.variant] if job.variant else []
     command += ["--threads", str(settings.threads)]
     fields = {

@@ -20,7 +20,7 @@ from tools.bench import environments
 from tools.bench.rows import MEAN_TARGET, ROWS, Row
 
 Line = dict[str, Any]
-CLEAN = 0.15  # of a core used by others: a round with more counts only if there is no other
+CLEAN = 0.15  # of a core used by others: a round with more counts only where all had more
 REUSE = "reuse"  # variants that write into the memory of an earlier result
 
 
@@ -58,7 +58,7 @@ def latest(lines: Sequence[Line], threads: int) -> list[Line]:
 
 @dataclass(frozen=True)
 class Median:
-    """What one variant of a peer reached: over rounds, the undisturbed ones if there are any."""
+    """What one variant of a peer reached over its undisturbed rounds, or the least disturbed."""
 
     peer: str
     variant: str
@@ -80,7 +80,8 @@ def medians(lines: Sequence[Line], work: str, mode: str, key: str) -> list[Media
             found[line["peer"], line["variant"]].append(line)
     out = []
     for (peer, variant), mine in found.items():
-        clean = [r for r in mine if r.get("foreign", 0.0) < CLEAN] or mine
+        least = min(r.get("foreign", 0.0) for r in mine)
+        clean = [r for r in mine if r.get("foreign", 0.0) <= max(CLEAN, least)]
         value = statistics.median(r[key] for r in clean)
         foreign = max(r.get("foreign", 0.0) for r in clean)
         ok = all(r["ok"] for r in mine)

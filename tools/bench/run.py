@@ -49,7 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.fresh:
         results.unlink(missing_ok=True)
     version = tree.version(args.tree)
-    settings = process.Settings(args.threads, args.quick, args.folder, args.tree)
+    settings = process.Settings(
+        args.threads, args.quick, args.folder, args.tree, args.patience
+    )
     done = {
         (r["round"], r["group"], r["peer"])
         for r in report.read(results)
@@ -80,6 +82,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=0, help="default: 3, or 1 with --quick")
     parser.add_argument("--threads", type=int, choices=(1, 2, 4, 8), default=2)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter repeats")
+    parser.add_argument("--patience", type=float, default=6.0,
+                        help="seconds that a measurement waits for a quiet machine")  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="forget earlier measurements")
     parser.add_argument("--folder", type=Path, default=environments.folder())
     parser.add_argument("--tree", type=Path, default=environments.ROOT,

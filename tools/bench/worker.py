@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("works")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--patience", type=float, default=6.0, help="seconds to wait for quiet")
     parser.add_argument("--mode", choices=("time", "start", "memory"), default="time")
     parser.add_argument("--variant", help="only this one")
     args = parser.parse_args()
@@ -44,7 +45,7 @@ def main() -> None:
         for variant in [args.variant] if args.variant else peer.variants(work):
             line = {"work": name, "variant": variant, "import_s": imported}
             try:
-                line |= measure(peer, work, variant, args.threads, args.quick)
+                line |= measure(peer, work, variant, args)
             except Exception as error:
                 line["error"] = f"{type(error).__name__}: {error}"[:300]
             print(json.dumps(line), flush=True)
@@ -68,13 +69,13 @@ def versions(peer: Any) -> dict[str, str]:
     return out
 
 
-def timed(peer: Any, work: Any, variant: str, threads: int, quick: bool) -> dict[str, Any]:
+def timed(peer: Any, work: Any, variant: str, args: argparse.Namespace) -> dict[str, Any]:
     """Times one variant and checks its result."""
     from tools.bench.load import Load, wait_for_quiet
 
     inputs = work.inputs()
     start = time.perf_counter()
-    fn = peer.prepare(work, inputs, variant, threads)
+    fn = peer.prepare(work, inputs, variant, args.threads)
     built = time.perf_counter() - start
     start = time.perf_counter()
     first = fn()
@@ -82,10 +83,10 @@ def timed(peer: Any, work: Any, variant: str, threads: int, quick: bool) -> dict
     ok = check(work, inputs, fn, first)
     del first
     attempts: list[tuple[float, list[float]]] = []
-    while len(attempts) < (2 if quick else 3) and (not attempts or attempts[-1][0] >= QUIET):
-        wait_for_quiet(1.0 if quick else 6.0)
+    while len(attempts) < (2 if args.quick else 3) and (not attempts or attempts[-1][0] >= QUIET):
+        wait_for_quiet(args.patience)
         with Load() as load:
-            times = repeats(fn, quick)
+            times = repeats(fn, args.quick)
         attempts.append((load.foreign, times))
     foreign, times = min(attempts)
     return {
@@ -123,23 +124,23 @@ def repeats(fn: Any, quick: bool) -> list[float]:
     return out
 
 
-def started(peer: Any, work: Any, variant: str, threads: int, quick: bool) -> dict[str, Any]:
+def started(peer: Any, work: Any, variant: str, args: argparse.Namespace) -> dict[str, Any]:
     """The first result: definition, compilation and run; the data are made before."""
     inputs = work.inputs()
     work.parameters()
     start = time.perf_counter()
-    fn = peer.prepare(work, inputs, variant, threads)
+    fn = peer.prepare(work, inputs, variant, args.threads)
     built = time.perf_counter() - start
     fn()
     return {"build_s": built, "first_s": time.perf_counter() - start - built, "ok": True}
 
 
-def peak(peer: Any, work: Any, variant: str, threads: int, quick: bool) -> dict[str, Any]:
+def peak(peer: Any, work: Any, variant: str, args: argparse.Namespace) -> dict[str, Any]:
     """The most memory the process ever held, after twenty calls."""
     from tools.bench.load import peak_bytes
 
-    fn = peer.prepare(work, work.inputs(), variant, threads)
-    for _ in range(5 if quick else 20):
+    fn = peer.prepare(work, work.inputs(), variant, args.threads)
+    for _ in range(5 if args.quick else 20):
         fn()
     return {"peak_bytes": peak_bytes(), "ok": True}
 
