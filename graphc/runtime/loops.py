@@ -1,8 +1,8 @@
 """The steps of loops and branches: bodies inlined into a plan's table, with jumps around them.
 
-Lives here: control_steps, stack_of. Not here: the scheduling of a body (runtime/schedule.py, which
-imports this), cells and memory of stacks (runtime/binding.py, runtime/instance.py), the driver's
-jumps (runtime/driver.py). Imports ops.control.
+Lives here: control_steps, carry_in_place, stack_of. Not here: the scheduling of a body
+(runtime/schedule.py, which imports this), cells and memory of stacks (runtime/binding.py,
+runtime/instance.py), the driver's jumps (runtime/driver.py). Imports ops.control.
 
 A carried value lives in one place, the loop node's output. The body reads it there as if it were a
 variable, and its update is placed as a variable's is: written in place where no later step reads
@@ -11,6 +11,7 @@ the old value, else copied at the step's end. What a loop captures is read where
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,26 @@ def stack_of(tensor: Tensor) -> Storage:
     stack = Stack(tensor.text_name, row)
     row.key = stack.cursor
     return Storage("stack", stack, tensor.dtype.size, elements, tensor)
+
+
+def carry_in_place(scheduler: Scheduler) -> None:
+    """What a loop carries starts where its initial value is computed, if it alone reads that."""
+    home = scheduler.home
+    tenants = Counter(home.values())
+    for unit in scheduler.units:
+        node = unit.nodes[0]
+        loop: ProgramLoop | None = node.attrs.get("loop") if unit.control else None
+        if loop is None:
+            continue
+        read = Counter(node.inputs)
+        for init, out in zip(node.inputs, node.outputs[: loop.carried], strict=False):
+            first, then = home[init], home.get(out)
+            if then is None or then.kind != "arena" or first.kind != "arena":
+                continue
+            alone = tenants[first] == 1 and read[init] == 1 and init not in scheduler.program.roots
+            if alone and scheduler.readers[init] == [node]:
+                home.update((t, first) for t, place in home.items() if place is then)
+                tenants[first] += tenants[then]
 
 
 def control_steps(scheduler: Scheduler, node: Node) -> list[Step]:

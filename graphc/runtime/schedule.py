@@ -29,7 +29,7 @@ from graphc.kernel.optimize import in_place
 from graphc.ops.control import HOLDERS, is_stack
 from graphc.passes.base import VIEWS
 from graphc.runtime.inplace import UpdatePlacer
-from graphc.runtime.loops import control_steps, stack_of
+from graphc.runtime.loops import carry_in_place, control_steps, stack_of
 from graphc.runtime.rows import RowsCall, rows_call, scratch_elements
 from graphc.runtime.steps import Schedule, Step, Storage, Unit
 from graphc.runtime.tile_steps import product_call, product_steps
@@ -92,6 +92,7 @@ class Scheduler:
         self._make_units()
         self._link()
         self._place_outputs()
+        carry_in_place(self)
         inplace = UpdatePlacer(self).run() if self.program.updates else 0
         order = self._order()
         self._share_memory(order)
