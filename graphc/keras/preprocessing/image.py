@@ -1,120 +1,43 @@
-"""tf.keras.preprocessing.image: pictures as arrays, and random changes of them.
+"""tf.keras.preprocessing.image: random changes of pictures.
 
-Lives here: img_to_array, load_img, ImageDataGenerator. Not here: the changes themselves
-(affine.py), iterators (image_iterators.py). Needs Pillow for files only. Imports NumPy.
+Lives here: ImageDataGenerator and the public names. Not here: the changes themselves (affine.py),
+pictures and files (pictures.py), iterators (image_iterators.py, image_files.py). Imports NumPy.
 """
 
 from __future__ import annotations
 
-import io
+import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from graphc.keras.core.config import normalize_data_format
+from graphc.keras.core.config import floatx, normalize_data_format
 from graphc.keras.preprocessing.affine import (
     apply_affine_transform,
     apply_brightness_shift,
     apply_channel_shift,
     flip_axis,
+    random_brightness,
+    random_channel_shift,
     random_rotation,
     random_shear,
     random_shift,
     random_zoom,
 )
-from graphc.keras.preprocessing.image_iterators import (
-    DirectoryIterator,
-    Iterator,
-    NumpyArrayIterator,
-)
+from graphc.keras.preprocessing.image_files import DataFrameIterator, DirectoryIterator
+from graphc.keras.preprocessing.image_iterators import Iterator, NumpyArrayIterator
+from graphc.keras.preprocessing.pictures import array_to_img, img_to_array, load_img, save_img
 
 __all__ = [
-    "DirectoryIterator", "ImageDataGenerator", "Iterator", "NumpyArrayIterator",
-    "apply_affine_transform", "apply_brightness_shift", "apply_channel_shift", "array_to_img",
-    "flip_axis", "img_to_array", "load_img", "random_rotation", "random_shear", "random_shift",
-    "random_zoom", "save_img",
+    "DataFrameIterator", "DirectoryIterator", "ImageDataGenerator", "Iterator",
+    "NumpyArrayIterator", "apply_affine_transform", "apply_brightness_shift",
+    "apply_channel_shift", "array_to_img", "flip_axis", "img_to_array", "load_img",
+    "random_brightness", "random_channel_shift", "random_rotation", "random_shear",
+    "random_shift", "random_zoom", "save_img",
 ]  # fmt: skip
 
 Array = np.ndarray[Any, Any]
-_RESAMPLE = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3, "box": 4, "hamming": 5}
-
-
-def _pillow() -> Any:
-    """Raises ImportError: Pillow is not installed."""
-    try:
-        from PIL import Image
-    except ImportError:
-        raise ImportError("files of pictures need Pillow: pip install pillow") from None
-    return Image
-
-
-def img_to_array(img: Any, data_format: str | None = None, dtype: Any = "float32") -> Array:
-    """A Pillow picture as an array [height, width, channels]."""
-    x = np.asarray(img, dtype=dtype)
-    first = normalize_data_format(data_format) == "channels_first"
-    if x.ndim == 2:
-        return x[None] if first else x[..., None]
-    if x.ndim != 3:
-        raise ValueError(f"Unsupported image shape: {x.shape}")
-    return x.transpose(2, 0, 1) if first else x
-
-
-def array_to_img(
-    x: Any, data_format: str | None = None, scale: bool = True, dtype: Any = "float32"
-) -> Any:
-    """An array as a Pillow picture; scaled to 0 to 255 unless told otherwise."""
-    image = _pillow()
-    x = np.asarray(x, dtype=dtype)
-    if x.ndim != 3:
-        raise ValueError(
-            f"Expected image array to have rank 3 (single image). Got array with shape: {x.shape}"
-        )
-    if normalize_data_format(data_format) == "channels_first":
-        x = x.transpose(1, 2, 0)
-    if scale:
-        x = x - x.min()
-        high = x.max()
-        x = x / high * 255.0 if high else x
-    x = x.astype("uint8")
-    return image.fromarray(x[..., 0] if x.shape[-1] == 1 else x)
-
-
-def save_img(
-    path: Any, x: Any, data_format: str | None = None, file_format: str | None = None,
-    scale: bool = True,
-) -> None:
-    """Writes an array as a picture."""
-    array_to_img(x, data_format, scale).save(path, format=file_format)
-
-
-def load_img(
-    path: Any, grayscale: bool = False, color_mode: str = "rgb", target_size: Any = None,
-    interpolation: str = "nearest",
-) -> Any:
-    """A picture of a file, as Pillow's.
-
-    Args:
-        color_mode: "rgb", "rgba" or "grayscale". target_size: (height, width) to resize to.
-
-    Raises:
-        ValueError: an unknown color_mode or interpolation.
-    """
-    image = _pillow()
-    mode = "grayscale" if grayscale else color_mode
-    kinds = {"rgb": "RGB", "rgba": "RGBA", "grayscale": "L"}
-    if mode not in kinds:
-        raise ValueError('color_mode must be "grayscale", "rgb", or "rgba"')
-    if interpolation not in _RESAMPLE:
-        raise ValueError(
-            f"Invalid interpolation method {interpolation} specified. Supported methods are "
-            f"{', '.join(sorted(_RESAMPLE))}"
-        )
-    img = image.open(io.BytesIO(Path(path).read_bytes())).convert(kinds[mode])
-    if target_size is not None and img.size != (target_size[1], target_size[0]):
-        img = img.resize((target_size[1], target_size[0]), _RESAMPLE[interpolation])
-    return img
 
 
 class ImageDataGenerator:
@@ -128,7 +51,7 @@ class ImageDataGenerator:
             share or (low, high). channel_shift_range. fill_mode: "constant" (cval), "nearest",
             "reflect" or "wrap". horizontal_flip, vertical_flip. rescale: a factor.
             preprocessing_function: of each picture. validation_split: a share for
-            subset="validation".
+            subset="validation". interpolation_order: 1 (linear) or 0 (nearest); more needs SciPy.
 
     Raises:
         ValueError: a zoom_range or validation_split that cannot be.
@@ -143,7 +66,8 @@ class ImageDataGenerator:
         fill_mode: str = "nearest", cval: float = 0.0, horizontal_flip: bool = False,
         vertical_flip: bool = False, rescale: Any = None,
         preprocessing_function: Callable[[Any], Any] | None = None,
-        data_format: str | None = None, validation_split: float = 0.0, dtype: Any = "float32",
+        data_format: str | None = None, validation_split: float = 0.0, dtype: Any = None,
+        interpolation_order: int = 1,
     ) -> None:
         self.featurewise_center, self.samplewise_center = featurewise_center, samplewise_center
         self.featurewise_std_normalization = featurewise_std_normalization
@@ -155,7 +79,8 @@ class ImageDataGenerator:
         self.fill_mode, self.cval = fill_mode, cval
         self.horizontal_flip, self.vertical_flip = horizontal_flip, vertical_flip
         self.rescale, self.preprocessing_function = rescale, preprocessing_function
-        self.data_format, self.dtype = normalize_data_format(data_format), dtype
+        self.data_format = normalize_data_format(data_format)
+        self.dtype, self.interpolation_order = dtype or floatx(), interpolation_order
         if validation_split and not 0 < validation_split < 1:
             raise ValueError(
                 f"`validation_split` must be strictly between 0 and 1.  Received: "
@@ -176,6 +101,30 @@ class ImageDataGenerator:
         self.mean: Any = None
         self.std: Any = None
         self.principal_components: Any = None
+        self._settle()
+
+    def _settle(self) -> None:
+        """Settings that others need or forbid, with a warning where they were given otherwise."""
+        rules = (
+            (self.zca_whitening, "zca_whitening", "featurewise_center", True),
+            (self.zca_whitening, "zca_whitening", "featurewise_std_normalization", False),
+            (self.featurewise_std_normalization, "featurewise_std_normalization",
+             "featurewise_center", True),
+            (self.samplewise_std_normalization, "samplewise_std_normalization",
+             "samplewise_center", True),
+        )  # fmt: skip
+        for on, name, other, value in rules:
+            if on and getattr(self, other) is not value:
+                setattr(self, other, value)
+                warnings.warn(
+                    f"This ImageDataGenerator specifies `{name}`, which overrides setting of "
+                    f"`{other}`.", stacklevel=3,
+                )  # fmt: skip
+        given = self.brightness_range
+        if given is not None and (not isinstance(given, tuple | list) or len(given) != 2):
+            raise ValueError(
+                f"`brightness_range should be tuple or list of two floats. Received: {given}"
+            )
 
     # ------------------------------------------------------------ sources
     def flow(
@@ -186,7 +135,8 @@ class ImageDataGenerator:
         """Batches of an array of pictures, without end."""
         return NumpyArrayIterator(
             x, y, self, batch_size=batch_size, shuffle=shuffle, sample_weight=sample_weight,
-            seed=seed, subset=subset,
+            seed=seed, data_format=self.data_format, save_to_dir=save_to_dir,
+            save_prefix=save_prefix, save_format=save_format, subset=subset, dtype=self.dtype,
         )  # fmt: skip
 
     def flow_from_directory(
@@ -200,7 +150,31 @@ class ImageDataGenerator:
         return DirectoryIterator(
             directory, self, target_size=target_size, color_mode=color_mode, classes=classes,
             class_mode=class_mode, batch_size=batch_size, shuffle=shuffle, seed=seed,
-            subset=subset, interpolation=interpolation,
+            data_format=self.data_format, save_to_dir=save_to_dir, save_prefix=save_prefix,
+            save_format=save_format, follow_links=follow_links, subset=subset,
+            interpolation=interpolation, dtype=self.dtype,
+        )  # fmt: skip
+
+    def flow_from_dataframe(
+        self, dataframe: Any, directory: Any = None, x_col: str = "filename", y_col: Any = "class",
+        weight_col: str | None = None, target_size: tuple[int, int] = (256, 256),
+        color_mode: str = "rgb", classes: Any = None, class_mode: str | None = "categorical",
+        batch_size: int = 32, shuffle: bool = True, seed: int | None = None,
+        save_to_dir: Any = None, save_prefix: str = "", save_format: str = "png",
+        subset: str | None = None, interpolation: str = "nearest",
+        validate_filenames: bool = True, **kwargs: Any,
+    ) -> DataFrameIterator:
+        """Batches of the files that the rows of a table name, without end."""
+        for old in ("has_ext", "sort", "drop_duplicates"):
+            if old in kwargs:
+                warnings.warn(f"{old} is deprecated and has no effect.", stacklevel=2)
+        return DataFrameIterator(
+            dataframe, directory, self, x_col=x_col, y_col=y_col, weight_col=weight_col,
+            target_size=target_size, color_mode=color_mode, classes=classes,
+            class_mode="raw" if class_mode == "other" else class_mode, batch_size=batch_size,
+            shuffle=shuffle, seed=seed, data_format=self.data_format, save_to_dir=save_to_dir,
+            save_prefix=save_prefix, save_format=save_format, subset=subset,
+            interpolation=interpolation, dtype=self.dtype, validate_filenames=validate_filenames,
         )  # fmt: skip
 
     # ------------------------------------------------------------ changes
@@ -214,22 +188,24 @@ class ImageDataGenerator:
             x = x - np.mean(x, keepdims=True)
         if self.samplewise_std_normalization:
             x = x / (np.std(x, keepdims=True) + 1e-6)
-        wanted = (
-            (self.featurewise_center, self.mean), (self.featurewise_std_normalization, self.std),
-            (self.zca_whitening, self.principal_components),
-        )  # fmt: skip
-        if any(on and value is None for on, value in wanted):
-            raise ValueError(
-                "This ImageDataGenerator uses statistics of the data set, but it has not been fit "
-                "on any training data. Fit it first by calling `.fit(numpy_data)`."
-            )
-        if self.featurewise_center:
+        if self._known("featurewise_center", self.mean):
             x = x - self.mean
-        if self.featurewise_std_normalization:
+        if self._known("featurewise_std_normalization", self.std):
             x = x / (self.std + 1e-6)
-        if self.zca_whitening:
+        if self._known("zca_whitening", self.principal_components):
             x = (x.reshape(1, -1) @ self.principal_components).reshape(x.shape)
         return x
+
+    def _known(self, setting: str, value: Any) -> bool:
+        """Whether a statistic is used; with a warning where fit has not been called."""
+        if not getattr(self, setting):
+            return False
+        if value is None:
+            warnings.warn(
+                f"This ImageDataGenerator specifies `{setting}`, but it hasn't been fit on any "
+                "training data. Fit it first by calling `.fit(numpy_data)`.", stacklevel=3,
+            )  # fmt: skip
+        return value is not None
 
     def get_random_transform(self, img_shape: Any, seed: int | None = None) -> dict[str, Any]:
         """Drawn settings of one change; see apply_transform."""
@@ -237,22 +213,20 @@ class ImageDataGenerator:
             np.random.seed(seed)  # noqa: NPY002  # the state that scripts seed
         draw = np.random.uniform
         rows, columns = img_shape[self.row_axis - 1], img_shape[self.col_axis - 1]
-        zx = zy = 1.0
-        if self.zoom_range != [1, 1]:
-            zx, zy = draw(self.zoom_range[0], self.zoom_range[1], 2)
-        return {
-            "theta": draw(-self.rotation_range, self.rotation_range),
-            "tx": _shift(self.height_shift_range, rows),
-            "ty": _shift(self.width_shift_range, columns),
-            "shear": draw(-self.shear_range, self.shear_range), "zx": zx, "zy": zy,
-            "flip_horizontal": self.horizontal_flip and draw() < 0.5,
-            "flip_vertical": self.vertical_flip and draw() < 0.5,
-            "channel_shift_intensity": (
-                draw(-self.channel_shift_range, self.channel_shift_range)
-                if self.channel_shift_range else None
-            ),
-            "brightness": draw(*self.brightness_range) if self.brightness_range else None,
-        }  # fmt: skip
+        turn, sheared = self.rotation_range, self.shear_range
+        # each setting that is used draws, in this order: seeds give the pictures of Keras
+        out: dict[str, Any] = {"theta": draw(-turn, turn) if turn else 0}
+        out["tx"] = _shift(self.height_shift_range, rows)
+        out["ty"] = _shift(self.width_shift_range, columns)
+        out["shear"] = draw(-sheared, sheared) if sheared else 0
+        out["zx"], out["zy"] = _zoom(self.zoom_range)
+        out["flip_horizontal"] = (np.random.random() < 0.5) * self.horizontal_flip  # noqa: NPY002
+        out["flip_vertical"] = (np.random.random() < 0.5) * self.vertical_flip  # noqa: NPY002
+        shift = self.channel_shift_range
+        out["channel_shift_intensity"] = draw(-shift, shift) if shift else None
+        bright = self.brightness_range
+        out["brightness"] = None if bright is None else draw(bright[0], bright[1])
+        return out
 
     def apply_transform(self, x: Array, transform_parameters: dict[str, Any]) -> Array:
         """A picture changed by these settings."""
@@ -262,6 +236,7 @@ class ImageDataGenerator:
             given.get("shear", 0), given.get("zx", 1), given.get("zy", 1),
             row_axis=self.row_axis - 1, col_axis=self.col_axis - 1,
             channel_axis=self.channel_axis - 1, fill_mode=self.fill_mode, cval=self.cval,
+            order=self.interpolation_order,
         )  # fmt: skip
         if given.get("channel_shift_intensity") is not None:
             x = apply_channel_shift(x, given["channel_shift_intensity"], self.channel_axis - 1)
@@ -270,7 +245,7 @@ class ImageDataGenerator:
         if given.get("flip_vertical"):
             x = flip_axis(x, self.row_axis - 1)
         if given.get("brightness") is not None:
-            x = apply_brightness_shift(x, given["brightness"])
+            x = apply_brightness_shift(x, given["brightness"], False)
         return x
 
     def random_transform(self, x: Array, seed: int | None = None) -> Array:
@@ -292,6 +267,7 @@ class ImageDataGenerator:
             )
         if seed is not None:
             np.random.seed(seed)  # noqa: NPY002
+        x = x * self.rescale if self.rescale else x.copy()
         if augment:
             x = np.concatenate([
                 np.stack([self.random_transform(img) for img in x]) for _ in range(rounds)
@@ -313,10 +289,17 @@ class ImageDataGenerator:
 
 def _shift(amount: Any, extent: int) -> float:
     """A drawn shift in pixels, from a share, a number of pixels, or a list of them."""
-    if not isinstance(amount, int | float):
-        listed = np.random.choice(amount) * np.random.choice([-1, 1])  # noqa: NPY002
-        return float(listed * extent if np.max(np.abs(amount)) < 1 else listed)
-    if not amount:
+    if not isinstance(amount, int | float) or (isinstance(amount, int) and amount):
+        # numbers of pixels: one of a list, or below a whole number
+        drawn = np.random.choice(amount) * np.random.choice([-1, 1])  # noqa: NPY002
+    elif amount:
+        drawn = np.random.uniform(-amount, amount)  # noqa: NPY002
+    else:
         return 0.0
-    drawn = np.random.uniform(-amount, amount)  # noqa: NPY002
-    return float(drawn * extent if amount < 1 else drawn)
+    return float(drawn * extent if np.max(amount) < 1 else drawn)
+
+
+def _zoom(limits: list[float]) -> Any:
+    if limits[0] == 1 and limits[1] == 1:
+        return 1, 1
+    return np.random.uniform(limits[0], limits[1], 2)  # noqa: NPY002

@@ -1,4 +1,7 @@
-"""Endless batches of pictures, from arrays and from folders. Imports NumPy."""
+"""Endless batches of pictures, from arrays.
+
+Lives here: Iterator, NumpyArrayIterator. Not here: files (image_files.py). Imports NumPy.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from graphc.keras.core.config import floatx
+from graphc.keras.core.config import floatx, normalize_data_format
+from graphc.keras.preprocessing.pictures import array_to_img
 from graphc.keras.utils.data_utils import Sequence
 
-__all__ = ["DirectoryIterator", "Iterator", "NumpyArrayIterator"]
+__all__ = ["Iterator", "NumpyArrayIterator"]
 
 Array = np.ndarray[Any, Any]
-_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff", ".gif", ".webp")
+
+
+def check_subset(subset: str | None) -> None:
+    """Raises ValueError: neither None nor "training" nor "validation"."""
+    if subset not in (None, "training", "validation"):
+        raise ValueError(f'Invalid subset name: {subset}; expected "training" or "validation".')
 
 
 class Iterator(Sequence):
@@ -24,6 +33,16 @@ class Iterator(Sequence):
     """
 
     def __init__(self, n: int, batch_size: int, shuffle: bool, seed: int | None) -> None:
+        self._begin(n, batch_size, shuffle, seed)
+
+    data_format = "channels_last"
+
+    def _begin(
+        self, n: int, batch_size: int, shuffle: bool, seed: int | None,
+        saving: tuple[Any, str, str] = (None, "", "png"),
+    ) -> None:
+        """Settings, once the samples are known; saving: the folder, prefix and format."""
+        self.save_to_dir, self.save_prefix, self.save_format = saving
         self.n, self.batch_size, self.shuffle, self.seed = n, batch_size, shuffle, seed
         self.batch_index = self.total_batches_seen = 0
         self.lock = threading.Lock()
@@ -77,131 +96,95 @@ class Iterator(Sequence):
     def _get_batches_of_transformed_samples(self, index_array: Array) -> Any:
         raise NotImplementedError
 
+    @staticmethod
+    def _changed(generator: Any, x: Array) -> Array:
+        """A picture after the generator's random changes."""
+        if not generator:
+            return x
+        params = generator.get_random_transform(x.shape)
+        return generator.standardize(generator.apply_transform(x, params))  # type: ignore[no-any-return]
+
+    def _save(self, batch: Array, index_array: Array) -> None:
+        """Writes a batch to the folder for looking at it, where one is given."""
+        if not self.save_to_dir:
+            return
+        for x, k in zip(batch, index_array):
+            number = np.random.randint(int(1e7))  # noqa: NPY002  # the state that scripts seed
+            name = f"{self.save_prefix}_{k}_{number}.{self.save_format}"
+            array_to_img(x, self.data_format, scale=True).save(Path(self.save_to_dir) / name)
+
 
 class NumpyArrayIterator(Iterator):
     """Batches of an array of pictures, changed by an ImageDataGenerator.
 
+    Args:
+        x: [n, height, width, channels], or (such an array, others that go with it). save_to_dir,
+            save_prefix, save_format: where changed pictures are written, to look at.
+
     Raises:
-        ValueError: x is not of rank 4, lengths differ, or an unknown subset.
+        ValueError: x is not of rank 4, lengths differ, an unknown subset, or one that lacks
+            classes of the other.
     """
 
     def __init__(
         self, x: Any, y: Any, image_data_generator: Any, batch_size: int = 32,
         shuffle: bool = False, sample_weight: Any = None, seed: int | None = None,
-        subset: str | None = None, **kwargs: Any,
+        data_format: str | None = None, save_to_dir: Any = None, save_prefix: str = "",
+        save_format: str = "png", subset: str | None = None, dtype: Any = None,
     ) -> None:
-        extra = [np.asarray(m) for m in x[1]] if isinstance(x, tuple) else []
-        x = np.asarray(x[0] if isinstance(x, tuple) else x)
-        for other, what in ((y, "labels"), (sample_weight, "sample weights")):
+        check_subset(subset)
+        extra: list[Any] = []
+        if isinstance(x, tuple | list):
+            extra = [np.asarray(m) for m in (x[1] if isinstance(x[1], list) else [x[1]])]
+            x = x[0]
+        self.dtype = dtype or floatx()
+        self.data_format = normalize_data_format(data_format)
+        x = np.asarray(x, dtype=self.dtype)
+        y = None if y is None else np.asarray(y)
+        sample_weight = None if sample_weight is None else np.asarray(sample_weight)
+        self._check(x, extra, y, sample_weight)
+        if subset is not None:
+            cut = int(len(x) * image_data_generator._validation_split)
+            if y is not None and not np.array_equal(np.unique(y[:cut]), np.unique(y[cut:])):
+                raise ValueError(
+                    "Training and validation subsets have different number of classes after the "
+                    "split. If your numpy arrays are sorted by the label, you might want to "
+                    "shuffle them."
+                )
+            part = slice(None, cut) if subset == "validation" else slice(cut, None)
+            x, extra = x[part], [e[part] for e in extra]
+            y = None if y is None else y[part]
+            sample_weight = None if sample_weight is None else sample_weight[part]
+        self.x, self.x_misc, self.y, self.sample_weight = x, extra, y, sample_weight
+        self.image_data_generator = image_data_generator
+        self._begin(len(x), batch_size, shuffle, seed, (save_to_dir, save_prefix, save_format))
+
+    @staticmethod
+    def _check(x: Array, extra: list[Array], y: Any, weights: Any) -> None:
+        if any(len(e) != len(x) for e in extra):
+            raise ValueError(
+                "All of the arrays in `x` should have the same length. Found a pair with: "
+                f"len(x[0]) = {len(x)}, len(x[?]) = {[len(e) for e in extra]}"
+            )
+        for other, what in ((y, "y"), (weights, "sample_weight")):
             if other is not None and len(other) != len(x):
                 raise ValueError(
-                    f"`x` (images tensor) and `y` ({what}) should have the same length. Found: "
-                    f"x.shape = {x.shape}, {what}.shape = {np.asarray(other).shape}"
+                    f"`x` (images tensor) and `{what}` should have the same length. Found: "
+                    f"x.shape = {x.shape}, {what}.shape = {other.shape}"
                 )
         if x.ndim != 4:
             raise ValueError(
                 "Input data in `NumpyArrayIterator` should have rank 4. You passed an array with "
                 f"shape {x.shape}"
             )
-        if subset is not None:
-            if subset not in ("training", "validation"):
-                raise ValueError(
-                    f'Invalid subset name: {subset}; expected "training" or "validation".'
-                )
-            cut = int(len(x) * image_data_generator._validation_split)
-            part = slice(None, cut) if subset == "validation" else slice(cut, None)
-            x, extra = x[part], [e[part] for e in extra]
-            y = None if y is None else np.asarray(y)[part]
-            sample_weight = None if sample_weight is None else np.asarray(sample_weight)[part]
-        self.x, self.x_misc = x, extra
-        self.y = None if y is None else np.asarray(y)
-        self.sample_weight = None if sample_weight is None else np.asarray(sample_weight)
-        self.image_data_generator = image_data_generator
-        super().__init__(len(x), batch_size, shuffle, seed)
 
     def _get_batches_of_transformed_samples(self, index_array: Array) -> Any:
-        generator = self.image_data_generator
-        images = [
-            generator.standardize(generator.random_transform(self.x[k].astype(generator.dtype)))
-            for k in index_array
-        ]
-        batch: Any = np.stack(images).astype(generator.dtype)
-        if self.x_misc:
-            batch = [batch, *(m[index_array] for m in self.x_misc)]
+        batch: Any = np.zeros((len(index_array), *self.x.shape[1:]), dtype=self.dtype)
+        for row, k in enumerate(index_array):
+            batch[row] = self._changed(self.image_data_generator, self.x[k].copy())
+        self._save(batch, index_array)
+        given = [batch, *(m[index_array] for m in self.x_misc)] if self.x_misc else batch
         if self.y is None:
-            return batch
-        out = (batch, self.y[index_array])
+            return given
+        out = (given, self.y[index_array])
         return out if self.sample_weight is None else (*out, self.sample_weight[index_array])
-
-
-class DirectoryIterator(Iterator):
-    """Batches of the files in a folder's subfolders, one a class.
-
-    Raises:
-        ValueError: an unknown class_mode or subset. FileNotFoundError: no such folder.
-    """
-
-    def __init__(
-        self, directory: Any, image_data_generator: Any,
-        target_size: tuple[int, int] = (256, 256), color_mode: str = "rgb", classes: Any = None,
-        class_mode: str | None = "categorical", batch_size: int = 32, shuffle: bool = True,
-        seed: int | None = None, subset: str | None = None, interpolation: str = "nearest",
-        **kwargs: Any,
-    ) -> None:
-        if class_mode not in ("categorical", "binary", "sparse", "input", None):
-            raise ValueError(
-                f"Invalid class_mode: {class_mode}; expected one of categorical, binary, sparse, "
-                "input, None"
-            )
-        root = Path(directory)
-        if not root.is_dir():
-            raise FileNotFoundError(f"there is no folder {root}")
-        self.directory, self.image_data_generator = str(directory), image_data_generator
-        self.target_size, self.color_mode = tuple(target_size), color_mode
-        self.class_mode, self.interpolation = class_mode, interpolation
-        names = classes or sorted(p.name for p in root.iterdir() if p.is_dir())
-        self.class_indices = {name: k for k, name in enumerate(names)}
-        self.num_classes = len(names)
-        files, labels = self._files(root, list(names), subset)
-        self.filenames = [str(f.relative_to(root)) for f in files]
-        self.filepaths = [str(f) for f in files]
-        self.classes = np.array(labels, np.int32)
-        self.samples = len(files)
-        print(f"Found {self.samples} images belonging to {self.num_classes} classes.")  # noqa: T201
-        super().__init__(self.samples, batch_size, shuffle, seed)
-
-    def _files(
-        self, root: Path, names: list[str], subset: str | None
-    ) -> tuple[list[Path], list[int]]:
-        files: list[Path] = []
-        labels: list[int] = []
-        for number, name in enumerate(names):
-            found = sorted(p for p in (root / name).rglob("*") if p.suffix.lower() in _SUFFIXES)
-            if subset is not None:
-                cut = int(len(found) * self.image_data_generator._validation_split)
-                found = found[:cut] if subset == "validation" else found[cut:]
-            files += found
-            labels += [number] * len(found)
-        return files, labels
-
-    def _get_batches_of_transformed_samples(self, index_array: Array) -> Any:
-        from graphc.keras.preprocessing.image import img_to_array, load_img
-
-        generator = self.image_data_generator
-        images = []
-        for k in index_array:
-            img = load_img(
-                self.filepaths[k], color_mode=self.color_mode, target_size=self.target_size,
-                interpolation=self.interpolation,
-            )  # fmt: skip
-            x = img_to_array(img, generator.data_format)
-            images.append(generator.standardize(generator.random_transform(x)))
-        batch = np.stack(images).astype(generator.dtype)
-        if self.class_mode is None:
-            return batch
-        labels = self.classes[index_array]
-        if self.class_mode == "input":
-            return batch, batch.copy()
-        if self.class_mode == "categorical":
-            return batch, np.eye(self.num_classes, dtype=floatx())[labels]
-        return batch, labels.astype(floatx()) if self.class_mode == "binary" else labels
