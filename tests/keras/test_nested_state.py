@@ -74,3 +74,12 @@ def test_states_of_an_inner_model_are_kept() -> None:
     model.reset_states()
     np.testing.assert_array_equal(model.predict(x, batch_size=2), first)
     np.testing.assert_array_equal(inner.layers[1].get_weights()[2], np.zeros(3))
+
+
+def test_a_layer_called_twice_moves_its_averages_twice() -> None:
+    norm = layers.BatchNormalization(momentum=0.5)
+    a, b = layers.Input((1,)), layers.Input((1,))
+    model = models.Model([a, b], layers.Add()([norm(a), norm(b)]))
+    model.compile("sgd", "mse")
+    model.train_on_batch([np.full((4, 1), 8.0), np.full((4, 1), 100.0)], np.zeros((4, 1)))
+    assert norm.get_weights()[2] == pytest.approx([54.0])

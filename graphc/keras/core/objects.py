@@ -94,7 +94,8 @@ def deserialize_object(
         if "class_name" not in identifier or "config" not in identifier:
             raise ValueError(f"Improper config format: {identifier}")
         cls = lookup(identifier["class_name"], table, custom_objects, kind)
-        config = dict(identifier["config"] or {})
+        config = identifier["config"] or {}
+        config = dict(config) if isinstance(config, Mapping) else config  # or a list of layers
         if not hasattr(cls, "from_config"):
             with CustomObjectScope(custom_objects or {}):
                 return cls(**config)

@@ -110,7 +110,7 @@ def write_model(model: Any, config: dict[str, Any], path: Path, include_optimize
         if training is None:
             return
         file.attrs["training_config"] = _dumped(training)
-        state = optimizer_state(model.optimizer)
+        state = optimizer_state(model)
         if state:
             _write_arrays(file.create_group("optimizer_weights"), state)
 

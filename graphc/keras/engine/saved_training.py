@@ -88,25 +88,48 @@ def _written(value: Any) -> Any:
     return made
 
 
-def optimizer_state(optimizer: Any) -> list[tuple[str, Any]]:
+def optimizer_state(model: Any) -> list[tuple[str, Any]]:
     """(name, array) pairs in the order and under the names of tf.keras; [] before training."""
+    optimizer = model.optimizer
+    kind = type(optimizer).__name__
+    waiting = getattr(optimizer._pending, "state", None)
+    if waiting is not None:  # loaded, and not trained since
+        steps, found = _by_kind(kind, waiting, model.trainable_weights)
+        table = {(name, p): a for name, slots in found.items() for p, a in slots.items()}
+        return [(f"{kind}/iter:0", steps), *_listed(kind, table)] if table else list(waiting)
     if optimizer._iterations is None:
         return []
-    kind, owners = type(optimizer).__name__, optimizer._slot_owners
-    listed: list[tuple[str, Any]] = [(f"{kind}/iter:0", optimizer.iterations)]
     slots = optimizer.weights[1:]
-    if not all(s in owners for s in slots):  # made by a class of the user's
-        listed += [(f"{kind}/{k}/{s.name}", s) for k, s in enumerate(slots)]
-        slots = []
-    groups = _ORDER.get(kind) or tuple((n,) for n in dict.fromkeys(owners[s][0] for s in slots))
-    table = {owners[s]: s for s in slots}
+    owners = optimizer._slot_owners
+    if all(s in owners for s in slots):
+        listed = _listed(kind, {owners[s]: s for s in slots})
+    else:  # made by a class of the user's
+        listed = [(f"{kind}/{k}/{s.name}", s) for k, s in enumerate(slots)]
+    listed.insert(0, (f"{kind}/iter:0", optimizer.iterations))
+    return list(zip([n for n, _ in listed], batch_get_value([v for _, v in listed])))
+
+
+def _listed(kind: str, table: dict[tuple[str, Any], Any]) -> list[tuple[str, Any]]:
+    """(name in the file, value) from values by slot and weight."""
+    out: list[tuple[str, Any]] = []
     params = list(dict.fromkeys(param for _, param in table))
+    groups = _ORDER.get(kind) or tuple((n,) for n in dict.fromkeys(n for n, _ in table))
     for group in groups:
         for name, param in ((n, p) for p in params for n in group if (n, p) in table):
             shown = _WRITTEN.get((kind, name), name)
             path = f"{param.op.name}/{shown}" if param is not None else shown
-            listed.append((f"{kind}/{path}:0", table[name, param]))
-    return list(zip([n for n, _ in listed], batch_get_value([v for _, v in listed])))
+            out.append((f"{kind}/{path}:0", table[name, param]))
+    return out
+
+
+class _Waiting:
+    """The state of a file, for an optimizer whose slots are made later."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+
+    def __call__(self, optimizer: Any) -> list[Any]:
+        return _placed(optimizer, self.state)
 
 
 # ------------------------------------------------------------------ reading
@@ -133,7 +156,7 @@ def compile_from(model: Any, training: dict[str, Any], state: State | None) -> N
         sample_weight_mode=settings.get("sample_weight_mode"), weighted_metrics=weighted,
     )  # fmt: skip
     if state and hasattr(optimizer, "restore_later"):
-        optimizer.restore_later(lambda made: _placed(made, state))
+        optimizer.restore_later(_Waiting(state))
 
 
 def _optimizer_config(config: Any) -> Any:

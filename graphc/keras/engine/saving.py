@@ -169,7 +169,7 @@ def save_model(
     names = {"weights": f"weights-{tag}.safetensors"}
     _write_weights(model, path / names["weights"])
     training = training_config(model) if include_optimizer else None
-    state = [] if training is None else optimizer_state(model.optimizer)
+    state = [] if training is None else optimizer_state(model)
     if state:
         names["optimizer"] = f"optimizer-{tag}.safetensors"
         table = {f"{k}/{name}": np.asarray(a) for k, (name, a) in enumerate(state)}

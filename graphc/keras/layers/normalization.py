@@ -214,9 +214,11 @@ class BatchNormalization(Layer):
     def _average(self, average: Any, value: Any, momentum: float, training: Any) -> Tensor:
         """Notes down the update of an average; what it becomes while training."""
         old = convert_to_tensor(average)
-        moved = old - (old - value) * (1.0 - momentum)
-        self.add_update(average.assign(K.in_train_phase(moved, old, training)))
-        return moved
+        step = (old - value) * (1.0 - momentum)
+        # a layer that is called twice moves it twice
+        step_now = K.in_train_phase(step, api_array.zeros_like(step), training)
+        self.add_update(average.assign_sub(step_now))
+        return old - step
 
     def _move(self, new: list[Any], x: Tensor, reduced: list[int], training: Any) -> None:
         mean, variance = new
