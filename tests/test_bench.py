@@ -137,6 +137,16 @@ def test_a_wrong_result_of_graphc_has_no_ratio() -> None:
     assert found.ratio is None and "wrong result: graphc run" in report.text(lines)
 
 
+def test_each_work_counts_once_in_the_mean() -> None:
+    lines = []
+    for name, ratio in (("W3", 8.0), ("W7_sum_ax0", 1.0), ("W7_var_full", 4.0), ("GEMM64", 9.0)):
+        lines += [measured("graphc", name, v, 1.0) for v in ("run", "call")]
+        lines.append(measured("jax", name, "jit", ratio))
+    mean = report.geometric_mean(report.results(lines))
+    assert mean is not None and abs(mean - (8.0 * 2.0 * 9.0) ** (1 / 3)) < 1e-9
+    assert report.geometric_mean([]) is None
+
+
 def test_rows_name_works_variants_and_peers_that_exist() -> None:
     for row in rows.ROWS:
         assert row.work in WORKS

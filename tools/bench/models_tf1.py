@@ -6,10 +6,11 @@ Imports neither. Signature of all: `model(tf, parameters, *inputs, **options)`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from tools.bench.works.models import by_name
 
 Parameters = list[Any]
 
@@ -148,11 +149,8 @@ def encoder(tf: Any, p: Parameters, x: Any, heads: int) -> Any:
     return tf.reshape(rows, [n, s, d])
 
 
-MODELS: dict[str, Callable[..., Any]] = {
-    f.__name__: f
-    for f in (chain, memory_chain, add, softmax, layer_norm, reduction, matmul, gelu_dense,
-              mlp, linear, cnn, lstm, encoder)
-}  # fmt: skip
+MODELS = by_name(chain, memory_chain, add, softmax, layer_norm, reduction, matmul, gelu_dense,
+                 mlp, linear, cnn, lstm, encoder)  # fmt: skip
 
 
 def loss(tf: Any, kind: str, z: Any, y: Any) -> Any:

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from tools.bench.works import Work
+from tools.bench.works.models import add, by_name, linear, matmul
 
 VERSIONS = ("jax", "jaxlib", "numpy")
 Parameters = list[Any]
@@ -101,10 +102,6 @@ def memory_chain(p: Parameters, a: Any, b: Any, c: Any, d: Any) -> Any:
     return jnp.maximum(a * b + c, 0) * d - a
 
 
-def add(p: Parameters, a: Any, b: Any) -> Any:
-    return a + b
-
-
 def softmax(p: Parameters, x: Any) -> Any:
     return jax.nn.softmax(x, -1)
 
@@ -123,10 +120,6 @@ def reduction(p: Parameters, x: Any, kind: str, axis: int | None) -> Any:
     return getattr(jnp, kind)(x, axis=axis)
 
 
-def matmul(p: Parameters, a: Any, b: Any) -> Any:
-    return a @ b
-
-
 def _gelu(x: Any) -> Any:
     return jax.nn.gelu(x, approximate=False)
 
@@ -138,10 +131,6 @@ def gelu_dense(p: Parameters, x: Any) -> Any:
 def mlp(p: Parameters, x: Any) -> Any:
     h = jax.nn.relu(jax.nn.relu(x @ p[0] + p[1]) @ p[2] + p[3])
     return h @ p[4] + p[5]
-
-
-def linear(p: Parameters, x: Any) -> Any:
-    return x @ p[0] + p[1]
 
 
 def _conv_relu(x: Any, w: Any, b: Any) -> Any:
@@ -196,8 +185,5 @@ def encoder(p: Parameters, x: Any, heads: int) -> Any:
     return x
 
 
-MODELS: dict[str, Callable[..., Any]] = {
-    f.__name__: f
-    for f in (chain, memory_chain, add, softmax, layer_norm, reduction, matmul, gelu_dense,
-              mlp, linear, cnn, lstm, encoder)
-}  # fmt: skip
+MODELS = by_name(chain, memory_chain, add, softmax, layer_norm, reduction, matmul, gelu_dense,
+                 mlp, linear, cnn, lstm, encoder)  # fmt: skip

@@ -11,6 +11,7 @@ import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
 from tools.bench.works import Work
+from tools.bench.works.models import by_name
 
 VERSIONS = ("onnxruntime", "onnx", "numpy")
 F32 = np.float32
@@ -166,8 +167,5 @@ def encoder(m: Model, p: Parameters, x: str, shapes: Any, heads: int) -> str:
     return x
 
 
-MODELS: dict[str, Callable[..., str]] = {
-    f.__name__: f
-    for f in (chain, memory_chain, add, softmax, layer_norm, reduction, matmul, gelu_dense,
-              cnn, encoder)
-}  # fmt: skip
+MODELS = by_name(chain, memory_chain, add, softmax, layer_norm, reduction, matmul, gelu_dense,
+                 cnn, encoder)  # fmt: skip

@@ -12,6 +12,7 @@ import pytensor
 import pytensor.tensor as pt
 
 from tools.bench.works import Work
+from tools.bench.works.models import add, by_name, linear, matmul
 
 warnings.filterwarnings("ignore")
 pytensor.config.floatX = "float32"
@@ -76,10 +77,6 @@ def memory_chain(p: Parameters, a: Any, b: Any, c: Any, d: Any) -> Any:
     return pt.maximum(a * b + c, f32(0)) * d - a
 
 
-def add(p: Parameters, a: Any, b: Any) -> Any:
-    return a + b
-
-
 def softmax(p: Parameters, x: Any) -> Any:
     return pt.special.softmax(x, axis=-1)
 
@@ -98,10 +95,6 @@ def reduction(p: Parameters, x: Any, kind: str, axis: int | None) -> Any:
     return getattr(x, kind)(axis=axis)
 
 
-def matmul(p: Parameters, a: Any, b: Any) -> Any:
-    return a @ b
-
-
 def _gelu(x: Any) -> Any:
     return f32(0.5) * x * (f32(1) + pt.erf(x * f32(math.sqrt(0.5))))
 
@@ -118,10 +111,6 @@ def mlp(p: Parameters, x: Any) -> Any:
     return _relu(_relu(x @ p[0] + p[1]) @ p[2] + p[3]) @ p[4] + p[5]
 
 
-def linear(p: Parameters, x: Any) -> Any:
-    return x @ p[0] + p[1]
-
-
 def encoder(p: Parameters, x: Any, heads: int) -> Any:
     n, s, d = x.type.shape
     rows, split = x.reshape((n * s, d)), (n, s, heads, d // heads)
@@ -135,8 +124,5 @@ def encoder(p: Parameters, x: Any, heads: int) -> Any:
     return rows.reshape((n, s, d))
 
 
-MODELS: dict[str, Callable[..., Any]] = {
-    f.__name__: f
-    for f in (chain, memory_chain, add, softmax, layer_norm, reduction, matmul, gelu_dense,
-              mlp, linear, encoder)
-}  # fmt: skip
+MODELS = by_name(chain, memory_chain, add, softmax, layer_norm, reduction, matmul, gelu_dense,
+                 mlp, linear, encoder)  # fmt: skip

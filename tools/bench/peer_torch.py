@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 
 from tools.bench.works import Work
+from tools.bench.works.models import add, by_name, linear, matmul
 
 VERSIONS = ("torch", "numpy")
 Parameters = list[Any]
@@ -154,10 +155,6 @@ def memory_chain(p: Parameters, a: Any, b: Any, c: Any, d: Any) -> Any:
     return torch.clamp_min(a * b + c, 0) * d - a
 
 
-def add(p: Parameters, a: Any, b: Any) -> Any:
-    return a + b
-
-
 def softmax(p: Parameters, x: Any) -> Any:
     return torch.softmax(x, -1)
 
@@ -171,10 +168,6 @@ def reduction(p: Parameters, x: Any, kind: str, axis: int | None) -> Any:
     return getattr(x, kind)(**options) if axis is None else getattr(x, kind)(axis, **options)
 
 
-def matmul(p: Parameters, a: Any, b: Any) -> Any:
-    return a @ b
-
-
 def gelu_dense(p: Parameters, x: Any) -> Any:
     return F.gelu(torch.addmm(p[1], x, p[0]))
 
@@ -182,10 +175,6 @@ def gelu_dense(p: Parameters, x: Any) -> Any:
 def mlp(p: Parameters, x: Any) -> Any:
     h = torch.relu(torch.addmm(p[1], x, p[0]))
     return torch.addmm(p[5], torch.relu(torch.addmm(p[3], h, p[2])), p[4])
-
-
-def linear(p: Parameters, x: Any) -> Any:
-    return x @ p[0] + p[1]
 
 
 def cnn(p: Parameters, x: Any) -> Any:
@@ -225,8 +214,5 @@ def encoder(p: Parameters, x: Any, heads: int) -> Any:
     return x
 
 
-MODELS: dict[str, Callable[..., Any]] = {
-    f.__name__: f
-    for f in (chain, memory_chain, add, softmax, layer_norm, reduction, matmul, gelu_dense,
-              mlp, linear, cnn, lstm, encoder)
-}  # fmt: skip
+MODELS = by_name(chain, memory_chain, add, softmax, layer_norm, reduction, matmul, gelu_dense,
+                 mlp, linear, cnn, lstm, encoder)  # fmt: skip

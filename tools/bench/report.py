@@ -137,9 +137,14 @@ def results(lines: Sequence[Line]) -> list[Result]:
 
 
 def geometric_mean(found: Sequence[Result]) -> float | None:
-    """Over the rows that count; a work that has several rows of one kind counts with each."""
-    ratios = [r.ratio for r in found if r.row.mean and r.ratio is not None]
-    return math.exp(statistics.fmean(map(math.log, ratios))) if ratios else None
+    """Over W1 to W13 and BERT, each once: a work of several rows with the mean of theirs."""
+    logs: dict[str, list[float]] = defaultdict(list)
+    for r in found:
+        if r.row.mean and r.ratio is not None:
+            logs[r.row.family].append(math.log(r.ratio))
+    if not logs:
+        return None
+    return math.exp(statistics.fmean(statistics.fmean(v) for v in logs.values()))
 
 
 def amount(value: float, row: Row) -> str:

@@ -23,6 +23,12 @@ class Row:
     mean: bool = True  # counts in the geometric mean
 
     @property
+    def family(self) -> str:
+        """Rows that share one place in the geometric mean: W7's nine, products with W13."""
+        word = self.title.split()[0]
+        return "W13" if word == "GEMM" else word
+
+    @property
     def key(self) -> str:
         """What a median is taken of: seconds of calls, of starts, or bytes."""
         return {"time": "median_s", "memory": "peak_bytes"}.get(self.mode, "start_s")

@@ -1,6 +1,7 @@
 """The models in NumPy: references in float64, NumPy's own entry in float32, as the arguments are.
 
-Imports NumPy only. Signature of all: `model(parameters, *inputs, **options)`.
+Imports NumPy only. Signature of all: `model(parameters, *inputs, **options)`; `add`, `matmul` and
+`linear` hold for the arrays of any framework.
 """
 
 from __future__ import annotations
@@ -129,8 +130,10 @@ def encoder(p: Parameters, x: Array, heads: int) -> Array:
     return x
 
 
-MODELS: dict[str, Callable[..., Any]] = {
-    f.__name__: f
-    for f in (chain, memory_chain, add, softmax, layer_norm, reduction, matmul, gelu_dense,
-              mlp, linear, cnn, lstm, encoder)
-}  # fmt: skip
+def by_name(*models: Callable[..., Any]) -> dict[str, Callable[..., Any]]:
+    """A table of models; every framework has one with these names."""
+    return {f.__name__: f for f in models}
+
+
+MODELS = by_name(chain, memory_chain, add, softmax, layer_norm, reduction, matmul, gelu_dense,
+                 mlp, linear, cnn, lstm, encoder)  # fmt: skip

@@ -28,7 +28,7 @@ def _zeros(*shape: int) -> np.ndarray:
 
 def normals(seed: int, *shapes: tuple[int, ...]) -> tuple[np.ndarray, ...]:
     rng = np.random.default_rng(seed)
-    return tuple(_normal(rng, *s) for s in shapes)
+    return tuple(np.asarray(_normal(rng, *s)) for s in shapes)  # arrays, also of no dimension
 
 
 def _dense(rng: np.random.Generator, *sizes: int) -> Arrays:
