@@ -119,6 +119,7 @@ UPWARD = {
     ("ops", "tf1"): "some operators of Tensor are functions of the user's surface",
     ("runtime", "inspect"): "Config(dump=...) writes what a plan's build observed",
     ("session", "tf1"): "a traced run fills a message that users read",
+    ("keras", "estimator"): "a compiled model is wrapped in an Estimator",
     ("tf1", "nn"): "layers call ops by the names under which users know them",
 }
 

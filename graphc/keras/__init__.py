@@ -18,7 +18,7 @@ __getattr__, __dir__, _public = attach(
         "graphc.keras.engine.sequential": "Sequential",
     },
     """
-        activations applications backend callbacks constraints datasets initializers layers losses
-        metrics models optimizers preprocessing regularizers utils wrappers""",
+        activations applications backend callbacks constraints datasets estimator initializers
+        layers losses metrics models optimizers preprocessing regularizers utils wrappers""",
 )
 __all__ = [*_public, "__version__"]
