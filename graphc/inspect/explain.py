@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from graphc.ir.program import program_text
 from graphc.ir.shape import shape_env
 from graphc.kernel.nest import nest_text
+from graphc.render import numba_cpu
+from graphc.runtime.tiles import TileCall
 
 if TYPE_CHECKING:
     from graphc.ir.node import Node
@@ -224,6 +226,9 @@ def _step(
     if step.kernel is not None:
         source = plan.kernels[step].source
         nest = nest_text(step.kernel)
+    elif isinstance(step.call, TileCall) and step.call.finish is not None:
+        source = numba_cpu.source(step.call.finish)
+        nest = nest_text(step.call.finish)
     lines = tuple(dict.fromkeys(n.origin.summary() for n in nodes if n.origins))
     return StepReport(
         step.kind, step.name, tuple(_name(n) for n in nodes), nbytes, source, nest, lines, *time,

@@ -9,12 +9,16 @@ every size of a tile, so that its code exists once however many sizes there are.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from graphc.ir.shape import Dim
 from graphc.kernel.expr import Buffer
 from graphc.kernel.nest import Kernel
-from graphc.kernel.tiles.finish import BATCH, COLUMN, COLUMNS, GIVEN, ROW, ROWS
+from graphc.kernel.tiles.finish import end_of, start_of
 from graphc.render import vector, vector_half
-from graphc.render.tile_writer import Index
+from graphc.render.tile_writer import Index, TileWriter
+
+Box = Mapping[str, tuple[Index, Index]]  # (first, behind the last) by role
 
 
 class Finish:
@@ -26,7 +30,11 @@ class Finish:
         sizes: symbolic dimensions that the step must give.
     """
 
-    def __init__(self, kernel: Kernel, scratch: Buffer, symbol: str) -> None:
+    def __init__(
+        self, kernel: Kernel, scratch: Buffer, roles: tuple[str, ...], symbol: str
+    ) -> None:
+        # roles: of the kernel's loops, outermost first (kernel/tiles/finish.py)
+        self.roles = roles
         inner = vector.inner_function(kernel, f"{symbol}.finish")
         self.text, self.symbol, self.declares = inner.text, inner.symbol, inner.declares
         if "half" in self.text:
@@ -36,7 +44,8 @@ class Finish:
         self.order_of_dims = inner.dims
         self.inputs = finish_inputs(kernel, scratch)
         self.outputs = kernel.outputs
-        self.sizes = finish_sizes(kernel)
+        self.sizes = finish_sizes(kernel, roles)
+        self.flagged = kernel.flags
         self.names = {buffer: f"%e{n}" for n, buffer in enumerate(self.inputs)}
         for n, buffer in enumerate(self.outputs):
             # what is written in place is one pointer: that of the input
@@ -52,27 +61,37 @@ class Finish:
 
     def written(self) -> set[str]:
         """The names of pointers that are stored through."""
-        return {self.names[b] for b in self.outputs}
+        return {"%status", *(self.names[b] for b in self.outputs)}
 
     def dims(self) -> list[tuple[str, str]]:
-        """(type, name) of the dimensions that the step gives."""
-        return [("i64", f"%d{n}") for n, _ in enumerate(self.sizes)]
+        """(type, name) of the dimensions that the step gives, and of the status word."""
+        out = [("i64", f"%d{n}") for n, _ in enumerate(self.sizes)]
+        return [*out, ("ptr", "%status")] if self.flagged else out
 
-    def arguments(
-        self, spare: str, batch: Index, at: tuple[Index, Index], size: tuple[Index, Index]
-    ) -> list[str]:
-        """The arguments of the function for the tile at (row, column), stored at `spare`."""
-        known: dict[Dim, Index] = dict(
-            zip((BATCH, ROW, COLUMN, ROWS, COLUMNS), (batch, *at, *size), strict=True)
-        )
-        known.update((d, f"%d{n}") for n, d in enumerate(self.sizes))
-        pointers = [spare if b == self.scratch else self.names[b] for b in self.order]
-        return [
+    def call(self, w: TileWriter, tile: str, box: Box) -> None:
+        """Call the function for a box of the output, whose values lie at `tile`.
+
+        The tile's memory starts at the box's first row and column.
+        """
+        columns = self.scratch.shape[-1]
+        assert isinstance(columns, int)
+        row, column = (box[role][0] if role in box else 0 for role in ("row", "column"))
+        # the kernel counts rows and columns from the output's first
+        before = w.add(w.mul(row, columns), column)
+        origin = w.at(tile, w.sub(0, before))
+        known: dict[Dim, Index] = {d: f"%d{n}" for n, d in enumerate(self.sizes)}
+        for role, (first, end) in box.items():
+            known[start_of(role)], known[end_of(role)] = first, end
+        pointers = [origin if b == self.scratch else self.names[b] for b in self.order]
+        first, end = box[self.roles[0]]
+        args = [
             *(f"ptr {p}" for p in pointers),
             *(f"i64 {known[d]}" for d in self.order_of_dims),
-            "i64 0",
-            f"i64 {size[0]}",
+            *(["ptr %status"] if self.flagged else []),
+            f"i64 {first}",
+            f"i64 {end}",
         ]
+        w.call_void(self.symbol, *args, external=False)
 
 
 def finish_inputs(kernel: Kernel, scratch: Buffer) -> tuple[Buffer, ...]:
@@ -80,6 +99,7 @@ def finish_inputs(kernel: Kernel, scratch: Buffer) -> tuple[Buffer, ...]:
     return tuple(dict.fromkeys(b for b in kernel.inputs if b != scratch))
 
 
-def finish_sizes(kernel: Kernel) -> tuple[Dim, ...]:
+def finish_sizes(kernel: Kernel, roles: tuple[str, ...]) -> tuple[Dim, ...]:
     """The symbolic dimensions that a finish needs from its step."""
-    return tuple(d for d in kernel.dims if d not in GIVEN)
+    given = {f(role) for role in roles for f in (start_of, end_of)}
+    return tuple(d for d in kernel.dims if d not in given)

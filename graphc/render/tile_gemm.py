@@ -194,11 +194,12 @@ class GemmPrinter:
             r, v = divmod(n, part.vectors)
             w.store(value, w.at(self.spare, r * spec.tile.columns + v * lanes))
         rows = part.rows if part.some is None else part.some
-        w.call_void(
-            self.finish.symbol,
-            *self.finish.arguments(self.spare, self.batch, at, (rows, part.columns)),
-            external=False,
-        )
+        box = {
+            "batch": (self.batch, w.add(self.batch, 1)),
+            "row": (at[0], w.add(at[0], rows)),
+            "column": (at[1], w.add(at[1], part.columns)),
+        }
+        self.finish.call(w, self.spare, box)
 
     def row_steps(self, part: _Part) -> list[Index]:
         """Elements of A from a tile's first row to each of its rows, valid ones only."""

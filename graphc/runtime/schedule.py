@@ -17,6 +17,7 @@ from itertools import pairwise
 
 from graphc.config import Config
 from graphc.fusion.alike import signature
+from graphc.fusion.anchors import Anchor, take_epilogues
 from graphc.fusion.build import GroupBuilder
 from graphc.fusion.partition import Group, partition
 from graphc.ir.node import Node, Tensor
@@ -31,8 +32,14 @@ from graphc.passes.base import VIEWS
 from graphc.runtime.inplace import UpdatePlacer
 from graphc.runtime.loops import carry_in_place, control_steps, stack_of
 from graphc.runtime.rows import RowsCall, rows_call, scratch_elements
-from graphc.runtime.steps import Schedule, Step, Storage, Unit
-from graphc.runtime.tile_steps import product_call, product_steps
+from graphc.runtime.steps import Schedule, Step, Storage, Unit, kernel_name, origins_of
+from graphc.runtime.tile_steps import (
+    finish_in_place,
+    finish_unit,
+    product_calls,
+    product_steps,
+)
+from graphc.runtime.tiles import TileCall
 
 # known when extents are: written at binding
 BIND_OPS = frozenset({"bound", "shape", "shape_n", "size", "rank"})
@@ -69,6 +76,10 @@ class Scheduler:
         self.program = program
         self.config = config
         self.partition = partition(program, config)
+        self.products = product_calls(program, config)
+        self.anchors: dict[Group, Anchor] = {}
+        if config.fuse:
+            self.anchors = take_epilogues(program, self.partition, self.takes_epilogue)
         self.readers = consumers_of(program)
         self.home: dict[Tensor, Storage] = {}
         self.units: list[Unit] = []
@@ -138,10 +149,15 @@ class Scheduler:
             if node.op.name in HOLDERS:
                 unit = Unit([node], None, None, control=True)
             elif group is None:
-                call = product_call(self, node) or rows_call(node)
+                call = self.products.get(node) or rows_call(node)
                 unit = Unit([node], None, call, flagged=call is not None and call.may_fail)
             elif group in done:
                 continue
+            elif group in self.anchors:
+                done.add(group)
+                anchor = self.anchors[group]
+                call = self.products[anchor.node]
+                unit = Unit([*anchor.nodes, *group.nodes], group, call)
             elif len(group.nodes) == 1 and node.op.name in VIEWS:
                 unit = Unit([node], None, None, view=True)
             else:
@@ -170,34 +186,38 @@ class Scheduler:
         for early, late in pairwise(chain):
             late.before.add(early)
         for unit in self.units:
-            if unit.group is not None:
+            if unit.group is not None and unit.call is not None:
+                finish_unit(self, unit, self.anchors[unit.group])
+            elif unit.group is not None:
                 self._lower(unit)
+
+    def takes_epilogue(self, node: Node) -> bool:
+        """Whether the node's step can run a group on its tiles."""
+        return isinstance(self.products.get(node), TileCall)
 
     def _lower(self, unit: Unit) -> None:
         assert unit.group is not None
-        origins = tuple(
-            f"{n.name or n.op.name} ({n.op.name}), {n.origin.location()}" for n in unit.nodes
-        )
-        name = self._unique(kernel_name(unit.nodes))
+        origins = origins_of(unit.nodes)
+        name = self.unique(kernel_name(unit.nodes))
         structure, tensors = signature(unit.nodes)
         place = {t: n for n, t in enumerate(tensors)}
         key = (structure, unit.group.domain, tuple(place[t] for t in unit.exposed))
-        buffers = [self._buffer(t) for t in tensors]
+        buffers = [self.buffer_of(t) for t in tensors]
         known = self.lowered.get(key)
         if known is None:
-            computes = GroupBuilder(unit.group, self._buffer).computes(unit.exposed)
+            computes = GroupBuilder(unit.group, self.buffer_of).computes(unit.exposed)
             unit.kernels = lower(name, computes, {}, origins)
             self.lowered[key] = Lowered(name, unit.kernels, buffers)
         else:
             unit.kernels = known.again(name, origins, buffers)
         unit.flagged = any(k.flags for k in unit.kernels)
 
-    def _unique(self, name: str) -> str:
+    def unique(self, name: str) -> str:
         """Names of kernels also key their scratch buffers."""
         count = self.names[name] = self.names.get(name, 0) + 1
         return name if count == 1 else f"{name}_v{count}"
 
-    def _buffer(self, tensor: Tensor) -> Buffer:
+    def buffer_of(self, tensor: Tensor) -> Buffer:
         return Buffer(tensor, tensor.dtype, tensor.known_dims, tensor.text_name.removesuffix(":0"))
 
     # ------------------------------------------------------------ homes
@@ -229,8 +249,10 @@ class Scheduler:
         if isinstance(unit.call, RowsCall):
             call = unit.call
             return source is call.base and source not in (call.ids, call.rows)
+        if isinstance(unit.call, TileCall):
+            return finish_in_place(self, unit, value, source)
         try:
-            unit.kernels = in_place(unit.kernels, {self._buffer(value): self._buffer(source)})
+            unit.kernels = in_place(unit.kernels, {self.buffer_of(value): self.buffer_of(source)})
         except ValueError:
             return False
         return True
@@ -268,7 +290,8 @@ class Scheduler:
         kept = {self.home[t] for t in self.program.roots}
         for unit in order:
             into = isinstance(unit.call, RowsCall) and unit.call.base is not None
-            if not into and (unit.group is None or len(unit.kernels) != 1):
+            one = len(unit.kernels) == 1 or isinstance(unit.call, TileCall)
+            if not into and (unit.group is None or not one):
                 continue
             dying = [
                 t
@@ -307,12 +330,12 @@ class Scheduler:
         for unit in order:
             if unit.view:
                 continue
-            if unit.group is not None:
-                steps.extend(self._kernel_step(unit, k) for k in unit.kernels)
-            elif isinstance(unit.call, RowsCall):
+            if isinstance(unit.call, RowsCall):
                 steps.extend(self._rows_steps(unit.call))
             elif unit.call is not None:
                 steps.extend(product_steps(self, unit))
+            elif unit.group is not None:
+                steps.extend(self._kernel_step(unit, k) for k in unit.kernels)
             elif unit.control:
                 steps.extend(control_steps(self, unit.nodes[0]))
             else:
@@ -337,7 +360,7 @@ class Scheduler:
                 steps.append(Step("copy", name, (base,), (out,), copies=(base, out)))
         status = -1
         if call.may_fail:
-            status = self._status(call.kernel_name)
+            status = self.new_status(call.kernel_name)
         name = call.kernel_name
         steps.append(
             Step("rows", name, reads, writes, call=call, node=call.node, status=status)
@@ -349,21 +372,21 @@ class Scheduler:
         return self.home[tensor] if tensor in self.home else self._give(tensor, "arena", tensor)
 
     def _kernel_step(self, unit: Unit, kernel: Kernel) -> Step:
-        reads = tuple(self._storage(b) for b in kernel.inputs)
-        writes = tuple(self._written(b, unit) for b in kernel.outputs)
+        reads = tuple(self.storage_of(b) for b in kernel.inputs)
+        writes = tuple(self.written_to(b, unit) for b in kernel.outputs)
         status = -1
         if kernel.flags:
-            status = self._status(kernel.name)
+            status = self.new_status(kernel.name)
         return Step(
             "kernel", kernel.name, reads, writes, kernel, group=unit.group, status=status
         )
 
-    def _status(self, name: str) -> int:
+    def new_status(self, name: str) -> int:
         """The number of a new status word."""
         self.statuses.append(name)
         return len(self.statuses) - 1
 
-    def _storage(self, buffer: Buffer) -> Storage:
+    def storage_of(self, buffer: Buffer) -> Storage:
         if isinstance(buffer.key, Tensor):
             return self.home[buffer.key]
         found = self.scratch.get(buffer.key)
@@ -374,7 +397,7 @@ class Scheduler:
             self.scratch[buffer.key] = found
         return found
 
-    def _written(self, buffer: Buffer, unit: Unit) -> Storage:
+    def written_to(self, buffer: Buffer, unit: Unit) -> Storage:
         """An output that takes a variable's memory stands under the read's key."""
         key = buffer.key
         if isinstance(key, Tensor) and key.node.op.name == "read":
@@ -383,7 +406,7 @@ class Scheduler:
                 home = self.home[tensor]
                 if home.kind == "variable" and home.key is variable:
                     return home
-        return self._storage(buffer)
+        return self.storage_of(buffer)
 
     def _fetches(self) -> tuple[list[Storage], list[Step]]:
         """A storage a fetch; what lives elsewhere is copied before variables change."""
@@ -468,13 +491,6 @@ def _unclashed(pairs: list[tuple[Storage, Storage]]) -> list[tuple[Storage, Stor
         left.remove(ready)
         out.append(ready)
     return out
-
-
-def kernel_name(nodes: Sequence[Node]) -> str:
-    """Readable: up to three op names of the group, and how many more there are."""
-    names = list(dict.fromkeys(n.op.name for n in nodes))
-    short = "_".join(names[-3:])
-    return f"{short}_and_{len(nodes) - 3}" if len(nodes) > 3 else short
 
 
 def schedule(program: Program, config: Config) -> Schedule:

@@ -6,6 +6,7 @@ Schedule. Not here: how they are made (runtime/schedule.py). Imports fusion, ker
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from graphc.fusion.partition import Group, Partition
@@ -162,3 +163,15 @@ class Unit:
     def may_fail(self) -> bool:
         host = self.group is None and self.call is None and not self.view
         return self.flagged or host
+
+
+def kernel_name(nodes: Sequence[Node]) -> str:
+    """Readable: up to three op names of the group, and how many more there are."""
+    names = list(dict.fromkeys(n.op.name for n in nodes))
+    short = "_".join(names[-3:])
+    return f"{short}_and_{len(nodes) - 3}" if len(nodes) > 3 else short
+
+
+def origins_of(nodes: Sequence[Node]) -> tuple[str, ...]:
+    """What a kernel's header says of the nodes in it."""
+    return tuple(f"{n.name or n.op.name} ({n.op.name}), {n.origin.location()}" for n in nodes)

@@ -1,40 +1,55 @@
 """The steps of products: by BLAS, or as tiles behind a step that packs an operand; convolutions.
 
-Lives here: product_call, product_steps. Not here: the calls themselves (runtime/extern.py,
-runtime/tiles.py, runtime/conv_tiles.py), the order of steps (runtime/schedule.py). Only
-the scheduler imports it.
+Lives here: product_calls, product_steps, what a unit's finish is. Not here: the calls themselves
+(runtime/extern.py, runtime/tiles.py, runtime/conv_tiles.py), the order of steps
+(runtime/schedule.py). Only the scheduler imports it.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from graphc.ir.node import Node
+from graphc.config import Config
+from graphc.fusion.anchors import Anchor
+from graphc.fusion.build import GroupBuilder
+from graphc.fusion.footprint import strip
+from graphc.fusion.partition import Group
+from graphc.ir.dtypes import int64
+from graphc.ir.node import Node, Tensor
+from graphc.ir.program import Program
+from graphc.kernel.compute import Compute
+from graphc.kernel.expr import Axis, Buffer, Const, Load
+from graphc.kernel.optimize import in_place
+from graphc.kernel.tiles.finish import finish_kernel
 from graphc.runtime.conv_tiles import ConvCall, conv_call
 from graphc.runtime.extern import GemmCall, gemm_call
-from graphc.runtime.steps import Step, Storage, Unit
+from graphc.runtime.steps import Step, Storage, Unit, kernel_name, origins_of
 from graphc.runtime.tiles import TileCall, tile_call
 
 if TYPE_CHECKING:
     from graphc.runtime.schedule import Scheduler
 
-
-def product_call(scheduler: Scheduler, node: Node) -> GemmCall | TileCall | ConvCall | None:
-    """How a product runs; None for other nodes, and where it must run on the host."""
-    convolution = conv_call(node)
-    if convolution is not None:
-        return convolution
-    product = gemm_call(node)
-    if product is None:
-        return None
-    tile = tile_call(product, scheduler.config, scheduler.program.env.hints)
-    return product if tile is None else tile
+ProductCall = GemmCall | TileCall | ConvCall
 
 
+def product_calls(program: Program, config: Config) -> dict[Node, ProductCall]:
+    """How each product runs that is not left to the host."""
+    out: dict[Node, ProductCall] = {}
+    for node in program.nodes:
+        call: ProductCall | None = conv_call(node) or gemm_call(node)
+        if isinstance(call, GemmCall):
+            call = tile_call(call, config, program.env.hints) or call
+        if call is not None:
+            out[node] = call
+    return out
+
+
+# ------------------------------------------------------------------ steps
 def product_steps(scheduler: Scheduler, unit: Unit) -> list[Step]:
     """The steps of a unit whose call is a product."""
     call = unit.call
-    assert isinstance(call, GemmCall | TileCall | ConvCall)
+    assert isinstance(call, ProductCall)
     home = scheduler.home
     if isinstance(call, GemmCall | ConvCall):
         reads, writes = (home[call.a], home[call.b]), (scheduler.out(call.out),)
@@ -47,5 +62,70 @@ def product_steps(scheduler: Scheduler, unit: Unit) -> list[Step]:
         panels = Storage("arena", ("panels", call.node), size, call.pack.elements)
         steps.append(Step("pack", call.pack.kernel_name, (b,), (panels,), call=call.pack))
         b = panels
-    reads, writes = (home[product.a], b), (scheduler.out(product.out),)
-    return [*steps, Step("tile", "matmul", reads, writes, call=call, node=call.node)]
+    operands = (home[product.a], b)
+    if call.finish is None:
+        writes = (scheduler.out(product.out),)
+        return [*steps, Step("tile", "matmul", operands, writes, call=call, node=call.node)]
+    reads = (*operands, *(scheduler.storage_of(buffer) for buffer in call.inputs))
+    writes = tuple(scheduler.written_to(buffer, unit) for buffer in call.finish.outputs)
+    status = scheduler.new_status(call.finish.name) if call.finish.flags else -1
+    step = Step(
+        "tile", call.finish.name, reads, writes, call=call, group=_whole(unit), status=status
+    )
+    return [*steps, step]
+
+
+def _whole(unit: Unit) -> Group:
+    """The unit's group with its product, for people and for the reference."""
+    assert unit.group is not None
+    return replace(unit.group, nodes=list(unit.nodes))
+
+
+# ------------------------------------------------------------------ finishes
+def finish_unit(scheduler: Scheduler, unit: Unit, anchor: Anchor) -> None:
+    """Give the unit's call its finish: the group's outputs, and the product where it is read."""
+    call, group = unit.call, unit.group
+    assert isinstance(call, TileCall) and group is not None
+    product = anchor.product
+    acc = Buffer(("product", product), product.dtype, product.known_dims, "product")
+
+    def buffer_of(tensor: Tensor) -> Buffer:
+        return acc if tensor is product else scheduler.buffer_of(tensor)
+
+    builder = GroupBuilder(group, buffer_of)
+    computes = builder.computes([t for t in unit.exposed if t is not product])
+    if product in unit.exposed:
+        computes.append(_itself(scheduler.buffer_of(product), acc))
+    name = scheduler.unique(f"{anchor.node.op.name}_{kernel_name(group.nodes)}")
+    loops = call.place(product.known_dims).loops()
+    kernel, scratch = finish_kernel(
+        name, computes, acc, loops, call.columns, product.dtype, origins_of(unit.nodes)
+    )
+    unit.call = call.finished(kernel, scratch, loops.roles)
+    unit.flagged = kernel.flags
+
+
+def _itself(out: Buffer, acc: Buffer) -> Compute:
+    """The product as one of the outputs."""
+    index = [
+        Const(0, int64) if isinstance(d, int) and d == 1 else Axis(d, f"i{n}")
+        for n, d in enumerate(acc.shape)
+    ]
+    axes = tuple(a for a in index if isinstance(a, Axis))
+    flat = Buffer(out.key, out.dtype, strip(out.shape), out.name)
+    return Compute(flat, axes, Load(acc, index))
+
+
+def finish_in_place(scheduler: Scheduler, unit: Unit, value: Tensor, source: Tensor) -> bool:
+    """Whether the unit's finish writes `value` where it reads `source`; it then does so."""
+    call = unit.call
+    assert isinstance(call, TileCall)
+    if call.finish is None or source in call.operands:
+        return False
+    to = {scheduler.buffer_of(value): scheduler.buffer_of(source)}
+    try:
+        (kernel,) = in_place([call.finish], to)
+    except ValueError:
+        return False
+    unit.call = replace(call, finish=kernel)
+    return True

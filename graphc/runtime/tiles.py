@@ -13,11 +13,11 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from graphc.config import Config
-from graphc.ir.node import Node
+from graphc.ir.node import Node, Tensor
 from graphc.ir.shape import Dim, evaluate
 from graphc.kernel.expr import Buffer
 from graphc.kernel.nest import Kernel
@@ -95,7 +95,7 @@ class TileCall:
     Attributes:
         product: what BLAS would be called with. pack: the step in front that packs B.
         finish: a kernel over one tile, which reads it from `scratch`; None: tiles are stored.
-        out: where the product goes if it is stored.
+        roles: of the finish's loops.
     """
 
     product: GemmCall
@@ -103,7 +103,7 @@ class TileCall:
     pack: PackCall | None
     finish: Kernel | None = None
     scratch: Buffer | None = None
-    sizes: tuple[Dim, ...] = field(default=())
+    roles: tuple[str, ...] = ()
     kind = "tile"
     may_fail = False
 
@@ -128,26 +128,36 @@ class TileCall:
         return finish_inputs(self.finish, self.scratch)
 
     @property
-    def place(self) -> Place:
-        """Where tiles lie in the product as the graph has it."""
-        return Place(self.product.out.known_dims, self.product.batched)
+    def operands(self) -> tuple[Tensor, ...]:
+        return (self.product.a, self.product.b)
+
+    @property
+    def columns(self) -> int:
+        """Of the memory that holds a tile."""
+        return self.spec.tile.columns
+
+    def place(self, dims: tuple[Dim, ...]) -> Place:
+        """Where tiles lie in the product, or in a view of it of these dimensions."""
+        return Place(dims, self.product.batched)
 
     def ir(self) -> str:
         finish = None
         if self.finish is not None and self.scratch is not None:
-            finish = Finish(self.finish, self.scratch, self.kernel_name)
+            finish = Finish(self.finish, self.scratch, self.roles, self.kernel_name)
         return GemmPrinter(self.spec, machine().fma, finish).module(self.kernel_name)
 
-    def finished(self, kernel: Kernel, scratch: Buffer) -> TileCall:
+    def finished(self, kernel: Kernel, scratch: Buffer, roles: tuple[str, ...]) -> TileCall:
         """The call with a finish."""
-        return replace(self, finish=kernel, scratch=scratch, sizes=finish_sizes(kernel))
+        return replace(self, finish=kernel, scratch=scratch, roles=roles)
 
     def slots(self, values: Mapping[str, int]) -> list[int]:
         """The int64 arguments behind the storages."""
         p, s = self.product, self.spec
         known = ((s.m, p.m), (s.n, p.n), (s.k, p.k))
         sizes = [evaluate(d, values) for given, d in known if given is None]
-        return sizes + [evaluate(d, values) for d in self.sizes]
+        if self.finish is not None:
+            sizes += [evaluate(d, values) for d in finish_sizes(self.finish, self.roles)]
+        return sizes
 
     def extent(self, values: Mapping[str, int]) -> int:
         p = self.product

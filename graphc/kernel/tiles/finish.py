@@ -1,11 +1,12 @@
 """What happens with a finished tile: the group behind a product, on the tile's own elements.
 
-Lives here: Place, finish_kernel, the names of what a tile tells its finish. Not here: which groups
-stand behind a product (fusion/anchors.py), the call (render/tile_gemm.py). Imports kernel only.
+Lives here: Place, finish_kernel. Not here: which groups stand behind a product (fusion/anchors.py),
+the call (render/tile_finish.py). Imports kernel only.
 
-A finish is an ordinary kernel over the rows and columns of one tile. The product's values are
-loads of a buffer of the tile's size, everything else is read and written at its place in memory:
-element (r, c) of the tile is element (ROW + r, COLUMN + c) of product BATCH.
+A finish is an ordinary kernel over a box of the output's elements. The product's values are loads
+of a buffer with the tile's row length; everything else is read and written at its place in memory.
+The box is given at run time: its first loop is the kernel's parallel one, [lo, hi); the others run
+between two symbols that are arguments.
 """
 
 from __future__ import annotations
@@ -25,32 +26,81 @@ from graphc.kernel.simplify import Simplifier
 from graphc.kernel.space import Item, arranged, prepare
 from graphc.kernel.split import Context
 
-BATCH, ROW, COLUMN, ROWS, COLUMNS = (
-    SymDim.symbol(f"tile {word}") for word in ("batch", "row", "column", "rows", "columns")
-)
-GIVEN = (BATCH, ROW, COLUMN, ROWS, COLUMNS)
+
+def start_of(role: str) -> SymDim:
+    """The symbol of where a box starts along a loop."""
+    return SymDim.symbol(f"tile {role} from")
+
+
+def end_of(role: str) -> SymDim:
+    """The symbol of where it ends."""
+    return SymDim.symbol(f"tile {role} to")
+
+
+@dataclass(frozen=True)
+class Loops:
+    """The loops over a box of an output.
+
+    Attributes:
+        axes, roles: outermost first, without those of extent 1.
+        index: the output's index, an expression a dimension.
+        tile: the index of the memory that holds the tile: its row and column.
+    """
+
+    axes: tuple[Axis, ...]
+    roles: tuple[str, ...]
+    index: tuple[Expr, ...]
+    tile: tuple[Expr, Expr]
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a tile lies in the product's output.
+    """Where tiles of a product of matrices lie in its output, or in a view of it.
 
     Attributes:
-        shape: of the output. batched: leading axes are told apart by BATCH; otherwise all axes but
-            the last one are one run of rows.
+        shape: of the output. batched: leading axes number the products; otherwise all axes but the
+            last one are one run of rows.
     """
 
     shape: tuple[Dim, ...]
     batched: bool
 
+    def loops(self) -> Loops:
+        """Loops over batches ("batch"), rows ("row") and columns ("column")."""
+        groups = [self.shape[:-2], self.shape[-2:-1]] if self.batched else [self.shape[:-1]]
+        names = ("batch", "row") if self.batched else ("row",)
+        axes: list[Axis] = []
+        roles: list[str] = []
+        where: list[Expr] = []
+        row: Expr = Const(0, int64)
+        for name, dims in zip(names, groups, strict=True):
+            extent = dims_product(dims)
+            assert extent is not None
+            row = Const(0, int64)
+            if extent != 1:
+                row = Axis(extent, name)
+                axes.append(row)
+                roles.append(name)
+            where += _parted(row, dims)
+        column = Axis(self.shape[-1], "column")
+        return Loops(
+            (*axes, column), (*roles, "column"), (*where, column), (row, column)
+        )
+
+
+@dataclass(frozen=True)
+class RowPlace:
+    """Where a tile lies in a view of its output: its BATCHes are `rows` of the view's rows each."""
+
+    shape: tuple[Dim, ...]
+    rows: Dim
+
     def index(self, row: Expr, column: Expr) -> tuple[Expr, ...]:
-        """The output's index at a row and a column."""
-        if not self.batched:
-            return (*_parted(row, self.shape[:-1]), column)
-        return (*_parted(index(BATCH), self.shape[:-2]), row, column)
+        """The view's index at a row and a column."""
+        return (*_parted(index(BATCH) * index(self.rows) + row, self.shape[:-1]), column)
 
 
-def _parted(flat: Expr, dims: Sequence[Dim]) -> tuple[Expr, ...]:
+def _parted(flat: Expr, dims: Sequence[Dim]) -> list[Expr]:
     """A position in row-major order as an index."""
     out: list[Expr] = []
     for n, dim in enumerate(dims):
@@ -62,36 +112,41 @@ def _parted(flat: Expr, dims: Sequence[Dim]) -> tuple[Expr, ...]:
         part = flat if inner == 1 else k.floordiv(flat, index(inner))
         outermost = all(d == 1 for d in dims[:n])
         out.append(part if outermost else k.floormod(part, index(dim)))
-    return tuple(out)
+    return out
 
 
 def finish_kernel(
     name: str,
     computes: Sequence[Compute],
     acc: Buffer,
-    place: Place,
-    tile: tuple[int, int],
+    loops: Loops,
+    columns: int,
     dtype: DType,
     origins: Sequence[str] = (),
 ) -> tuple[Kernel, Buffer]:
-    """The kernel of a tile of (rows, columns) elements, and the buffer that holds the tile.
+    """The kernel over a box, and the buffer that holds the tile.
 
     Args:
         computes: of all outputs, on the product's axes without those of extent 1; the product is
             `acc`, read at its own index only.
+        columns: of the memory that holds the tile.
     """
-    scratch = Buffer(("tile", name), dtype, tile, "tile")
-    r, c = Axis(ROWS, "r"), Axis(COLUMNS, "c")
-    where = place.index(index(ROW) + r, index(COLUMN) + c)
-    own = [x for x, d in zip(where, place.shape, strict=True) if d != 1]
+    shape = acc.shape
+    scratch = Buffer(("tile", name), dtype, (dims_product(shape[:-1]) or 1, columns), "tile")
+    own = [x for x, d in zip(loops.index, shape, strict=True) if d != 1]
     items = []
     for compute in computes:
         simplifier = Simplifier(dict(zip(compute.axes, own, strict=True)))
-        value = simplifier(_of_tile(compute, acc, Load(scratch, (r, c))))
+        value = simplifier(_of_tile(compute, acc, Load(scratch, loops.tile)))
         offset = simplifier.offset(compute.buffer.shape, own)
-        items.append(Item(compute.buffer, (r, c), offset, k.cast(value, compute.buffer.dtype)))
-    kernel = Builder(arranged(prepare(items, {})), Context(name, tuple(origins))).kernel()
-    lanes = 1 << (min(tile[1], 32).bit_length() - 1)
+        items.append(Item(compute.buffer, loops.axes, offset, k.cast(value, compute.buffer.dtype)))
+    spans = {
+        axis: (index(start_of(role)), index(end_of(role)))
+        for axis, role in zip(loops.axes[1:], loops.roles[1:], strict=True)
+    }
+    space = arranged(prepare(items, spans))
+    kernel = Builder(space, Context(name, tuple(origins))).kernel()
+    lanes = 1 << (min(columns, 32).bit_length() - 1)
     return replace(kernel, body=_with_lanes(kernel.body, lanes)), scratch
 
 
@@ -113,7 +168,6 @@ def _with_lanes(body: Sequence[Stmt], lanes: int) -> tuple[Stmt, ...]:
     out: list[Stmt] = []
     for stmt in body:
         if isinstance(stmt, For):
-            few = min(stmt.lanes, lanes)
-            stmt = replace(stmt, body=_with_lanes(stmt.body, lanes), lanes=few)
+            stmt = replace(stmt, body=_with_lanes(stmt.body, lanes), lanes=min(stmt.lanes, lanes))
         out.append(stmt)
     return tuple(out)
