@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import graphc as tf
 from graphc import keras
 from graphc.keras import layers, models
 
@@ -152,3 +153,70 @@ def test_hdf5_has_kerass_layout(tmp_path: Path) -> None:
         training = json.loads(file.attrs["training_config"])
         assert training["optimizer_config"]["class_name"] == "Adam"
         assert "optimizer_weights" in file
+
+
+# ------------------------------------------------------------------ checkpoints of TensorFlow
+def stacked() -> Any:
+    gates = {"recurrent_activation": "sigmoid"}
+    return models.Sequential([
+        layers.Embedding(9, 4, input_length=5),
+        layers.Bidirectional(layers.LSTM(3, return_sequences=True, **gates)),
+        layers.TimeDistributed(layers.Dense(3)), layers.BatchNormalization(),
+        layers.RNN([layers.LSTMCell(3, **gates), layers.SimpleRNNCell(2)]), layers.Dense(2),
+    ])  # fmt: skip
+
+
+def test_weights_as_a_checkpoint(tmp_path: Path) -> None:
+    x = np.arange(10).reshape(2, 5) % 9
+    first, second = stacked(), stacked()
+    for name, options in (("cp-1.ckpt", {}), ("plain", {"save_format": "tf"})):
+        first.set_weights([RNG.normal(size=w.shape) for w in first.get_weights()])
+        first.save_weights(tmp_path / "training" / name, **options)
+        latest = tf.train.latest_checkpoint(str(tmp_path / "training"))
+        assert latest == str(tmp_path / "training" / name)
+        second.load_weights(latest).assert_consumed().expect_partial()
+        np.testing.assert_array_equal(second.predict(x), first.predict(x))
+    reader = tf.train.load_checkpoint(latest)
+    kernel = "layer_with_weights-1/backward_layer/cell/kernel/.ATTRIBUTES/VARIABLE_VALUE"
+    np.testing.assert_array_equal(reader.get_tensor(kernel), first.layers[1].get_weights()[3])
+    with pytest.raises(FileExistsError):
+        first.save_weights(tmp_path / "training" / "cp-1.ckpt", overwrite=False)
+    with pytest.raises(NotImplementedError, match="based on topology"):
+        second.load_weights(latest, by_name=True)
+    with pytest.raises(ValueError, match="finds no checkpoint"):
+        second.load_weights(tf.train.latest_checkpoint(str(tmp_path)))
+
+
+def test_a_checkpoint_of_tf_keras_loads() -> None:
+    folder = Path(__file__).parents[1] / "fixtures" / "keras_h5"
+    with np.load(folder / "trained.npz") as table:
+        x, wanted = table["checkpoint_x_0"], table["checkpoint_before_0"]
+    model = stacked()
+    model.load_weights(folder / "weights.ckpt")
+    np.testing.assert_allclose(model.predict(x), wanted, rtol=1e-5, atol=1e-6)
+
+
+def test_checkpoints_that_do_not_fit(tmp_path: Path) -> None:
+    path = tmp_path / "w.ckpt"
+    models.Sequential([layers.Dense(3, input_shape=(2,))]).save_weights(path)
+    wide = models.Sequential([layers.Dense(4, input_shape=(2,), name="wide")])
+    before = wide.get_weights()
+    with pytest.raises(ValueError, match=r"wide/kernel:0 has shape \(2, 4\), but .* \(2, 3\)"):
+        wide.load_weights(path)
+    deep = models.Sequential([layers.Dense(3, input_shape=(2,)), layers.Dense(1, name="more")])
+    with pytest.raises(ValueError, match="no value of more/kernel:0"):
+        deep.load_weights(path)
+    for suffix in (".index", ".data-00000-of-00001"):
+        file = Path(f"{path}{suffix}")
+        whole = file.read_bytes()
+        file.write_bytes(whole[: len(whole) // 2])
+        with pytest.raises(OSError, match=r"w\.ckpt"):
+            wide.load_weights(path)
+        file.write_bytes(whole)
+    assert all((a == b).all() for a, b in zip(before, wide.get_weights()))
+    with tf.Graph().as_default(), tf.Session() as sess:
+        v = tf.get_variable("v", [2])
+        sess.run(v.initializer)
+        tf.train.Saver().save(sess, str(tmp_path / "saver.ckpt"))
+    with pytest.raises(OSError, match=r"a Saver wrote it"):
+        wide.load_weights(tmp_path / "saver.ckpt")

@@ -99,7 +99,8 @@ def test_weights_of_keras_1(tmp_path: Path) -> None:
     gates = [[np.split(w, 4, axis=-1)[k] for w in lstm] for k in (0, 2, 1, 3)]
     thirds = [[np.split(w, 3, axis=-1)[k] for w in gru] for k in range(3)]
     table = {
-        "c1": [conv1[0][:, None], conv1[1]], "l": sum(gates, []), "g": sum(thirds, []),
+        "c1": [conv1[0][:, None], conv1[1]], "l": [a for x in gates for a in x],
+        "g": [a for x in thirds for a in x],
         "c2": [conv2[0].transpose(3, 2, 0, 1), conv2[1]],
     }  # fmt: skip
     x = RNG.random((2, 6, 2))

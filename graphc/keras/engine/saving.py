@@ -89,13 +89,23 @@ def _read_weights(path: Path) -> Found:
 def save_weights(
     model: Any, filepath: Any, overwrite: bool = True, save_format: str | None = None
 ) -> None:
-    """Writes the weights to one file.
+    """Writes the weights: HDF5 for .h5, .hdf5 and .keras, a checkpoint for .ckpt, else one file.
+
+    Args:
+        save_format: "h5", "tf" for a checkpoint of TensorFlow, or "graphc" for graphc's own file;
+            default: as the name says.
 
     Raises:
         FileExistsError: overwrite is False. ValueError: the model is not built. ImportError: HDF5
             without h5py.
     """
     path = Path(filepath)
+    if save_format == "tf" or (save_format is None and ".ckpt" in path.name):
+        from graphc.keras.engine.checkpoint_weights import write_checkpoint_weights
+
+        _may_write(Path(f"{path}.index"), overwrite)
+        write_checkpoint_weights(model, path)
+        return
     _may_write(path, overwrite)
     if _is_hdf5(path, save_format):
         from graphc.keras.engine.hdf5 import write_weights
@@ -106,7 +116,10 @@ def save_weights(
 
 
 def load_weights(model: Any, filepath: Any, by_name: bool = False, **kwargs: Any) -> Any:
-    """Reads weights from a file that save_weights or save wrote.
+    """Reads weights from a file that save_weights or save wrote, or from a checkpoint.
+
+    Returns:
+        None; for a checkpoint a status, which tf.keras's users ask: all was there.
 
     Args:
         by_name: into the layers of the same names, rather than in order; skip_mismatch: leave
@@ -115,10 +128,14 @@ def load_weights(model: Any, filepath: Any, by_name: bool = False, **kwargs: Any
     Raises:
         OSError: nothing there, or damaged. ValueError: other layers or shapes.
     """
+    if filepath is None:
+        raise ValueError("load_weights got None for a path: latest_checkpoint finds no checkpoint")
     path = Path(filepath)
     skip = bool(kwargs.pop("skip_mismatch", False))
     if kwargs:
         raise TypeError(f"unexpected arguments: {sorted(kwargs)}")
+    if Path(f"{path}.index").is_file():
+        return _load_checkpoint(model, path, by_name or skip)
     if not path.exists():
         raise OSError(f"Unable to open file: no such file or directory: {str(path)!r}")
     if path.is_dir():
@@ -131,6 +148,17 @@ def load_weights(model: Any, filepath: Any, by_name: bool = False, **kwargs: Any
         found = _read_weights(path)
     assign(model, found, by_name, skip, str(path))
     return None
+
+
+def _load_checkpoint(model: Any, prefix: Path, choosing: bool) -> Any:
+    from graphc.keras.engine.checkpoint_weights import read_checkpoint_weights
+
+    if choosing:
+        raise NotImplementedError(
+            "Weights may only be loaded based on topology into Models when loading "
+            "TensorFlow-formatted weights (got by_name=True or skip_mismatch=True)."
+        )
+    return read_checkpoint_weights(model, prefix)
 
 
 def _signature(path: Path) -> bool:
