@@ -208,6 +208,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
         return [fields | numbers | {"work": w, "variant": "run"} for w in job.works]
 
     monkeypatch.setattr(process, "one", one)
+    monkeypatch.setattr(tree, "byte_compile", lambda folder: None)
     return calls
 
 
@@ -267,6 +268,7 @@ def test_two_commits_are_compared(
         return [{"work": "W9", "variant": "run", "ok": True, "median_s": 2.0 if slow else 1.0}]
 
     monkeypatch.setattr(process, "measure", measure)
+    monkeypatch.setattr(tree, "byte_compile", lambda folder: None)
     assert compare.main([commit, ".", "--works", "W9", "--rounds", "2"]) == 1
     assert places[1:3] == [environments.ROOT] * 2 and places[0] == places[3]
     assert not places[0].exists()
@@ -296,8 +298,9 @@ def test_failing_processes_leave_a_line(tmp_path: Path) -> None:
 def test_measured_processes_see_no_setting_of_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENBLAS_CORETYPE", "Haswell")
     monkeypatch.setenv("GRAPHC_FUSE", "0")
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     found = environments.process_environment(2, Path("caches"))
-    assert "OPENBLAS_CORETYPE" not in found and "GRAPHC_FUSE" not in found
+    assert not {"OPENBLAS_CORETYPE", "GRAPHC_FUSE", "PYTHONDONTWRITEBYTECODE"} & found.keys()
     assert found["OMP_NUM_THREADS"] == "2"
 
 

@@ -76,6 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             ]
         except subprocess.CalledProcessError as error:
             parser.error(error.stderr.strip())
+        for side in sides:
+            tree.byte_compile(side)
         settings = [
             process.Settings(args.threads, args.quick, caches / name, side)
             for name, side in zip(("old", "new"), sides)

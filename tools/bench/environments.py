@@ -59,11 +59,11 @@ def process_environment(threads: int, caches: Path, tree: Path = ROOT) -> dict[s
     """The variables of a measured process: the same for all peers.
 
     OPENBLAS_CORETYPE and OPENBLAS_L2_SIZE are unset: set to an older processor they halve BLAS.
+    So is PYTHONDONTWRITEBYTECODE, with which an uninstalled package is compiled at every import.
     `tree` is the checkout whose graphc is imported.
     """
-    keep = {
-        k: v for k, v in os.environ.items() if not k.startswith(("OPENBLAS_", "GRAPHC_", "JAX_"))
-    }
+    settings = ("OPENBLAS_", "GRAPHC_", "JAX_", "PYTHON")
+    keep = {k: v for k, v in os.environ.items() if not k.startswith(settings)}
     for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "NUMEXPR"):
         keep[f"{name}_NUM_THREADS"] = str(threads)
     paths = [str(ROOT)] if tree == ROOT else [str(tree), str(ROOT)]

@@ -52,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = process.Settings(
         args.threads, args.quick, args.folder, args.tree, args.patience
     )
+    tree.byte_compile(args.tree)
     done = {
         (r["round"], r["group"], r["peer"])
         for r in report.read(results)

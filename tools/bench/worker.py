@@ -42,7 +42,9 @@ def main() -> None:
     measure = {"time": timed, "start": started, "memory": peak}[args.mode]
     for name in args.works.split(","):
         work = WORKS[name]
-        for variant in [args.variant] if args.variant else peer.variants(work):
+        for variant in peer.variants(work):
+            if args.variant not in (None, variant):
+                continue
             line = {"work": name, "variant": variant, "import_s": imported}
             try:
                 line |= measure(peer, work, variant, args)
@@ -128,11 +130,15 @@ def started(peer: Any, work: Any, variant: str, args: argparse.Namespace) -> dic
     """The first result: definition, compilation and run; the data are made before."""
     inputs = work.inputs()
     work.parameters()
+    from tools.bench.load import Load
+
     start = time.perf_counter()
-    fn = peer.prepare(work, inputs, variant, args.threads)
-    built = time.perf_counter() - start
-    fn()
-    return {"build_s": built, "first_s": time.perf_counter() - start - built, "ok": True}
+    with Load() as load:
+        fn = peer.prepare(work, inputs, variant, args.threads)
+        built = time.perf_counter() - start
+        fn()
+        first = time.perf_counter() - start - built
+    return {"build_s": built, "first_s": first, "ok": True, "foreign": round(load.foreign, 3)}
 
 
 def peak(peer: Any, work: Any, variant: str, args: argparse.Namespace) -> dict[str, Any]:
