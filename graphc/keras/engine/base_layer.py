@@ -78,6 +78,7 @@ class Layer(LayerInfo):
         self.stateful = False
         self.input_spec: Any = None
         self._dtype = as_dtype(dtype).name if dtype is not None else None
+        self._called_dtype: str | None = None
         self._trainable_weights: list[Any] = []
         self._non_trainable_weights: list[Any] = []
         self._losses: list[Any] = []
@@ -257,6 +258,7 @@ class Layer(LayerInfo):
         if self.built:
             return
         first = next((t for t in flat(inputs) if isinstance(t, Tensor)), None)
+        self._called_dtype = first.dtype.name if first is not None else None
         if self._dtype is None:
             floating = first is not None and first.dtype.is_floating
             self._dtype = first.dtype.name if floating and first is not None else floatx()

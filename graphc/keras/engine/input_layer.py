@@ -90,6 +90,10 @@ def Input(
     """
     batch_shape = kwargs.pop("batch_shape", None)
     ragged = kwargs.pop("ragged", False)
+    if shape is not None and batch_shape is not None:
+        raise ValueError(
+            "Only provide the `shape` OR `batch_shape` argument to Input, not both at once."
+        )
     if kwargs:
         raise TypeError(f"Unrecognized keyword arguments: {', '.join(kwargs)}")
     if shape is None and batch_shape is None and tensor is None:

@@ -16,6 +16,7 @@ from graphc.keras.core.session import get_session
 from graphc.keras.engine.base_layer import Layer, call_training
 from graphc.keras.engine.input_layer import Input, InputLayer
 from graphc.keras.engine.layer_info import distinct
+from graphc.keras.engine.middle import from_middle, replaced
 from graphc.keras.engine.nodes import (
     Node,
     as_list,
@@ -68,6 +69,7 @@ class Network(Layer):
 
     # ------------------------------------------------------------ the map of calls
     def _init_graph(self, inputs: Any, outputs: Any) -> None:
+        inputs, outputs = from_middle(inputs, outputs, _ordered_calls)
         self._nested_inputs, self._nested_outputs = inputs, outputs
         self.inputs, self.outputs = flat(inputs), flat(outputs)
         self._check_ends()
@@ -240,6 +242,7 @@ class Network(Layer):
         self(x)
 
     def _maybe_build(self, inputs: Any) -> None:
+        self._check_inputs(inputs)
         if not self.built:
             self._build_shape = shapes_of(inputs)
             self.built = True
@@ -265,10 +268,10 @@ class Network(Layer):
                 continue
             if not all(t in values for t in node.sources):
                 continue
-            given = _replaced(node.inputs, values)
+            given = replaced(node.inputs, values)
             outputs = apply_again(node.outbound_layer, given, node.arguments, values)
             values.update(zip(node.output_tensors, flat(outputs)))
-        return _replaced(self._nested_outputs, values)
+        return replaced(self._nested_outputs, values)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The outputs of `call` bring their masks along."""
@@ -378,7 +381,7 @@ def apply_again(
     layer: Any, inputs: Any, arguments: dict[str, Any], values: dict[Tensor, Any]
 ) -> Any:
     """The layer on other inputs, without a record of the call."""
-    kwargs = {k: _replaced(v, values) for k, v in arguments.items()}
+    kwargs = {k: replaced(v, values) for k, v in arguments.items()}
     if kwargs.get("training") is None and call_training() is not None:
         kwargs.pop("training", None)
     leaves = [t for t in flat(inputs) if isinstance(t, Tensor)]
@@ -386,14 +389,6 @@ def apply_again(
     with graph.name_scope(layer._scope_name()):
         layer._check_inputs(inputs)
         return layer._apply(inputs, leaves, (), kwargs)
-
-
-def _replaced(structure: Any, values: dict[Tensor, Any]) -> Any:
-    if isinstance(structure, dict):
-        return {k: _replaced(v, values) for k, v in structure.items()}
-    if isinstance(structure, list | tuple):
-        return type(structure)(_replaced(v, values) for v in structure)
-    return values.get(structure, structure) if isinstance(structure, Tensor) else structure
 
 
 def _output_names(layers: list[Any]) -> list[str]:
@@ -460,7 +455,7 @@ def _ordered_calls(inputs: list[Tensor], outputs: list[Tensor]) -> list[Node]:
             continue
         if isinstance(node.outbound_layer, InputLayer):
             tensor = node.output_tensors[0]
-            users = [n.outbound_layer for n, _ in stack if tensor in n.sources]
+            users = [n.outbound_layer for n, _ in stack if n is not node and tensor in n.sources]
             layer = users[-1] if users else node.outbound_layer
             raise ValueError(
                 f"Graph disconnected: cannot obtain value for tensor {tensor} at layer "

@@ -105,7 +105,8 @@ class Sequential(Model):
         elif self.outputs is not None:
             last = self._stack[-1]
             last._outbound_nodes = []
-            self.outputs = [last.output] if not isinstance(last, InputLayer) else self.inputs
+            mine = [n for n in self._network_nodes if n.outbound_layer is last]
+            self.outputs = list(mine[-1].output_tensors)
             self._close()
 
     # ------------------------------------------------------------ building
@@ -135,6 +136,7 @@ class Sequential(Model):
     def _maybe_build(self, inputs: Any) -> None:
         if not self._is_graph_network and self._stack:
             self.build((None, *shapes_of(inputs)[1:]))
+        self._check_inputs(inputs)
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         if self._is_graph_network:

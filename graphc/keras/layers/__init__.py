@@ -47,8 +47,10 @@ __getattr__, __dir__, __all__ = attach(
             ELU LeakyReLU PReLU ReLU Softmax ThresholdedReLU""",
         "graphc.keras.layers.dense_attention": """
             AdditiveAttention Attention MultiHeadAttention""",
-        "graphc.keras.layers.recurrent_cells": "GRUCell LSTMCell SimpleRNNCell StackedRNNCells",
+        "graphc.keras.layers.recurrent_cells": """
+            AbstractRNNCell GRUCell LSTMCell SimpleRNNCell StackedRNNCells""",
         "graphc.keras.layers.recurrent": "CuDNNGRU CuDNNLSTM GRU LSTM RNN SimpleRNN",
+        "graphc.keras.layers.features": "DenseFeatures",
         "graphc.keras.layers.local": "LocallyConnected1D LocallyConnected2D",
         "graphc.keras.layers.wrappers": "Bidirectional TimeDistributed Wrapper",
         "graphc.keras.layers.convolutional_recurrent": """

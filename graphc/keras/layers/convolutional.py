@@ -8,7 +8,7 @@ from graphc.ir.node import Tensor
 from graphc.keras.core import nn
 from graphc.keras.core.config import normalize_data_format
 from graphc.keras.engine.base_layer import InputSpec, Layer
-from graphc.keras.layers.core import described, settle
+from graphc.keras.layers.core import described, floating, settle
 
 __all__ = ["Conv1D", "Conv2D", "Conv3D", "normalize_tuple"]
 
@@ -85,11 +85,13 @@ class Conv(Layer):
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def _channels(self, input_shape: Any) -> int:
+        floating(self)
         axis = -1 if self.data_format == "channels_last" else 1
         channels = input_shape[axis]
         if channels is None:
             raise ValueError(
                 "The channel dimension of the inputs should be defined. Found `None`."
+                + self._whence()
             )
         self.input_spec = InputSpec(ndim=self.rank + 2, axes={axis: channels})
         return int(channels)

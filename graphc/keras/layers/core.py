@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from graphc.ir.dtypes import as_dtype
 from graphc.ir.node import Tensor
 from graphc.keras import activations, constraints, initializers, regularizers
 from graphc.keras.core import arrays, nn
 from graphc.keras.core import math as K
-from graphc.keras.core.config import normalize_data_format
+from graphc.keras.core.config import floatx, normalize_data_format
 from graphc.keras.engine.base_layer import InputSpec, Layer
 from graphc.tf1 import api_array, api_linalg, api_math
 from graphc.tf1.einsum import tensordot
@@ -45,10 +46,27 @@ def described(layer: Any, names: str) -> dict[str, Any]:
 
 
 def settle(layer: Any, given: dict[str, Any]) -> None:
-    """Sets attributes; names of activations, initializers and so on become what they mean."""
+    """Sets attributes; names of activations, initializers and so on become what they mean.
+
+    Raises:
+        ValueError, TypeError: an unknown name, with the layer's.
+    """
     for name, value in given.items():
         kind = name.rsplit("_", 1)[-1]
-        setattr(layer, name, _GET[kind](value) if kind in _GET else value)
+        try:
+            setattr(layer, name, _GET[kind](value) if kind in _GET else value)
+        except (TypeError, ValueError) as err:
+            raise type(err)(f"{err} ({name}){layer._whence()}") from err
+
+
+def floating(layer: Any) -> None:
+    """Raises TypeError: the layer was called on integers, which its weights cannot be."""
+    dtype = as_dtype(layer._called_dtype or layer._dtype or floatx())
+    if not (dtype.is_floating or dtype.is_complex):
+        raise TypeError(
+            f"Unable to build `{type(layer).__name__}` layer with non-floating point dtype "
+            f"{dtype.name}: cast the inputs, or give their Input the dtype float32{layer._whence()}"
+        )
 
 
 class Dense(Layer):
@@ -84,10 +102,12 @@ class Dense(Layer):
         self.bias: Any = None
 
     def build(self, input_shape: Any) -> None:
+        floating(self)
         last = input_shape[-1]
         if last is None:
             raise ValueError(
                 "The last dimension of the inputs to `Dense` should be defined. Found `None`."
+                + self._whence()
             )
         self.kernel = self.add_weight(
             "kernel", (last, self.units), initializer=self.kernel_initializer,
@@ -125,7 +145,7 @@ class Activation(Layer):
 
     def __init__(self, activation: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+        settle(self, {"activation": activation})
 
     def call(self, inputs: Any) -> Any:  # type: ignore[override]
         return self.activation(inputs)

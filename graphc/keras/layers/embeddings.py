@@ -19,9 +19,6 @@ class Embedding(Layer):
     Args:
         input_dim: rows. output_dim: columns. mask_zero: number 0 stands for padding; it is masked.
         input_length: of the sequences, where it is fixed.
-
-    Raises:
-        ValueError: input_length contradicts the input's shape.
     """
 
     _input_dtype = "int32"
@@ -36,6 +33,7 @@ class Embedding(Layer):
             lengths = input_length if isinstance(input_length, list | tuple) else [input_length]
             kwargs["input_shape"] = tuple(lengths)
         embeddings_initializer = kwargs.pop("init", embeddings_initializer)
+        kwargs.pop("sparse", None)  # rows are looked up one by one anyway
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.input_dim, self.output_dim = int(input_dim), int(output_dim)
         settle(self, {

@@ -20,6 +20,16 @@ __all__ = [
 ]  # fmt: skip
 
 
+def _shapes(input_shape: Any, layer: Layer) -> list[Any]:
+    """Raises ValueError: the shape of one tensor, which is no list of shapes."""
+    if not isinstance(input_shape, list):
+        raise ValueError(
+            f"A merge layer should be called on a list of inputs. Layer {layer.name} was called on "
+            f"one of shape {input_shape}{layer._whence()}"
+        )
+    return list(input_shape)
+
+
 def _checked(inputs: Any, least: int, layer: Layer, most: int | None = None) -> list[Any]:
     """Raises ValueError: no list, or too few or too many tensors."""
     if not isinstance(inputs, list | tuple):
@@ -30,7 +40,7 @@ def _checked(inputs: Any, least: int, layer: Layer, most: int | None = None) -> 
         count = f"exactly {most}" if most is not None else f"at least {least}"
         raise ValueError(
             f"A `{type(layer).__name__}` layer should be called on {count} inputs. Got "
-            f"{len(inputs)} inputs."
+            f"{len(inputs)} inputs.{layer._whence()}"
         )
     return list(inputs)
 
@@ -45,13 +55,13 @@ class _Merge(Layer):
         raise NotImplementedError
 
     def build(self, input_shape: Any) -> None:
-        shapes = _checked(input_shape, 2, self, self._most)
+        shapes = _checked(_shapes(input_shape, self), 2, self, self._most)
         for first, other in zip(shapes, shapes[1:]):
             for a, b in zip(reversed(first[1:]), reversed(other[1:])):
                 if a is not None and b is not None and a != b and 1 not in (a, b):
                     raise ValueError(
                         f"Operands could not be broadcast together with shapes {first[1:]} "
-                        f"{other[1:]} in layer {self.name}"
+                        f"{other[1:]} in layer {self.name}{self._whence()}"
                     )
         self.built = True
 
@@ -136,7 +146,7 @@ class Concatenate(Layer):
         self.axis = axis
 
     def build(self, input_shape: Any) -> None:
-        shapes = _checked(input_shape, 1, self)
+        shapes = _checked(_shapes(input_shape, self), 1, self)
         rank = len(shapes[0])
         axis = self.axis % rank
         seen = [[d for k, d in enumerate(s) if k != axis] for s in shapes]
@@ -147,6 +157,7 @@ class Concatenate(Layer):
                 raise ValueError(
                     "A `Concatenate` layer requires inputs with matching shapes except for the "
                     f"concat axis. Got inputs shapes: {shapes} in layer {self.name}"
+                    f"{self._whence()}"
                 )
         self.built = True
 
@@ -184,6 +195,17 @@ class Dot(Layer):
         super().__init__(**kwargs)
         self.axes = axes if isinstance(axes, int) else tuple(axes)
         self.normalize = normalize
+
+    def build(self, input_shape: Any) -> None:
+        first, second = _checked(_shapes(input_shape, self), 2, self, 2)
+        pair = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
+        extents = first[pair[0] % len(first)], second[pair[1] % len(second)]
+        if None not in extents and extents[0] != extents[1]:
+            raise ValueError(
+                f"Dimension incompatibility {extents[0]} != {extents[1]} along axes {self.axes}. "
+                f"Layer shapes: {first}, {second}{self._whence()}"
+            )
+        self.built = True
 
     def call(self, inputs: Any) -> Tensor:  # type: ignore[override]
         x, y = _checked(inputs, 2, self, 2)

@@ -19,15 +19,15 @@ class GaussianNoise(Layer):
 
     supports_masking = True
 
-    def __init__(self, stddev: float, **kwargs: Any) -> None:
+    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
         stddev = kwargs.pop("sigma", stddev)
         super().__init__(**kwargs)
-        self.stddev = stddev
+        self.stddev, self.seed = stddev, seed
 
     def call(self, inputs: Any, training: Any = None) -> Tensor:  # type: ignore[override]
         def noised() -> Tensor:
             noise = arrays.random_normal(
-                api_array.shape(inputs), 0.0, self.stddev, dtype=inputs.dtype
+                api_array.shape(inputs), 0.0, self.stddev, dtype=inputs.dtype, seed=self.seed
             )
             return inputs + noise
 
@@ -42,9 +42,9 @@ class GaussianDropout(Layer):
 
     supports_masking = True
 
-    def __init__(self, rate: float, **kwargs: Any) -> None:
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.rate = rate
+        self.rate, self.seed = rate, seed
 
     def call(self, inputs: Any, training: Any = None) -> Tensor:  # type: ignore[override]
         if not 0 < self.rate < 1:
@@ -53,7 +53,7 @@ class GaussianDropout(Layer):
         def noised() -> Tensor:
             spread = math.sqrt(self.rate / (1.0 - self.rate))
             noise = arrays.random_normal(
-                api_array.shape(inputs), 1.0, spread, dtype=inputs.dtype
+                api_array.shape(inputs), 1.0, spread, dtype=inputs.dtype, seed=self.seed
             )
             return inputs * noise
 

@@ -155,7 +155,11 @@ class RNN(Layer):
             projected = cell.project(x, training, 0 if self.time_major else 1)
             return projected, lambda row, held: cell.advance(row, held, masks)
         names = cell._call_names() if isinstance(cell, Layer) else []
-        kwargs = {"training": training} if "training" in names and training is not None else {}
+        kwargs: dict[str, Any] = {}
+        if "training" in names and training is not None:
+            kwargs["training"] = training
+        if isinstance(cell, StackedRNNCells):
+            kwargs["drops"] = cell.drops(x[0] if self.time_major else x[:, 0], training)
         count = self._num_constants
         takes_constants = "constants" in names
 
@@ -164,7 +168,8 @@ class RNN(Layer):
             if takes_constants and count:
                 extra["constants"] = held[-count:]
                 held = held[:-count]
-            return cell.call(row, held, **extra)
+            output, new = cell.call(row, held, **extra)
+            return output, new if isinstance(new, list | tuple) else [new]
 
         return x, step
 
@@ -223,8 +228,10 @@ class RNN(Layer):
         batch_set_value(list(zip(self._states, values)))
 
     def get_config(self) -> dict[str, Any]:
-        cell = described_layer(self.cell)
-        return {**super().get_config(), **self._settings(), "cell": cell}
+        config = {**super().get_config(), **self._settings(), "cell": described_layer(self.cell)}
+        if self._num_constants:
+            config["num_constants"] = self._num_constants
+        return config
 
     def _settings(self) -> dict[str, Any]:
         return {
@@ -238,7 +245,10 @@ class RNN(Layer):
         from graphc.keras.layers import deserialize
 
         config = dict(config)
-        return cls(deserialize(config.pop("cell"), custom_objects), **config)
+        constants = config.pop("num_constants", None)
+        made = cls(deserialize(config.pop("cell"), custom_objects), **config)
+        made._num_constants = constants or 0
+        return made
 
 
 _LAYER = (

@@ -21,7 +21,7 @@ from graphc.ops.convert import convert_to_tensor
 from graphc.tf1 import api_array, api_linalg
 from graphc.tf1.einsum import tensordot
 
-__all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
+__all__ = ["AbstractRNNCell", "GRUCell", "LSTMCell", "SimpleRNNCell", "StackedRNNCells"]
 
 _NAMES = (
     "units activation use_bias kernel_initializer recurrent_initializer bias_initializer "
@@ -34,6 +34,32 @@ def _product(x: Tensor, kernel: Any) -> Tensor:
     if x.rank == 2:
         return api_linalg.matmul(x, kernel)
     return tensordot(x, kernel, [[(x.rank or 3) - 1], [0]])
+
+
+class AbstractRNNCell(Layer):
+    """Base of users' cells: `call(inputs, states)` gives (output, new states).
+
+    A subclass also says `state_size` and `output_size`.
+    """
+
+    def call(self, inputs: Any, states: Any) -> Any:  # type: ignore[override]
+        raise NotImplementedError("Abstract method")
+
+    @property
+    def state_size(self) -> Any:
+        """The extent of the state, or a list of them."""
+        raise NotImplementedError("Abstract method")
+
+    @property
+    def output_size(self) -> Any:
+        """The last extent of the outputs."""
+        raise NotImplementedError("Abstract method")
+
+    def get_initial_state(
+        self, inputs: Any = None, batch_size: Any = None, dtype: Any = None
+    ) -> Any:
+        """Zeros of the states' shapes."""
+        return _zero_states(self, inputs, batch_size, dtype)
 
 
 class Cell(Layer):
@@ -107,15 +133,16 @@ class Cell(Layer):
         """A dropout mask a gate, of the shape of `like`; None without dropout."""
         return dropout_masks(like, rate, self.gates, training, self.seed)
 
-    def project(self, x: Any, training: Any = None, time: int = 1) -> Tensor:
+    def project(
+        self, x: Any, training: Any = None, time: int = 1, masks: list[Tensor] | None = None
+    ) -> Tensor:
         """inputs @ kernel + bias, for [batch, features] or [batch, time, features].
 
         Args:
-            time: the axis of time, where there is one.
+            time: the axis of time, where there is one. masks: of the inputs; default new ones.
         """
         x = convert_to_tensor(x)
-        masks = None
-        if self.dropout:
+        if self.dropout and masks is None:
             one = x if x.rank == 2 else x[:, 0] if time else x[0]
             masks = self.masks(one, self.dropout, training)
         if masks is None:
@@ -159,14 +186,21 @@ class Cell(Layer):
         self, inputs: Any = None, batch_size: Any = None, dtype: Any = None
     ) -> list[Any]:
         """Zeros of the states' shapes."""
-        sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
-        if batch_size is None:
-            batch_size = api_array.shape(inputs)[0]
-        kind = dtype or (inputs.dtype if inputs is not None else self._dtype)
-        return [zeros_of(batch_size, size, kind) for size in sizes]
+        made: list[Any] = _zero_states(self, inputs, batch_size, dtype)
+        return made
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), **described(self, _NAMES)}
+        return {**super().get_config(), **described(self, _NAMES),
+                "implementation": self.implementation}  # fmt: skip
+
+
+def _zero_states(cell: Any, inputs: Any, batch: Any, dtype: Any) -> list[Any]:
+    sizes = cell.state_size
+    if batch is None:
+        batch = api_array.shape(inputs)[0]
+    kind = dtype or (inputs.dtype if inputs is not None else cell._dtype)
+    listed = sizes if isinstance(sizes, list | tuple) else [sizes]
+    return [zeros_of(batch, size, kind) for size in listed]
 
 
 def dropout_masks(
@@ -198,6 +232,8 @@ def forget_bias(initializer: Any, units: int, ones: bool) -> Any:
 
 def zeros_of(batch: Any, size: Any, dtype: Any) -> Tensor:
     """Zeros [batch, size] (or [batch, *size])."""
+    if hasattr(size, "as_list"):
+        size = size.as_list()
     inner = list(size) if isinstance(size, list | tuple) else [size]
     if isinstance(batch, Tensor):
         out = api_array.zeros(api_array.stack([batch, *inner]), dtype=dtype)
@@ -334,9 +370,10 @@ class CuDNNGRUCell(GRUCell):
 
 
 class StackedRNNCells(Layer):
-    """Cells one on the other as a cell."""
+    """Cells one on the other as a cell; dropout masks stay the same through a sequence."""
 
     def __init__(self, cells: Any, **kwargs: Any) -> None:
+        kwargs.pop("reverse_state_order", None)
         super().__init__(**kwargs)
         for cell in cells:
             if not hasattr(cell, "call") or not hasattr(cell, "state_size"):
@@ -371,24 +408,46 @@ class StackedRNNCells(Layer):
             shape = (shape[0], output_size_of(cell))
         self.built = True
 
-    def call(self, inputs: Any, states: Any, **kwargs: Any) -> tuple[Any, list[Any]]:  # type: ignore[override]
-        left, new = list(states), []
+    def drops(self, row: Tensor, training: Any) -> list[Any]:
+        """For each cell the dropout masks of its inputs and its state, for inputs at one time."""
+        out: list[Any] = []
+        like, batch = row, api_array.shape(row)[0]
         for cell in self.cells:
+            if isinstance(cell, Cell):
+                state = zeros_of(batch, cell.units, row.dtype)
+                out.append((cell.masks(like, cell.dropout, training),
+                            cell.masks(state, cell.recurrent_dropout, training)))  # fmt: skip
+            else:
+                out.append(None)
+            like = zeros_of(batch, output_size_of(cell), row.dtype)
+        return out
+
+    def call(  # type: ignore[override]
+        self, inputs: Any, states: Any, constants: Any = None, training: Any = None,
+        drops: list[Any] | None = None,
+    ) -> tuple[Any, list[Any]]:
+        if drops is None:
+            drops = self.drops(convert_to_tensor(inputs), training)
+        left, new = list(states), []
+        given = {"constants": constants, "training": training}
+        for cell, masks in zip(self.cells, drops):
             count = len(cell.state_size) if isinstance(cell.state_size, list | tuple) else 1
             mine, left = left[:count], left[count:]
-            takes = {k: v for k, v in kwargs.items() if k in cell._call_names()}
-            inputs, after = cell.call(inputs, mine, **takes)
-            new += list(after)
+            if masks is not None:
+                projected = cell.project(inputs, training, masks=masks[0])
+                inputs, after = cell.advance(projected, mine, masks[1])
+            else:
+                names = cell._call_names() if isinstance(cell, Layer) else []
+                takes = {k: v for k, v in given.items() if v is not None and k in names}
+                inputs, after = cell.call(inputs, mine, **takes)
+            new += list(after) if isinstance(after, list | tuple) else [after]
         return inputs, new
 
     def get_initial_state(
         self, inputs: Any = None, batch_size: Any = None, dtype: Any = None
     ) -> list[Any]:
         """Zeros of the states' shapes."""
-        if batch_size is None:
-            batch_size = api_array.shape(inputs)[0]
-        kind = dtype or inputs.dtype
-        return [zeros_of(batch_size, size, kind) for size in self.state_size]
+        return _zero_states(self, inputs, batch_size, dtype)
 
     def get_config(self) -> dict[str, Any]:
         cells = [described_layer(c) for c in self.cells]

@@ -9,7 +9,7 @@ from graphc.ir.node import Tensor
 from graphc.keras.core import arrays
 from graphc.keras.core import math as K
 from graphc.keras.core.arrays import int_shape
-from graphc.keras.core.objects import described_layer
+from graphc.keras.core.objects import described_layer, known
 from graphc.keras.engine.base_layer import Layer, _map
 from graphc.keras.engine.nodes import as_list, flat
 from graphc.tf1 import api_array
@@ -137,6 +137,11 @@ class Bidirectional(Wrapper):
                 'Invalid merge mode. Merge mode should be one of {"sum", "mul", "ave", "concat", '
                 "None}"
             )
+        if not hasattr(layer, "go_backwards"):
+            raise ValueError(
+                f"`Bidirectional` needs a recurrent layer, which {type(layer).__name__} is not: it "
+                f"has no go_backwards{layer._whence()}"
+            )
         if "input_shape" not in kwargs and hasattr(layer, "_batch_input_shape"):
             kwargs.setdefault("batch_input_shape", layer._batch_input_shape)
         super().__init__(layer, weights=weights, **kwargs)
@@ -156,14 +161,31 @@ class Bidirectional(Wrapper):
         self.merge_mode = merge_mode
         self.return_sequences, self.return_state = layer.return_sequences, layer.return_state
         self.stateful = layer.stateful
+        self._num_constants = 0
 
     def sublayers(self) -> Any:
         return iter([self.forward_layer, self.backward_layer])
 
-    def __call__(self, inputs: Any, initial_state: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
-        if initial_state is not None:
+    def __call__(  # type: ignore[override]
+        self, inputs: Any, initial_state: Any = None, constants: Any = None, **kwargs: Any
+    ) -> Any:
+        """Args: inputs; initial_state: of both layers; constants of their cells; mask.
+
+        Raises:
+            ValueError: an odd number of states.
+        """
+        states, fixed = as_list(initial_state), as_list(constants)
+        if len(states) % 2:
+            raise ValueError(
+                "When passing `initial_state` to a Bidirectional RNN, the state should be a list "
+                "containing the states of the underlying RNNs, forward ones first. Found: "
+                f"{initial_state}{self._whence()}"
+            )
+        if constants is not None:
+            self._num_constants = len(fixed)
+        if states or fixed:
             first = inputs[0] if isinstance(inputs, list | tuple) else inputs
-            inputs = [first, *as_list(initial_state)]
+            inputs = [first, *states, *fixed]
         return super().__call__(inputs, **kwargs)
 
     def build(self, input_shape: Any) -> None:
@@ -172,10 +194,13 @@ class Bidirectional(Wrapper):
     def call(self, inputs: Any, mask: Any = None, training: Any = None) -> Any:  # type: ignore[override]
         first = second = inputs
         if isinstance(inputs, list | tuple):
-            states = list(inputs[1:])
+            end = len(inputs) - self._num_constants
+            states, fixed = list(inputs[1:end]), list(inputs[end:])
             half = len(states) // 2
-            first = [inputs[0], *states[:half]]
-            second = [inputs[0], *states[half:]]
+            first = [inputs[0], *states[:half], *fixed]
+            second = [inputs[0], *states[half:], *fixed]
+            for layer in (self.forward_layer, self.backward_layer):
+                layer._num_constants = self._num_constants
             mask = mask[0] if isinstance(mask, list | tuple) else mask
         y = inner_call(self.forward_layer, first, mask=mask, training=training)
         z = inner_call(self.backward_layer, second, mask=mask, training=training)
@@ -215,6 +240,8 @@ class Bidirectional(Wrapper):
         config = {**super().get_config(), "merge_mode": self.merge_mode}
         if self._backward_config is not None:
             config["backward_layer"] = self._backward_config
+        if self._num_constants:
+            config["num_constants"] = self._num_constants
         return config
 
     @classmethod
@@ -225,7 +252,10 @@ class Bidirectional(Wrapper):
         other = config.pop("backward_layer", None)
         if other is not None:
             config["backward_layer"] = deserialize(other, custom_objects)
-        return super().from_config(config, custom_objects)
+        constants = config.pop("num_constants", None)
+        made = super().from_config(config, custom_objects)
+        made._num_constants = constants or 0
+        return made
 
 
 def _check_directions(layer: Any, backward: Any) -> None:
@@ -243,5 +273,9 @@ def _check_directions(layer: Any, backward: Any) -> None:
 
 
 def _copy(layer: Layer, changed: dict[str, Any]) -> Any:
+    """A new layer of the same settings; users' own cells are known by their classes."""
     config = {**layer.get_config(), **changed}
-    return type(layer).from_config(config)
+    cell = getattr(layer, "cell", None)
+    cells = [cell, *getattr(cell, "cells", ())]
+    with known({type(c).__name__: type(c) for c in cells if c is not None}):
+        return type(layer).from_config(config)

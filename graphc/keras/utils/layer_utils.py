@@ -60,7 +60,7 @@ def _connections(layer: Any, relevant: set[Any]) -> list[str]:
         if node not in relevant:
             continue
         for history in node.histories():
-            if history is not None and history.layer is not layer:
+            if history is not None and not isinstance(layer, InputLayer):
                 # a model's first call is its own, from its inputs to its outputs
                 own = int(getattr(history.layer, "_is_graph_network", False))
                 place = f"[{history.node_index + own}][{history.tensor_index}]"
