@@ -90,12 +90,19 @@ class Callback:
         """After a batch of predict; logs["outputs"]: its outputs."""
 
 
-def _waits_for(callback: Any, *names: str) -> bool:
-    """Whether it does something at these moments."""
-    cls = type(callback)
-    return any(
-        getattr(cls, n, None) is not getattr(Callback, n) or n in vars(callback) for n in names
-    )
+def _waiting(callbacks: list[Any], *names: str) -> list[Callable[..., Any]]:
+    """What to call at a moment of the first name: of callbacks that do something then."""
+    found = []
+    for callback in callbacks:
+        cls = type(callback)
+        own = [n for n in names if n in vars(callback) or (
+            getattr(cls, n, None) is not None and getattr(cls, n) is not getattr(Callback, n)
+        )]  # fmt: skip
+        if own:
+            # a Callback leads from the first name to the others itself
+            first = getattr(callback, names[0], None)
+            found.append(first if first is not None else getattr(callback, own[0]))
+    return found
 
 
 class CallbackList:
@@ -119,15 +126,13 @@ class CallbackList:
         self._sort()
 
     def _sort(self) -> None:
-        def waiting(*names: str) -> list[Any]:
-            return [c for c in self.callbacks if _waits_for(c, *names)]
-
-        self._begin = waiting("on_batch_begin", "on_train_batch_begin")
-        self._end = waiting("on_batch_end", "on_train_batch_end")
-        self._test_begin = waiting("on_test_batch_begin")
-        self._test_end = waiting("on_test_batch_end")
-        self._predict_begin = waiting("on_predict_batch_begin")
-        self._predict_end = waiting("on_predict_batch_end")
+        told = self.callbacks
+        self._begin = _waiting(told, "on_train_batch_begin", "on_batch_begin")
+        self._end = _waiting(told, "on_train_batch_end", "on_batch_end")
+        self._test_begin = _waiting(told, "on_test_batch_begin")
+        self._test_end = _waiting(told, "on_test_batch_end")
+        self._predict_begin = _waiting(told, "on_predict_batch_begin")
+        self._predict_end = _waiting(told, "on_predict_batch_end")
 
     def append(self, callback: Any) -> None:
         self.callbacks.append(callback)
@@ -170,12 +175,12 @@ class CallbackList:
             callback.on_epoch_end(epoch, logs)
 
     def on_batch_begin(self, batch: int, logs: Any = None) -> None:
-        for callback in self._begin:
-            callback.on_train_batch_begin(batch, logs)
+        for tell in self._begin:
+            tell(batch, logs)
 
     def on_batch_end(self, batch: int, logs: Any = None) -> None:
-        for callback in self._end:
-            callback.on_train_batch_end(batch, logs)
+        for tell in self._end:
+            tell(batch, logs)
 
     def on_test_begin(self, logs: Any = None) -> None:
         self._tell("on_test_begin", logs)
@@ -189,12 +194,12 @@ class CallbackList:
         return bool(self._test_end)
 
     def on_test_batch_begin(self, batch: int, logs: Any = None) -> None:
-        for callback in self._test_begin:
-            callback.on_test_batch_begin(batch, logs)
+        for tell in self._test_begin:
+            tell(batch, logs)
 
     def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
-        for callback in self._test_end:
-            callback.on_test_batch_end(batch, logs)
+        for tell in self._test_end:
+            tell(batch, logs)
 
     def on_predict_begin(self, logs: Any = None) -> None:
         self._tell("on_predict_begin", logs)
@@ -203,12 +208,12 @@ class CallbackList:
         self._tell("on_predict_end", logs)
 
     def on_predict_batch_begin(self, batch: int, logs: Any = None) -> None:
-        for callback in self._predict_begin:
-            callback.on_predict_batch_begin(batch, logs)
+        for tell in self._predict_begin:
+            tell(batch, logs)
 
     def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
-        for callback in self._predict_end:
-            callback.on_predict_batch_end(batch, logs)
+        for tell in self._predict_end:
+            tell(batch, logs)
 
 
 class History(Callback):

@@ -329,7 +329,7 @@ class ReduceLROnPlateau(_Monitor):
         if self.wait < self.patience:
             return
         old = _rate(self.model)
-        if old > self.min_lr:
+        if old > np.float32(self.min_lr):  # what the variable can hold
             new = max(old * self.factor, self.min_lr)
             _set_rate(self.model, new)
             if self.verbose > 0:

@@ -326,6 +326,7 @@ class Fitting:
         if reset or self._totals is None:
             self.reset_metrics()
             self._totals = Totals(step)
+        self._totals.count_at = step.count_at
         results = step.runner()(*inputs, *targets, *weights)
         values = self._totals.add(results, length_of(inputs) or length_of(targets) or 1)
         if reset:

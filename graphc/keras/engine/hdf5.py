@@ -5,7 +5,9 @@ Imports h5py inside functions, keras.engine.
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -90,17 +92,29 @@ def _write_arrays(group: Any, pairs: list[tuple[str, Any]]) -> None:
         data[() if not array.shape else slice(None)] = array
 
 
+@contextlib.contextmanager
+def _written(path: Path) -> Iterator[Any]:
+    """A file to fill, which is written at the end, at once or not at all.
+
+    It is filled in memory: where the disk is full, HDF5 ends the process when it closes a file.
+    """
+    with _h5py().File(path.name, "w", driver="core", backing_store=False) as file:
+        yield file
+        file.flush()
+        image = file.id.get_file_image()
+    with atomic_path(path) as aside:
+        aside.write_bytes(image)
+
+
 def write_weights(model: Any, path: Path) -> None:
     """The weights of each layer, at once or not at all."""
-    h5py = _h5py()
-    with atomic_path(path) as aside, h5py.File(aside, "w") as file:
+    with _written(path) as file:
         _write_layers(file, model)
 
 
 def write_model(model: Any, config: dict[str, Any], path: Path, include_optimizer: bool) -> None:
     """Configuration, weights, training; at once or not at all."""
-    h5py = _h5py()
-    with atomic_path(path) as aside, h5py.File(aside, "w") as file:
+    with _written(path) as file:
         file.attrs["keras_version"] = str(config["keras_version"]).encode()
         file.attrs["backend"] = b"tensorflow"
         inner = {"class_name": config["class_name"], "config": config["config"]}

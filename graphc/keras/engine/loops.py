@@ -22,10 +22,15 @@ Array = np.ndarray[Any, Any]
 
 
 class Totals:
-    """Means of what batches give; the last value where a batch gives a total."""
+    """Means of what batches give; the last value where a batch gives a total.
+
+    Attributes:
+        count_at: as the step's whose results are added; one with sample weights may follow one
+            without.
+    """
 
     def __init__(self, step: Step) -> None:
-        self._stateful, self._count_at = step.stateful, step.count_at
+        self._stateful, self.count_at = step.stateful, step.count_at
         self._sums: list[Any] = [0.0] * len(step.names)
         self._weights = [0.0] * len(step.names)
 
@@ -35,7 +40,7 @@ class Totals:
         Returns:
             the loss of this batch, then the metrics so far.
         """
-        sums, weights, count_at = self._sums, self._weights, self._count_at
+        sums, weights, count_at = self._sums, self._weights, self.count_at
         loss = float(results[0])
         sums[0] += loss * size
         weights[0] += size
