@@ -48,6 +48,9 @@ class Machine:
             assert step.copies is not None
             source, target = step.copies
             self.memory[target][:] = self.memory[source]
+        elif step.kind == "pack":
+            # the product is evaluated on the operand as it is
+            self.memory[step.writes[0]] = self.memory[step.reads[0]]
         elif isinstance(step.call, RowsCall):
             self._rows(step, step.call)
         elif isinstance(step.call, ConvCall):

@@ -7,8 +7,7 @@ the choice between this and GEMM (ops/conv_lower.py). Imports ops.define, ops.co
 Attributes: `ksize`, `strides` and `dilations` one number a spatial axis; `padding` "SAME", "VALID"
 or a pair of numbers a spatial axis; `depthwise`: a filter is [*taps, channels, multiplier] and
 output channel c * multiplier + m sees input channel c only; `tiled`: whether it runs as tiles of
-registers (runtime/conv_tiles.py). A tiled direct_conv_input takes a plain filter with its last two
-axes swapped: [*taps, outputs, channels].
+registers (runtime/conv_tiles.py), not as a kernel.
 
 The three are linear in each operand and transposes of each other.
 """
@@ -120,14 +119,7 @@ def _flat(w: Any) -> Any:
     return w.reshape(-1, *w.shape[-2:])
 
 
-def swapped(attrs: Any) -> bool:
-    """Whether a direct_conv_input's filter has its last two axes swapped."""
-    return bool(attrs.get("tiled")) and not attrs["depthwise"]
-
-
 def _input_numpy(sizes: Any, w: Any, g: Any, **attrs: Any) -> Any:
-    if swapped(attrs):
-        w = np.swapaxes(w, -1, -2)
     window = window_of([int(d) for d in sizes][1:-1], attrs)
     return input_reference(sizes, w, g, window, attrs["depthwise"])
 
@@ -142,10 +134,8 @@ def _input_kernel(ctx: KernelContext, which: int, idx: tuple[Expr, ...]) -> Expr
         channel = idx[-1] * KernelContext.dim(w[-1]) + copy
         factor = ctx.load(1, (*hit.taps, idx[-1], copy), hit.mask)
     else:
-        outputs = w[-2] if swapped(ctx.attrs) else w[-1]
-        channel = copy = Axis(outputs, "c")
-        matrix = (channel, idx[-1]) if swapped(ctx.attrs) else (idx[-1], channel)
-        factor = ctx.load(1, (*hit.taps, *matrix), hit.mask)
+        channel = copy = Axis(w[-1], "c")
+        factor = ctx.load(1, (*hit.taps, idx[-1], channel), hit.mask)
     value = ctx.load(2, (idx[0], *hit.at, channel), hit.mask)
     return _sum([*hit.axes, copy], _wide(value) * _wide(factor))
 
@@ -214,10 +204,6 @@ _CASES: tuple[Any, ...] = (
 _TILED: tuple[Any, ...] = ({}, {"tiled": True})
 
 
-def _filter(w: Any, attrs: Any) -> Any:
-    return (*w[:-2], w[-1], w[-2]) if swapped(attrs) else w
-
-
 def _shape(dims: Any) -> Any:
     return fixed(dims, int32, const=True)
 
@@ -237,7 +223,7 @@ direct_conv_input = OpDef(
     groups=("Index", "T", "T"), dtypes={"T": FLOAT, "Index": INDEX}, shape_inputs=(0,),
     nograd=NOGRAD, default_name="DirectConvInput",
     samples=tuple(
-        sample(_shape(x), arg(_filter(w, {**a, **t})), arg(y), ksize=w[:-2], **a, **t)
+        sample(_shape(x), arg(w), arg(y), ksize=w[:-2], **a, **t)
         for x, w, y, a in _CASES
         for t in _TILED
     ),

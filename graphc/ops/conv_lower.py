@@ -248,7 +248,8 @@ def settled(node: Node, tiles: bool) -> Tensor | None:
         return None
     geo = Geometry.direct(node)
     if tiles and tiles_serve(geo, node):
-        return _tiled(node)
+        found: Tensor = getattr(F, node.op.name)(*node.inputs, **node.attrs, tiled=True)
+        return found
     if not geo.by_gemm(node.outputs[0]):
         return None
     return {
@@ -287,15 +288,6 @@ def tiles_serve(geo: Geometry, node: Node) -> bool:
     if sweeps is None or any(s.count == 0 for axis in sweeps for s in axis):
         return False
     return of_filter or servable(sweeps[-1])
-
-
-def _tiled(node: Node) -> Tensor:
-    inputs = list(node.inputs)
-    if node.op.name == "direct_conv_input" and not node.attrs["depthwise"]:
-        rank = len(inputs[1].known_dims)
-        inputs[1] = F.transpose(inputs[1], perm=(*range(rank - 2), rank - 1, rank - 2))
-    found: Tensor = getattr(F, node.op.name)(*inputs, **node.attrs, tiled=True)
-    return found
 
 
 def _gemm_forward(geo: Geometry, node: Node) -> Tensor:

@@ -1,7 +1,8 @@
 """Convolutions, and gradients of their inputs, as LLVM IR: outputs in registers, taps from memory.
 
 Lives here: ConvPrinter. Not here: the choice of blocks (kernel/tiles/conv.py), gradients of filters
-(render/tile_conv_filter.py). Only runtime/conv_tiles.py and tests import this module.
+(render/tile_conv_filter.py), what happens with a finished tile (render/tile_finish.py). Only
+runtime/conv_tiles.py and tests import this module.
 
 A task is a row of outputs of one image, or of several. Inside of a chunk of tasks the blocks of
 output channels are the outer loop, so that a block of the filter stays in the cache while rows
@@ -18,7 +19,9 @@ from math import prod
 
 from graphc.kernel.tiles.conv import ConvTile, Phase
 from graphc.kernel.tiles.sweep import Segment, Sweep
-from graphc.render.tile_writer import Carried, Index, TileWriter, entry
+from graphc.render.tile_finish import Finish
+from graphc.render.tile_module import tile_module
+from graphc.render.tile_writer import Carried, Index, TileWriter
 
 Slot = tuple[str, str]
 
@@ -48,34 +51,39 @@ class _Row:
 
 
 class ConvPrinter:
-    """Prints one convolution's function: slots source, filter, output, number of images."""
+    """Prints one convolution's function, with what happens with its tiles."""
 
-    def __init__(self, spec: ConvTile, fma: bool) -> None:
+    def __init__(self, spec: ConvTile, fma: bool = True, behind: Finish | None = None) -> None:
         self.spec = spec
+        self.behind = behind
         self.w = TileWriter(spec.dtype, spec.lanes, fma)
         self.image = prod(spec.sizes) * spec.pixel
-        self.out_image = prod(spec.outs) * spec.channels
+        self.out_row = spec.outs[-1] * spec.channels
+        self.out_rows = prod(spec.outs[:-1])
+        self.spare = ""
         rank = len(spec.axes)
         # elements from one to the next along each axis
         self.strides = [prod(spec.sizes[a + 1 :]) * spec.pixel for a in range(rank)]
-        self.out_strides = [prod(spec.outs[a + 1 :]) * spec.channels for a in range(rank)]
-        matrix = spec.depth * spec.channels
-        self.tap_strides = [prod(spec.taps[a + 1 :]) * matrix for a in range(rank)]
+        self.tap_strides = [prod(spec.taps[a + 1 :]) * spec.matrix for a in range(rank)]
+        # elements of the filter from one source channel to the next
+        self.filter_row = spec.columns if spec.packed else spec.channels
 
     def slots(self) -> list[Slot]:
-        return [("ptr", "%x"), ("ptr", "%f"), ("ptr", "%y"), ("i64", "%n")]
+        """(type, name) of the arguments: source, filter, output, number of images.
+
+        With a finish its buffers stand for the output, and its dimensions behind the number.
+        """
+        outs = [("ptr", "%y")] if self.behind is None else self.behind.pointers()
+        dims = [] if self.behind is None else self.behind.dims()
+        return [("ptr", "%x"), ("ptr", "%f"), *outs, ("i64", "%n"), *dims]
 
     def module(self, symbol: str) -> str:
-        """A complete module with `void symbol(ptr args, i64 lo, i64 hi)`."""
+        """A complete module with `void symbol(ptr args, i64 lo, i64 hi)`, over tasks."""
         spec, w = self.spec, self.w
-        w.loop(0, spec.channels, spec.vectors * spec.lanes, self.columns)
-        params = [
-            "ptr noalias readonly %x", "ptr noalias readonly %f", "ptr noalias %y", "i64 %n",
-            "i64 %lo", "i64 %hi",
-        ]  # fmt: skip
-        inner = w.function(f"{symbol}.tiles", params)
-        outer = entry(symbol, f"{symbol}.tiles", self.slots())
-        return "\n".join([inner, outer, *w.declares.values()]) + "\n"
+        if self.behind is not None:
+            self.spare = w.scratch(spec.width * spec.columns)
+        w.loop(0, spec.channels, spec.columns, self.columns)
+        return tile_module(w, symbol, self.slots(), self.behind)
 
     # -------------------------------------------------------------- tasks
     def columns(self, column: str, _: Carried) -> None:
@@ -86,10 +94,9 @@ class ConvPrinter:
     def masks(self, column: Index) -> tuple[str | None, ...]:
         spec, w = self.spec, self.w
         vectors, lanes = spec.vectors, spec.lanes
-        rest = spec.channels % (vectors * lanes)
-        if not rest:
+        if spec.channels % spec.columns == 0:
             return (None,) * vectors
-        if spec.channels < vectors * lanes:
+        if spec.channels < spec.columns:
             full = spec.channels // lanes
             last = () if full == vectors else (w.mask(spec.channels - full * lanes),)
             return (None,) * full + last
@@ -126,9 +133,8 @@ class ConvPrinter:
         source = w.at("%x", w.mul(image, self.image))
         if self.spec.depthwise:
             source = w.at(source, column)
-        out = w.at("%y", w.add(w.mul(image, self.out_image), column))
         for phase in self.spec.phases():
-            body = partial(self.row, phase, at, source, out, column, masks, images)
+            body = partial(self.row, phase, at, source, image, column, masks, images)
             self.guarded(list(zip(at, phase[:-1], self.spec.rows, strict=True)), body)
 
     def guarded(
@@ -146,12 +152,13 @@ class ConvPrinter:
 
     # -------------------------------------------------------------- rows
     def row(
-        self, phase: Phase, at: tuple[Index, ...], source: str, out: str, column: Index,
+        self, phase: Phase, at: tuple[Index, ...], source: str, number: Index, column: Index,
         masks: tuple[str | None, ...], images: int,
     ) -> None:  # fmt: skip
         w, last = self.w, len(phase) - 1
         taps = []
-        filters = w.at("%f", column)
+        # panels lie behind each other, each as deep as there are source channels
+        filters = w.at("%f", w.mul(column, self.spec.depth) if self.spec.packed else column)
         for a, sweep in enumerate(phase):
             filters = w.at(filters, sweep.tap * self.tap_strides[a])
             if a == last:
@@ -160,9 +167,11 @@ class ConvPrinter:
             taps.append(self.hits(sweep, place))
             source = w.at(source, w.mul(place, self.strides[a]))
             here = w.add(w.mul(at[a], sweep.stride), sweep.first)
-            out = w.at(out, w.mul(here, self.out_strides[a]))
+            number = w.add(w.mul(number, self.spec.outs[a]), here)
         sweep = phase[last]
-        finish = partial(self.finish, out, sweep, images, masks)
+        finish = partial(self.store, number, column, sweep, images, masks)
+        if self.behind is not None:
+            finish = partial(self.finish, self.behind, number, column, sweep, images)
         row = _Row(phase, images, source, filters, tuple(taps), masks, finish)
         for segment in self.spec.segments(sweep):
             self.segment(row, segment)
@@ -223,7 +232,8 @@ class ConvPrinter:
                     x, f = w.at(source, m * tap_x), w.at(filters, m * tap_f)
                     sums = self.channels(row, segment, hit, (x, f), spec.depth, sums)
             return sums
-        if sweep.spread == 1 and sweep.tap_step == 1 and not spec.depthwise:
+        near = spec.depth * self.filter_row == tap_f
+        if sweep.spread == 1 and near and not spec.depthwise:
             # neighbouring taps are neighbours in memory: one loop over both
             depth = sweep.taps * spec.depth
             return self.channels(row, segment, every, (source, filters), depth, sums)
@@ -248,11 +258,10 @@ class ConvPrinter:
         places = [b * self.image + j * row.sweep.step * spec.pixel for b, j in hit]
 
         def channel(k: Index, some: Carried) -> Carried:
-            f = w.at(filters, w.mul(w.opaque(k), spec.channels))
+            f = w.at(filters, w.mul(w.opaque(k), self.filter_row))
             x = w.at(source, w.opaque(k))
-            row_of = [
-                w.load(w.at(f, v * spec.lanes), mask) for v, mask in enumerate(row.masks)
-            ]
+            masks = (None,) * vectors if spec.packed else row.masks
+            row_of = [w.load(w.at(f, v * spec.lanes), mask) for v, mask in enumerate(masks)]
             out = []
             for n, place in enumerate(places):
                 for v in range(vectors):
@@ -275,22 +284,51 @@ class ConvPrinter:
         return self.w.broadcast(pointer)
 
     # -------------------------------------------------------------- results
-    def finish(
-        self, out: str, sweep: Sweep, images: int, masks: Sequence[str | None], first: Index,
-        width: int, sums: Carried,
+    def store(
+        self, number: Index, column: Index, sweep: Sweep, images: int,
+        masks: Sequence[str | None], first: Index, width: int, sums: Carried,
     ) -> None:  # fmt: skip
-        """Store a tile."""
+        """Store a tile of the row `number` of all images' rows."""
         spec, w = self.spec, self.w
+        out = w.at("%y", w.add(w.mul(number, self.out_row), column))
         here = w.add(w.mul(first, sweep.stride), sweep.first)
         base = w.at(out, w.mul(here, spec.channels))
         values = iter(sums)
         for b in range(images):
             for j in range(width):
-                place = b * self.out_image + j * sweep.stride * spec.channels
+                place = b * self.out_rows * self.out_row + j * sweep.stride * spec.channels
                 for v, mask in enumerate(masks):
                     w.store(next(values), w.at(base, place + v * spec.lanes), mask)
 
+    def finish(
+        self, behind: Finish, number: Index, column: Index, sweep: Sweep, images: int,
+        first: Index, width: int, sums: Carried,
+    ) -> None:  # fmt: skip
+        """Hand a tile to the finish: each image's outputs, or one after the other where they lie
+        apart."""
+        spec, w = self.spec, self.w
+        end: Index = w.add(column, spec.columns)
+        if spec.channels % spec.columns:
+            end = w.least(spec.channels, end)
+        here = w.add(w.mul(first, sweep.stride), sweep.first)
+        together = width if sweep.stride == 1 else 1
+        for b in range(images):
+            mine = sums[b * width * spec.vectors : (b + 1) * width * spec.vectors]
+            for n, value in enumerate(mine):
+                j, v = divmod(n, spec.vectors)
+                w.store(value, w.at(self.spare, j * spec.columns + v * spec.lanes))
+            batch = w.add(number, b * self.out_rows)
+            for j in range(0, width, together):
+                row = w.add(here, j * sweep.stride)
+                box = {
+                    "batch": (batch, w.add(batch, 1)), "row": (row, w.add(row, together)),
+                    "column": (column, end),
+                }  # fmt: skip
+                behind.call(w, w.at(self.spare, j * spec.columns), box)
 
-def conv_module(spec: ConvTile, symbol: str, fma: bool = True) -> str:
+
+def conv_module(
+    spec: ConvTile, symbol: str, fma: bool = True, behind: Finish | None = None
+) -> str:
     """LLVM IR of a convolution: void symbol(ptr args, i64 lo, i64 hi), over tasks."""
-    return ConvPrinter(spec, fma).module(symbol)
+    return ConvPrinter(spec, fma, behind).module(symbol)

@@ -16,7 +16,8 @@ from math import prod
 
 from graphc.kernel.tiles.conv import FilterTile
 from graphc.kernel.tiles.sweep import Sweep
-from graphc.render.tile_writer import Carried, Index, TileWriter, entry
+from graphc.render.tile_module import tile_module
+from graphc.render.tile_writer import Carried, Index, TileWriter
 
 Range = tuple[Index, Index]
 
@@ -57,14 +58,8 @@ class FilterPrinter:
         # a block even where there is no image: its sums are the zeros to store
         blocks = w.largest(w.mul(w.ceil_div("%n", spec.images), spec.spans), 1)
         w.loop(0, blocks, 1, self.block)
-        params = [
-            "ptr noalias readonly %x", "ptr noalias readonly %g", "ptr noalias %y", "i64 %n",
-            "i64 %lo", "i64 %hi",
-        ]  # fmt: skip
-        inner = w.function(f"{symbol}.tiles", params)
         slots = [("ptr", "%x"), ("ptr", "%g"), ("ptr", "%y"), ("i64", "%n")]
-        outer = entry(symbol, f"{symbol}.tiles", slots)
-        return "\n".join([inner, outer, *w.declares.values()]) + "\n"
+        return tile_module(w, symbol, slots)
 
     # -------------------------------------------------------------- blocks and tasks
     def block(self, number: str, _: Carried) -> None:

@@ -4,23 +4,30 @@ Lives here: ConvCall, how a node maps to it. Not here: which convolutions are ti
 (ops/conv_lower.py), blocks (kernel/tiles/conv.py), printing (render/tile_conv*.py). The scheduler
 imports this module.
 
-Argument slots: source, filter (or gradient), output, the number of images.
+Argument slots: source, filter (or gradient), output or what a finish reads and writes, the number
+of images, the finish's dimensions.
 """
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphc.ir.node import Node, Tensor
 from graphc.ir.shape import Dim, current_env, evaluate
+from graphc.kernel.expr import Buffer
+from graphc.kernel.nest import Kernel
 from graphc.kernel.tiles.conv import ConvTile, FilterTile, conv_tile, filter_tile
+from graphc.kernel.tiles.finish import Place
 from graphc.ops.conv_lower import Geometry, sweeps_of, tiles_serve
 from graphc.passes.convolve import DIRECT
 from graphc.render.tile_conv import conv_module
 from graphc.render.tile_conv_filter import filter_module
-from graphc.runtime.tiles import machine
+from graphc.render.tile_finish import Finish, finish_inputs, finish_sizes
+from graphc.render.tile_pack import PackSpec
+from graphc.runtime import cache
+from graphc.runtime.tiles import PackCall, machine
 
 WORK_ALONE = 1 << 19  # multiply-adds below which one thread is faster than waking another
 WORK_PIECE = 1 << 24  # pieces of larger ones are of this size
@@ -30,7 +37,13 @@ WORK_PER_NS = 100.0
 
 @dataclass(frozen=True)
 class ConvCall:
-    """One convolution: `out` from `a` (source) and `b` (filter, or gradient of the output)."""
+    """One convolution: `out` from `a` (source) and `b` (filter, or gradient of the output).
+
+    Attributes:
+        pack: the step in front that writes the filter into panels.
+        finish: a kernel over one tile, which reads it from `scratch`; None: tiles are stored.
+        roles: of the finish's loops.
+    """
 
     node: Node
     a: Tensor
@@ -38,19 +51,74 @@ class ConvCall:
     out: Tensor
     spec: ConvTile | FilterTile
     images: Dim
+    pack: PackCall | None = None
+    finish: Kernel | None = None
+    scratch: Buffer | None = None
+    roles: tuple[str, ...] = ()
     kind = "tile"
     may_fail = False
+    named = True
+
+    @functools.cached_property
+    def kernel_name(self) -> str:
+        """The content of the code: equal names are equal code."""
+        finish = "" if self.finish is None else self.finish.key()
+        key = cache.content_key("convolution", repr(self.spec), finish)
+        return f"{self.name}_{key[:16]}"
 
     @property
-    def kernel_name(self) -> str:
+    def name(self) -> str:
+        """What people read."""
         return f"{self.node.op.name.removeprefix('direct_')}_{self.spec.key}"
 
+    @property
+    def takes_finish(self) -> bool:
+        """Whether a group can run on its tiles: sums of a filter's gradient are put away often."""
+        return isinstance(self.spec, ConvTile)
+
+    @property
+    def operands(self) -> tuple[Tensor, ...]:
+        return (self.a, self.b)
+
+    @property
+    def columns(self) -> int:
+        """Of the memory that holds a tile."""
+        assert isinstance(self.spec, ConvTile)
+        return self.spec.columns
+
+    @property
+    def inputs(self) -> tuple[Buffer, ...]:
+        """What the finish reads."""
+        if self.finish is None or self.scratch is None:
+            return ()
+        return finish_inputs(self.finish, self.scratch)
+
+    def place(self, dims: tuple[Dim, ...]) -> Place:
+        """Where tiles lie in the output, or in a view of it with the same last two dimensions.
+
+        Their rows are along the last spatial axis; the axes before it number the "batches".
+        """
+        return Place(dims, True)
+
+    def finished(self, kernel: Kernel, scratch: Buffer, roles: tuple[str, ...]) -> ConvCall:
+        """The call with a finish."""
+        return replace(self, finish=kernel, scratch=scratch, roles=roles)
+
     def ir(self) -> str:
-        return _ir(self.spec, self.kernel_name, machine().fma)
+        fma, name = machine().fma, self.kernel_name
+        if isinstance(self.spec, FilterTile):
+            return filter_module(self.spec, name, fma)
+        behind = None
+        if self.finish is not None and self.scratch is not None:
+            behind = Finish(self.finish, self.scratch, self.roles, name)
+        return conv_module(self.spec, name, fma, behind)
 
     def slots(self, values: Mapping[str, int]) -> list[int]:
         """The int64 arguments behind the storages."""
-        return [evaluate(self.images, values)]
+        sizes = [evaluate(self.images, values)]
+        if self.finish is not None:
+            sizes += [evaluate(d, values) for d in finish_sizes(self.finish, self.roles)]
+        return sizes
 
     def extent(self, values: Mapping[str, int]) -> int:
         if isinstance(self.spec, FilterTile):
@@ -69,13 +137,6 @@ class ConvCall:
 
     def nanoseconds(self, values: Mapping[str, int]) -> float:
         return self.spec.multiplies(evaluate(self.images, values)) / WORK_PER_NS
-
-
-@functools.lru_cache(maxsize=256)
-def _ir(spec: ConvTile | FilterTile, name: str, fma: bool) -> str:
-    if isinstance(spec, FilterTile):
-        return filter_module(spec, name, fma)
-    return conv_module(spec, name, fma)
 
 
 def conv_call(node: Node) -> ConvCall | None:
@@ -98,11 +159,16 @@ def conv_call(node: Node) -> ConvCall | None:
         return ConvCall(node, x, g, out, spec, geo.x[0])
     filters, source = node.inputs[1], node.inputs[2 if of_input else 0]
     depth, channels = _fixed(source.known_dims[-1]), _fixed(out.known_dims[-1])
+    turned = of_input and not geo.depthwise
     tile = conv_tile(
         machine(), out.dtype, sweeps, 1 if geo.depthwise else depth, channels,
-        geo.window.kernel, geo.depthwise, _expected(geo.x[0]),
+        geo.window.kernel, geo.depthwise, turned, _expected(geo.x[0]),
     )  # fmt: skip
-    return ConvCall(node, source, filters, out, tile, geo.x[0])
+    pack = None
+    if turned:
+        layout = PackSpec(out.dtype, channels, depth, True, tile.lanes, tile.vectors)
+        pack = PackCall(layout, geo.window.taps, channels, depth)
+    return ConvCall(node, source, filters, out, tile, geo.x[0], pack)
 
 
 def _expected(images: Dim) -> int:

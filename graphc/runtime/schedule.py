@@ -29,6 +29,7 @@ from graphc.kernel.nest import Kernel, renamed
 from graphc.kernel.optimize import in_place
 from graphc.ops.control import HOLDERS, is_stack
 from graphc.passes.base import VIEWS
+from graphc.runtime.conv_tiles import ConvCall
 from graphc.runtime.inplace import UpdatePlacer
 from graphc.runtime.loops import carry_in_place, control_steps, stack_of
 from graphc.runtime.rows import RowsCall, rows_call, scratch_elements
@@ -193,7 +194,8 @@ class Scheduler:
 
     def takes_epilogue(self, node: Node) -> bool:
         """Whether the node's step can run a group on its tiles."""
-        return isinstance(self.products.get(node), TileCall)
+        call = self.products.get(node)
+        return isinstance(call, TileCall) or (isinstance(call, ConvCall) and call.takes_finish)
 
     def _lower(self, unit: Unit) -> None:
         assert unit.group is not None
@@ -249,7 +251,7 @@ class Scheduler:
         if isinstance(unit.call, RowsCall):
             call = unit.call
             return source is call.base and source not in (call.ids, call.rows)
-        if isinstance(unit.call, TileCall):
+        if isinstance(unit.call, TileCall | ConvCall):
             return finish_in_place(self, unit, value, source)
         try:
             unit.kernels = in_place(unit.kernels, {self.buffer_of(value): self.buffer_of(source)})
@@ -290,7 +292,7 @@ class Scheduler:
         kept = {self.home[t] for t in self.program.roots}
         for unit in order:
             into = isinstance(unit.call, RowsCall) and unit.call.base is not None
-            one = len(unit.kernels) == 1 or isinstance(unit.call, TileCall)
+            one = len(unit.kernels) == 1 or isinstance(unit.call, TileCall | ConvCall)
             if not into and (unit.group is None or not one):
                 continue
             dying = [

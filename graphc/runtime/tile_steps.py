@@ -51,22 +51,20 @@ def product_steps(scheduler: Scheduler, unit: Unit) -> list[Step]:
     call = unit.call
     assert isinstance(call, ProductCall)
     home = scheduler.home
-    if isinstance(call, GemmCall | ConvCall):
-        reads, writes = (home[call.a], home[call.b]), (scheduler.out(call.out),)
-        return [Step(call.kind, call.kernel_name, reads, writes, call=call, node=call.node)]
+    if isinstance(call, GemmCall):
+        operands, out = (home[call.a], home[call.b]), (scheduler.out(call.out),)
+        return [Step(call.kind, call.kernel_name, operands, out, call=call, node=call.node)]
     steps = []
-    product = call.product
-    b = home[product.b]
+    a, b = (home[t] for t in call.operands)
     if call.pack is not None:
-        size = product.out.dtype.size
+        size = call.pack.spec.dtype.size
         panels = Storage("arena", ("panels", call.node), size, call.pack.elements)
         steps.append(Step("pack", call.pack.kernel_name, (b,), (panels,), call=call.pack))
         b = panels
-    operands = (home[product.a], b)
     if call.finish is None:
-        writes = (scheduler.out(product.out),)
-        return [*steps, Step("tile", "matmul", operands, writes, call=call, node=call.node)]
-    reads = (*operands, *(scheduler.storage_of(buffer) for buffer in call.inputs))
+        out = (scheduler.out(call.out),)
+        return [*steps, Step("tile", call.name, (a, b), out, call=call, node=call.node)]
+    reads = (a, b, *(scheduler.storage_of(buffer) for buffer in call.inputs))
     writes = tuple(scheduler.written_to(buffer, unit) for buffer in call.finish.outputs)
     status = scheduler.new_status(call.finish.name) if call.finish.flags else -1
     step = Step(
@@ -85,7 +83,7 @@ def _whole(unit: Unit) -> Group:
 def finish_unit(scheduler: Scheduler, unit: Unit, anchor: Anchor) -> None:
     """Give the unit's call its finish: the group's outputs, and the product where it is read."""
     call, group = unit.call, unit.group
-    assert isinstance(call, TileCall) and group is not None
+    assert isinstance(call, TileCall | ConvCall) and group is not None
     product = anchor.product
     acc = Buffer(("product", product), product.dtype, product.known_dims, "product")
 
@@ -119,7 +117,7 @@ def _itself(out: Buffer, acc: Buffer) -> Compute:
 def finish_in_place(scheduler: Scheduler, unit: Unit, value: Tensor, source: Tensor) -> bool:
     """Whether the unit's finish writes `value` where it reads `source`; it then does so."""
     call = unit.call
-    assert isinstance(call, TileCall)
+    assert isinstance(call, TileCall | ConvCall)
     if call.finish is None or source in call.operands:
         return False
     to = {scheduler.buffer_of(value): scheduler.buffer_of(source)}

@@ -58,20 +58,20 @@ class Case:
         w = self.window
         return list(zip(w.sizes, w.kernel, w.strides, w.dilations, w.lows, w.outs, strict=True))
 
-    def forward(self) -> ConvTile:
+    def forward(self, packed: bool = False) -> ConvTile:
         sweeps = [(forward_sweep(*a),) for a in self.axes()]
         depth = 1 if self.depthwise else self.w[-2]
-        return self._tile(sweeps, depth, self.channels)
+        return self._tile(sweeps, depth, self.channels, packed)
 
     def backward(self) -> ConvTile:
         sweeps = [backward_sweeps(*a) for a in self.axes()]
         depth = 1 if self.depthwise else self.channels
-        return self._tile(sweeps, depth, self.x[-1])
+        return self._tile(sweeps, depth, self.x[-1], not self.depthwise)
 
-    def _tile(self, sweeps: Any, depth: int, channels: int) -> ConvTile:
+    def _tile(self, sweeps: Any, depth: int, channels: int, packed: bool = False) -> ConvTile:
         return conv_tile(
             self.machine, as_dtype(self.dtype), sweeps, depth, channels, self.w[:-2],
-            self.depthwise, self.hint,
+            self.depthwise, packed, self.hint,
         )  # fmt: skip
 
     def filters(self) -> FilterTile:
@@ -107,13 +107,22 @@ def forward(case: Case, x: Any, w: Any, **how: Any) -> Any:
 
 def backward(case: Case, w: Any, g: Any, **how: Any) -> Any:
     spec = case.backward()
-    turned = w if case.depthwise else np.ascontiguousarray(np.swapaxes(w, -1, -2))
+    turned = w if case.depthwise else panels(np.swapaxes(w, -1, -2), spec.columns)
     return call(conv_module(spec, "tile"), spec.tasks(len(g)), case.x, g, turned, len(g), **how)
 
 
 def filters(case: Case, x: Any, g: Any, **how: Any) -> Any:
     spec = case.filters()
     return call(filter_module(spec, "tile"), spec.tasks, case.w, x, g, len(x), **how)
+
+
+def panels(w: Any, columns: int) -> Any:
+    """The filter in panels of so many of its last axis' elements; NaN in the last one's rest."""
+    count = -(-w.shape[-1] // columns)
+    wide = np.full((*w.shape[:-1], count * columns), np.nan, w.dtype)
+    wide[..., : w.shape[-1]] = w
+    parts = wide.reshape(*w.shape[:-1], count, columns)
+    return np.ascontiguousarray(np.moveaxis(parts, -2, -3))
 
 
 def close(got: Any, expected: Any) -> None:
@@ -192,6 +201,16 @@ def test_padding_adds_nothing_even_where_a_filter_is_not_finite() -> None:
     w[0, 0] = np.inf
     got = forward(case, x, w)
     assert np.isfinite(got[0, 0]).all() and np.isinf(got[0, 1:, 1:]).all()
+
+
+@pytest.mark.parametrize("name", ["tails", "same", "many channels"])
+def test_filters_in_panels_give_the_same_bits(name: str) -> None:
+    case = CASES[name]
+    x, w, _ = case.arrays()
+    spec = case.forward(packed=True)
+    text = conv_module(spec, "tile")
+    got = call(text, spec.tasks(len(x)), case.y, x, panels(w, spec.columns), len(x))
+    assert got.tobytes() == forward(case, x, w).tobytes()
 
 
 def test_blocks_of_positions_add_up() -> None:

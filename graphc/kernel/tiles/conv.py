@@ -38,7 +38,8 @@ class ConvTile:
     Attributes:
         axes: the sweeps of each spatial axis; more than one where a gradient's strides need it.
         depth: channels of the source, 1 if depthwise. channels: of the output.
-        taps: of the filter, which is stored (*taps, depth, channels).
+        taps: of the filter, which is stored (*taps, depth, channels), or `packed`: in panels of
+            the tile's columns, (*taps, panels, depth, columns).
         depthwise: output channel c reads channel c of the source only.
         lanes, vectors, width, images: the tile.
     """
@@ -49,10 +50,24 @@ class ConvTile:
     channels: int
     taps: tuple[int, ...]
     depthwise: bool
+    packed: bool
     lanes: int
     vectors: int
     width: int
     images: int
+
+    @property
+    def columns(self) -> int:
+        """Of a tile."""
+        return self.lanes * self.vectors
+
+    @property
+    def matrix(self) -> int:
+        """Elements of the filter from tap to tap."""
+        channels = self.channels
+        if self.packed:
+            channels = -(-channels // self.columns) * self.columns
+        return self.depth * channels
 
     @property
     def pixel(self) -> int:
@@ -101,6 +116,7 @@ def conv_tile(
     channels: int,
     taps: Sequence[int],
     depthwise: bool = False,
+    packed: bool = False,
     images: int = 32,
 ) -> ConvTile:
     """The blocking of a `servable` convolution. images: to expect."""
@@ -120,7 +136,7 @@ def conv_tile(
             best = cost, (vectors, width, several)
     assert best is not None, "the convolution is not servable"
     return ConvTile(
-        dtype, tuple(axes), depth, channels, tuple(taps), depthwise, lanes, *best[1]
+        dtype, tuple(axes), depth, channels, tuple(taps), depthwise, packed, lanes, *best[1]
     )
 
 

@@ -88,18 +88,6 @@ class Place:
         )
 
 
-@dataclass(frozen=True)
-class RowPlace:
-    """Where a tile lies in a view of its output: its BATCHes are `rows` of the view's rows each."""
-
-    shape: tuple[Dim, ...]
-    rows: Dim
-
-    def index(self, row: Expr, column: Expr) -> tuple[Expr, ...]:
-        """The view's index at a row and a column."""
-        return (*_parted(index(BATCH) * index(self.rows) + row, self.shape[:-1]), column)
-
-
 def _parted(flat: Expr, dims: Sequence[Dim]) -> list[Expr]:
     """A position in row-major order as an index."""
     out: list[Expr] = []
