@@ -7,10 +7,17 @@ from graphc._lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "graphc.keras.applications.densenet": "DenseNet121 DenseNet169 DenseNet201",
+        "graphc.keras.applications.inception_v3": "InceptionV3",
+        "graphc.keras.applications.mobilenet": "MobileNet",
+        "graphc.keras.applications.mobilenet_v2": "MobileNetV2",
+        "graphc.keras.applications.resnet": "ResNet50 ResNet101 ResNet152",
+        "graphc.keras.applications.resnet_v2": "ResNet50V2 ResNet101V2 ResNet152V2",
         "graphc.keras.applications.vgg16": "VGG16",
         "graphc.keras.applications.vgg19": "VGG19",
-        "graphc.keras.applications.resnet50": "ResNet50",
-        "graphc.keras.applications.mobilenet": "MobileNet",
+        "graphc.keras.applications.xception": "Xception",
     },
-    "imagenet_utils mobilenet resnet50 vgg16 vgg19",
+    """
+        densenet imagenet_utils inception_v3 mobilenet mobilenet_v2 resnet resnet50 resnet_v2 vgg16
+        vgg19 xception""",
 )

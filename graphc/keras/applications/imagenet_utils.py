@@ -6,6 +6,7 @@ Imports keras.engine and NumPy.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from graphc.keras.core.marks import is_keras_tensor
 from graphc.keras.engine.input_layer import Input
 from graphc.keras.engine.training import Model
 from graphc.keras.utils.data_utils import find_data
+from graphc.keras.utils.layer_utils import get_source_inputs
 
 __all__ = ["decode_predictions", "preprocess_input"]
 
@@ -93,23 +95,27 @@ def input_of(
         return made, made
     if not is_keras_tensor(tensor):
         tensor = Input(tensor=tensor, shape=tuple(shape))
-    return tensor, tensor
+    return tensor, get_source_inputs(tensor)
 
 
-def finished(inputs: Any, outputs: Any, name: str, weights: Any) -> Any:
+def finished(
+    inputs: Any, outputs: Any, name: str, weights: Any, top: bool = True, file: str | None = None
+) -> Any:
     """The model, with the weights of a local file where one is given.
 
+    Args:
+        top: whether it has its dense layers. file: of ImageNet's weights, where its name is not
+            made from the model's.
+
     Raises:
-        ValueError: weights="imagenet", which would have to be downloaded; FileNotFoundError.
+        FileNotFoundError: there is no such file.
     """
     model = Model(inputs, outputs, name=name)
     if weights is None:
         return model
     if weights == "imagenet":
-        names = [f"{name}_weights_tf_dim_ordering_tf_kernels.h5",
-                 f"{name}_weights_tf_dim_ordering_tf_kernels_notop.h5"]  # fmt: skip
-        count = len([layer for layer in model.layers if layer.name in ("predictions", "fc1000")])
-        path = find_data([names[0 if count else 1]], f"{name}'s weights", ("models",))
+        usual = f"{name}_weights_tf_dim_ordering_tf_kernels{'' if top else '_notop'}.h5"
+        path = find_data([file or usual], f"{name}'s weights", ("models",))
     else:
         path = Path(weights)
         if not path.exists():
@@ -118,10 +124,53 @@ def finished(inputs: Any, outputs: Any, name: str, weights: Any) -> Any:
     return model
 
 
+def channel_axis() -> int:
+    return 3 if image_data_format() == "channels_last" else 1
+
+
+def check(weights: Any, top: bool, classes: int, more: dict[str, Any]) -> None:
+    """Raises ValueError: unknown arguments, or ImageNet's weights for other classes."""
+    unknown = set(more) - {"backend", "layers", "models", "utils", "classifier_activation"}
+    if unknown:
+        raise ValueError(f"Unknown argument(s): {sorted(unknown)}")
+    if weights == "imagenet" and top and classes != 1000:
+        raise ValueError(
+            'If using `weights` as `"imagenet"` with `include_top` as true, `classes` should be '
+            "1000"
+        )
+
+
 def pooled(x: Any, pooling: str | None) -> Any:
     """The features as they are, or their mean or greatest over all positions."""
     from graphc.keras import layers
 
     if pooling == "avg":
-        return layers.GlobalAveragePooling2D()(x)
-    return layers.GlobalMaxPooling2D()(x) if pooling == "max" else x
+        return layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    return layers.GlobalMaxPooling2D(name="max_pool")(x) if pooling == "max" else x
+
+
+def network(
+    name: str, body: Callable[[Any], Any], include_top: bool, weights: Any, input_tensor: Any,
+    input_shape: Any, pooling: str | None, classes: int, more: dict[str, Any], default: int = 224,
+    least: int = 32, file: str | None = None,
+) -> Any:
+    """A model of an input, a body and a dense layer over the mean of its features.
+
+    Args:
+        default, least: the extent of pictures, and the smallest. file: see finished.
+
+    Raises:
+        ValueError: unknown arguments, a shape that cannot be. FileNotFoundError: no weights.
+    """
+    from graphc.keras import layers
+
+    check(weights, include_top, classes, more)
+    x, inputs = input_of(input_shape, input_tensor, default, least, include_top, weights)
+    x = body(x)
+    if include_top:
+        x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+        activation = more.get("classifier_activation", "softmax")
+        x = layers.Dense(classes, activation=activation, name="predictions")(x)
+    else:
+        x = pooled(x, pooling)
+    return finished(inputs, x, name, weights, include_top, file)

@@ -6,7 +6,14 @@ from typing import Any
 
 from graphc.keras import layers
 from graphc.keras.applications import imagenet_utils
-from graphc.keras.applications.imagenet_utils import decode_predictions, finished, input_of, pooled
+from graphc.keras.applications.imagenet_utils import (
+    channel_axis,
+    check,
+    decode_predictions,
+    finished,
+    input_of,
+    pooled,
+)
 from graphc.keras.core.config import image_data_format
 
 __all__ = ["MobileNet", "decode_predictions", "preprocess_input"]
@@ -15,10 +22,6 @@ __all__ = ["MobileNet", "decode_predictions", "preprocess_input"]
 def preprocess_input(x: Any, data_format: str | None = None) -> Any:
     """Pictures with values 0 to 255 as values -1 to 1."""
     return imagenet_utils.preprocess_input(x, data_format, mode="tf")
-
-
-def _axis() -> int:
-    return -1 if image_data_format() == "channels_last" else 1
 
 
 def _separable(
@@ -31,12 +34,12 @@ def _separable(
         (3, 3), padding="same" if strides == (1, 1) else "valid", depth_multiplier=multiplier,
         strides=strides, use_bias=False, name=f"conv_dw_{number}",
     )(x)  # fmt: skip
-    x = layers.BatchNormalization(axis=_axis(), name=f"conv_dw_{number}_bn")(x)
+    x = layers.BatchNormalization(axis=channel_axis(), name=f"conv_dw_{number}_bn")(x)
     x = layers.ReLU(6.0, name=f"conv_dw_{number}_relu")(x)
     x = layers.Conv2D(
         filters, (1, 1), padding="same", use_bias=False, name=f"conv_pw_{number}"
     )(x)
-    x = layers.BatchNormalization(axis=_axis(), name=f"conv_pw_{number}_bn")(x)
+    x = layers.BatchNormalization(axis=channel_axis(), name=f"conv_pw_{number}_bn")(x)
     return layers.ReLU(6.0, name=f"conv_pw_{number}_relu")(x)
 
 
@@ -54,12 +57,13 @@ def MobileNet(
     Raises:
         FileNotFoundError: the weights are not there.
     """
+    check(weights, include_top, classes, kwargs)
     x, inputs = input_of(input_shape, input_tensor, 224, 32, include_top, weights)
     x = layers.ZeroPadding2D(((0, 1), (0, 1)), name="conv1_pad")(x)
     x = layers.Conv2D(
         int(32 * alpha), (3, 3), strides=(2, 2), use_bias=False, name="conv1"
     )(x)
-    x = layers.BatchNormalization(axis=_axis(), name="conv1_bn")(x)
+    x = layers.BatchNormalization(axis=channel_axis(), name="conv1_bn")(x)
     x = layers.ReLU(6.0, name="conv1_relu")(x)
     plan = ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1), (512, 1),
             (512, 1), (512, 1), (512, 1), (1024, 2), (1024, 1))  # fmt: skip
@@ -76,4 +80,7 @@ def MobileNet(
         x = layers.Activation("softmax", name="act_softmax")(x)
     else:
         x = pooled(x, pooling)
-    return finished(inputs, x, f"mobilenet_{alpha:.2f}".replace(".00", ""), weights)
+    rows = (input_shape or (224, 224, 3))[0 if channel_axis() == 3 else 1] or 224
+    share = {1.0: "1_0", 0.75: "7_5", 0.5: "5_0"}.get(alpha, "2_5")
+    file = f"mobilenet_{share}_{rows}_tf{'' if include_top else '_no_top'}.h5"
+    return finished(inputs, x, f"mobilenet_{alpha:0.2f}_{rows}", weights, include_top, file)

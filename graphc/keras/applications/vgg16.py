@@ -6,6 +6,7 @@ from typing import Any
 
 from graphc.keras import layers
 from graphc.keras.applications.imagenet_utils import (
+    check,
     decode_predictions,
     finished,
     input_of,
@@ -30,14 +31,16 @@ def VGG16(
         FileNotFoundError: the weights are not there.
     """
     depths = (2, 2, 3, 3, 3)
-    return vgg("vgg16", depths, include_top, weights, input_tensor, input_shape, pooling, classes)
+    given = (include_top, weights, input_tensor, input_shape, pooling, classes, kwargs)
+    return vgg("vgg16", depths, *given)
 
 
 def vgg(
     name: str, depths: tuple[int, ...], include_top: bool, weights: Any, input_tensor: Any,
-    input_shape: Any, pooling: str | None, classes: int,
+    input_shape: Any, pooling: str | None, classes: int, more: dict[str, Any],
 ) -> Any:
     """Blocks of convolutions, each followed by a pool."""
+    check(weights, include_top, classes, more)
     x, inputs = input_of(input_shape, input_tensor, 224, 32, include_top, weights)
     for block, depth in enumerate(depths, 1):
         for k in range(1, depth + 1):
@@ -50,7 +53,9 @@ def vgg(
         x = layers.Flatten(name="flatten")(x)
         x = layers.Dense(4096, activation="relu", name="fc1")(x)
         x = layers.Dense(4096, activation="relu", name="fc2")(x)
-        x = layers.Dense(classes, activation="softmax", name="predictions")(x)
+        x = layers.Dense(
+            classes, activation=more.get("classifier_activation", "softmax"), name="predictions"
+        )(x)
     else:
         x = pooled(x, pooling)
-    return finished(inputs, x, name, weights)
+    return finished(inputs, x, name, weights, include_top)

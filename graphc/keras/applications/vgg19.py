@@ -20,4 +20,5 @@ def VGG19(
         FileNotFoundError: the weights are not there.
     """
     depths = (2, 2, 4, 4, 4)
-    return vgg("vgg19", depths, include_top, weights, input_tensor, input_shape, pooling, classes)
+    given = (include_top, weights, input_tensor, input_shape, pooling, classes, kwargs)
+    return vgg("vgg19", depths, *given)
