@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def version(compiler: str) -> str:
     done = subprocess.run([compiler, "--version"], capture_output=True, text=True, check=False)
-    return (done.stdout.splitlines() or ["unknown"])[0]
+    return (done.stdout.splitlines() or ["unknown"])[0].removeprefix("cc ")
 
 
 if __name__ == "__main__":

@@ -17,7 +17,8 @@ The same work in graphc and in its peers: one process a peer and work, peers in 
 round, results checked against references in float64 (a wrong one does not count). A number is the
 median of a process, the median of rounds of those; rounds in which others used more than 0.15 of a
 core do not count where an undisturbed one exists. A ratio is the best peer's time over graphc's:
-above 1, graphc is faster. graphc runs as a TensorFlow 1 program does: `session.run` with NumPy
+above 1, graphc is faster; the ratio of the fastest repeats stands beside it, because others on the
+machine disturb it least. graphc runs as a TensorFlow 1 program does: `session.run` with NumPy
 feeds, the loss fetched each step; `make_callable` where the row says so. Peers keep their arrays
 where they want them; TensorFlow's sessions and PyTensor are fed with NumPy.
 

@@ -63,6 +63,7 @@ class Median:
     peer: str
     variant: str
     value: float
+    fastest: float  # of all repeats of all rounds
     ok: bool
     foreign: float
     rounds: int
@@ -83,9 +84,10 @@ def medians(lines: Sequence[Line], work: str, mode: str, key: str) -> list[Media
         least = min(r.get("foreign", 0.0) for r in mine)
         clean = [r for r in mine if r.get("foreign", 0.0) <= max(CLEAN, least)]
         value = statistics.median(r[key] for r in clean)
+        fastest = min(r.get("min_s", r[key]) for r in mine)
         foreign = max(r.get("foreign", 0.0) for r in clean)
         ok = all(r["ok"] for r in mine)
-        out.append(Median(peer, variant, value, ok, foreign, len(clean)))
+        out.append(Median(peer, variant, value, fastest, ok, foreign, len(clean)))
     return sorted(out, key=lambda m: m.value)
 
 
@@ -98,6 +100,7 @@ class Result:
     peer: Median | None
     reused: Median | None  # the best of those that reuse memory, where it is ahead of `peer`
     wrong: tuple[Median, ...]
+    fastest: float | None = None  # the ratio of the fastest repeats, which others disturb least
 
     @property
     def ratio(self) -> float | None:
@@ -127,7 +130,9 @@ def result(row: Row, lines: Sequence[Line]) -> Result:
     if reused and fresh and reused.value >= fresh.value:
         reused = None
     wrong = tuple(m for m in (*own, *rivals) if not m.ok)
-    return Result(row, own[0] if own else None, fresh, reused, wrong)
+    times = [m.fastest for m in right if not m.variant.startswith(REUSE)]
+    fastest = min(times) / min(m.fastest for m in own) if own and times else None
+    return Result(row, own[0] if own else None, fresh, reused, wrong, fastest)
 
 
 def results(lines: Sequence[Line]) -> list[Result]:
@@ -157,7 +162,7 @@ def amount(value: float, row: Row) -> str:
 
 
 def cells(found: Result) -> tuple[str, ...]:
-    """The row as texts: title, best peer, graphc, ratio, target, verdict and remarks."""
+    """The row as texts, in the order of HEAD."""
     row, own, peer = found.row, found.own, found.peer
     notes = []
     if found.reused:
@@ -172,12 +177,13 @@ def cells(found: Result) -> tuple[str, ...]:
         f"{peer.label} {amount(peer.value, row)}" if peer else "-",
         f"{own.variant} {amount(own.value, row)}" if own else "-",
         f"{found.ratio:.2f}" if found.ratio else "-",
+        f"{found.fastest:.2f}" if found.ratio and found.fastest else "-",
         f"{row.target:g}" if row.target else "-",
         "; ".join([verdict, *notes] if verdict else notes),
     )
 
 
-HEAD = ("work", "best peer", "graphc", "ratio", "wanted", "")
+HEAD = ("work", "best peer", "graphc", "ratio", "of fastest", "wanted", "")
 
 
 def table(found: Sequence[Result]) -> str:
