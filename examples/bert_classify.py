@@ -114,6 +114,8 @@ def main(steps=STEPS, folder=None):
     texts, wanted = sentences(500, 2)
     logits = again(**tokenizer(texts, padding=True, return_tensors="np")).logits
     accuracy = float((logits.argmax(-1) == wanted).mean())
+    for text, row in zip(texts[:6], logits, strict=False):
+        print(f"{'praise' if row.argmax() else 'blame ':6s}  {text}")
     print(f"accuracy {accuracy:.4f} on {len(wanted)} new sentences")
     return accuracy
 

@@ -2,6 +2,7 @@
 
     python examples/cnn_digits.py            trains, prints the test accuracy
     python examples/cnn_digits.py --steps 50 a shorter run
+    python examples/cnn_digits.py --out DIR  also draws the images that it is least sure of
 
 The moving averages of batch normalisation are updated by ops in UPDATE_OPS, as in TensorFlow 1: the
 training op waits for them. One placeholder says whether the network trains.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import sys
 
 import numpy as np
+import pictures
 from datasets import digits
 
 import graphc as tf
@@ -35,7 +37,7 @@ def network(images, training):
 
 
 def model():
-    """Placeholders, loss, accuracy and training op."""
+    """Placeholders, loss, accuracy, training op and the chances of each digit."""
     x = tf.placeholder(tf.float32, [None, 64], name="images")
     y = tf.placeholder(tf.int32, [None], name="labels")
     training = tf.placeholder_with_default(False, [], name="training")
@@ -45,20 +47,28 @@ def model():
                                       tf.float32))  # fmt: skip
     with tf.control_dependencies(tf.get_collection(tf.GraphKeys.UPDATE_OPS)):
         train = tf.train.AdamOptimizer(3e-3).minimize(loss)
-    return x, y, training, loss, accuracy, train
+    return x, y, training, loss, accuracy, train, tf.nn.softmax(logits)
 
 
 def build():
     """Fetches and feeds of one training step, for the tools."""
-    x, y, training, loss, _, train = model()
+    x, y, training, loss, _, train, _ = model()
     images, labels, _, _ = digits()
     return [loss, train], {x: images[:BATCH], y: labels[:BATCH], training: True}
 
 
-def main(steps=STEPS):
+def draw(folder, images, labels, chances):
+    """The twelve images whose digit gets the least chance, with what the network reads."""
+    rows = np.argsort(chances[np.arange(len(labels)), labels])[:12]
+    titles = [f"{chances[k].argmax()}, not {labels[k]}" if chances[k].argmax() != labels[k]
+              else f"{labels[k]} ({chances[k].max():.0%})" for k in rows]  # fmt: skip
+    pictures.images(folder / "cnn_digits.png", images[rows].reshape(2, 6, 8, 8), titles)
+
+
+def main(steps=STEPS, folder=None):
     """Trains and evaluates; the test accuracy, with the averages that training has moved."""
     tf.set_random_seed(0)
-    x, y, training, loss, accuracy, train = model()
+    x, y, training, loss, accuracy, train, chances = model()
     train_x, train_y, test_x, test_y = digits()
     rng = np.random.default_rng(0)
     with tf.Session() as sess:
@@ -69,10 +79,14 @@ def main(steps=STEPS):
             value, _ = sess.run([loss, train], feed)
             if step % 100 == 0:
                 print(f"step {step}  loss {value:.4f}")
-        result = float(sess.run(accuracy, {x: test_x, y: test_y}))
+        result, found = sess.run([accuracy, chances], {x: test_x, y: test_y})
     print(f"test accuracy {result:.4f} on {len(test_x)} images")
-    return result
+    if folder is not None:
+        draw(folder, test_x, test_y, found)
+    return float(result)
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[sys.argv.index("--steps") + 1]) if "--steps" in sys.argv else STEPS)
+    words = sys.argv[1:]
+    steps = int(words[words.index("--steps") + 1]) if "--steps" in words else STEPS
+    main(steps, pictures.folder_of(words))

@@ -2,6 +2,7 @@
 
     python examples/gan_digits.py            trains, prints both losses and some drawn digits
     python examples/gan_digits.py --steps 50 a shorter run
+    python examples/gan_digits.py --out DIR  also draws digits into DIR/gan_digits.png
 
 Goodfellow et al.: Generative adversarial nets (2014). Each network has an optimizer of its own,
 over its own variables; the discriminator's are shared between the real and the drawn images.
@@ -12,6 +13,7 @@ from __future__ import annotations
 import sys
 
 import numpy as np
+import pictures
 from datasets import digits
 
 import graphc as tf
@@ -66,7 +68,7 @@ def build():
     return [d_loss, d_train], {x: digits()[0][:BATCH], z: noise}
 
 
-def main(steps=STEPS):
+def main(steps=STEPS, folder=None):
     """Trains; (distance of the drawn images' mean to the real ones' before, after)."""
     tf.set_random_seed(2)
     x, z, drawn, d_loss, g_loss, d_train, g_train = model()
@@ -91,6 +93,9 @@ def main(steps=STEPS):
                 print(f"step {step}  discriminator {d:.3f}  generator {g:.3f}")
         after = distance()
         samples = sess.run(drawn, {z: noise(6)})
+        if folder is not None:
+            several = sess.run(drawn, {z: noise(40)}).reshape(4, 10, 8, 8)
+            pictures.images(folder / "gan_digits.png", several)
     shades = " .:-=+*#%@"
     cells = (np.clip(samples, 0, 0.999).reshape(6, 8, 8) * len(shades)).astype(int)
     for row in range(8):
@@ -100,4 +105,6 @@ def main(steps=STEPS):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[sys.argv.index("--steps") + 1]) if "--steps" in sys.argv else STEPS)
+    words = sys.argv[1:]
+    steps = int(words[words.index("--steps") + 1]) if "--steps" in words else STEPS
+    main(steps, pictures.folder_of(words))

@@ -2,6 +2,7 @@
 
     python examples/lstm_series.py            trains, prints the error beside that of the naive
                                               forecasts, draws both into lstm_series.png
+    python examples/lstm_series.py --out DIR  draws it there
     python examples/lstm_series.py --no-plot  without the picture
 
 The series is made here: a season of 24 steps whose strength swells and fades, a faster wave, noise.
@@ -13,6 +14,7 @@ from __future__ import annotations
 import sys
 
 import numpy as np
+import pictures
 
 import graphc as tf
 from graphc.keras import layers, models
@@ -70,7 +72,7 @@ def error(forecast, truth):
     return float(np.sqrt(np.mean((forecast - truth) ** 2)))
 
 
-def main(epochs=EPOCHS, plot=True):
+def main(epochs=EPOCHS, plot=True, folder=None):
     """Trains and forecasts; the errors of the network, the last value, the last season's value."""
     tf.set_random_seed(0)
     train_x, train_y, test_x, test_y = split(series())
@@ -83,31 +85,25 @@ def main(epochs=EPOCHS, plot=True):
     print(f"error of 'as one step before'   {last:.3f}")
     print(f"error of 'as one season before' {seasonal:.3f}")
     if plot:
-        draw(test_y[:, 0], forecast[:, 0])
+        path = "lstm_series.png" if folder is None else folder / "lstm_series.png"
+        draw(test_y[:, 0], forecast[:, 0], path)
     return found, last, seasonal
 
 
-def draw(truth, forecast, path="lstm_series.png", steps=150):
-    """The end of the series and its forecast; needs matplotlib, of the extra `examples`."""
-    try:
-        import matplotlib
+def draw(truth, forecast, path, steps=150):
+    """The end of the series and its forecast."""
 
-        matplotlib.use("Agg")
-        import matplotlib.pyplot as plt
-    except ImportError:
-        print("no picture without matplotlib: pip install 'graphc[examples]'")
-        return
-    figure, axes = plt.subplots(figsize=(9, 3.5))
-    axes.plot(truth[-steps:], color="0.6", label="series")
-    axes.plot(forecast[-steps:], linewidth=0.9, label="forecast, one step ahead")
-    axes.set(xlabel="step", title="two LSTM layers on a series they have not seen")
-    axes.margins(y=0.2)
-    axes.legend(loc="upper right", ncols=2)
-    figure.tight_layout()
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-    print(f"series and forecast in {path}")
+    def plot(figure):
+        axes = figure.subplots()
+        axes.plot(truth[-steps:], color="0.6", label="series")
+        axes.plot(forecast[-steps:], linewidth=0.9, label="forecast, one step ahead")
+        axes.set(xlabel="step", title="two LSTM layers on a series they have not seen")
+        axes.margins(y=0.2)
+        axes.legend(loc="upper right", ncols=2)
+
+    pictures.figure(path, plot, (9, 3.5))
 
 
 if __name__ == "__main__":
-    main(plot="--no-plot" not in sys.argv[1:])
+    words = sys.argv[1:]
+    main(plot="--no-plot" not in words, folder=pictures.folder_of(words))

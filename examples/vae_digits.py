@@ -3,6 +3,7 @@
     python examples/vae_digits.py            trains, prints both parts of the loss, draws an image
                                              for each point of a grid of latent numbers
     python examples/vae_digits.py --steps 50 a shorter run
+    python examples/vae_digits.py --out DIR  also draws a finer grid into DIR/vae_digits.png
 
 Kingma, Welling: Auto-encoding variational Bayes (2014). The noise is drawn in the graph; gradients
 go through mean and deviation (the reparameterisation).
@@ -13,6 +14,7 @@ from __future__ import annotations
 import sys
 
 import numpy as np
+import pictures
 from datasets import digits
 
 import graphc as tf
@@ -63,7 +65,13 @@ def picture(image):
     return ["".join(shades[v] * 2 for v in row) for row in rows]
 
 
-def main(steps=STEPS):
+def grid(sides):
+    """Points [sides * sides, LATENT] of a square around zero."""
+    places = np.linspace(-1.8, 1.8, sides)
+    return np.array([[a, b] for a in places for b in places], np.float32)
+
+
+def main(steps=STEPS, folder=None):
     """Trains; (loss at the start, loss at the end) on the test images."""
     tf.set_random_seed(1)
     x, reconstruction, kl, train, latent, image = model()
@@ -78,8 +86,10 @@ def main(steps=STEPS):
                 a, b = sess.run([reconstruction, kl], {x: test_x})
                 print(f"step {step}  reconstruction {a:.2f}  divergence {b:.2f}")
         last = sum(sess.run([reconstruction, kl], {x: test_x}))
-        grid = np.array([[a, b] for a in (-1.5, 0.0, 1.5) for b in (-1.5, 0.0, 1.5)], np.float32)
-        shown = [picture(i) for i in sess.run(image, {latent: grid})]
+        shown = [picture(i) for i in sess.run(image, {latent: grid(3)})]
+        if folder is not None:
+            drawn = sess.run(image, {latent: grid(12)}).reshape(12, 12, 8, 8)
+            pictures.images(folder / "vae_digits.png", drawn)
     for row in range(3):
         print("\n".join("   ".join(parts) for parts in zip(*shown[3 * row : 3 * row + 3])))
     print(f"loss {first:.2f} -> {last:.2f}")
@@ -87,4 +97,6 @@ def main(steps=STEPS):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[sys.argv.index("--steps") + 1]) if "--steps" in sys.argv else STEPS)
+    words = sys.argv[1:]
+    steps = int(words[words.index("--steps") + 1]) if "--steps" in words else STEPS
+    main(steps, pictures.folder_of(words))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ import graphc as tf
 from graphc.inspect.compare import compare, load_build
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-NAMES = sorted(p.stem for p in EXAMPLES.glob("*.py") if p.stem != "datasets")
+NAMES = sorted(p.stem for p in EXAMPLES.glob("*.py") if p.stem not in ("datasets", "pictures"))
 
 pytest.importorskip("sklearn", reason="the examples' data come from scikit-learn")
 
@@ -37,8 +38,8 @@ def example(name: str) -> Any:
 
 
 def test_the_examples_of_the_readme_are_there() -> None:
-    wanted = {"linear_regression", "logistic_regression", "mlp_digits", "xor", "fused_vs_unfused"}
-    assert wanted <= set(NAMES)
+    text = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"`examples/(\w+)\.py` \|", text)) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -150,6 +151,35 @@ def test_char_rnn_learns_the_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert "an alphabet of" in capsys.readouterr().out
 
 
+def test_char_lstm_learns_the_text(capsys: pytest.CaptureFixture[str]) -> None:
+    bits = example("char_lstm").main(epochs=2)
+    # the letters' frequencies alone give about 4.7
+    assert bits[1] < bits[0] < 4.6 and bits[1] < 4.0
+    out = capsys.readouterr().out
+    assert f"{bits[1]:.3f} bits per character" in out
+    assert len(out.split("-" * 72)[1].strip()) > 200  # the text that it writes
+
+
+@pytest.mark.parametrize("name", ["cnn_digits", "vae_digits", "gan_digits"])
+def test_examples_draw_pictures(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    example(name).main(3, tmp_path / "pictures")
+    assert (tmp_path / "pictures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_pictures_need_matplotlib(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    pictures = example("pictures")
+    pictures.images(tmp_path / "a.png", np.zeros((1, 1, 8, 8)))
+    assert "pip install 'graphc[examples]'" in capsys.readouterr().out
+    assert pictures.folder_of(["--steps", "3", "--out", "x"]) == Path("x")
+    assert pictures.folder_of([]) is None
+    with pytest.raises(SystemExit, match="needs a folder"):
+        pictures.folder_of(["--out"])
+
+
 def test_seq2seq_attention_turns_sequences_round(capsys: pytest.CaptureFixture[str]) -> None:
     greedy, beams = example("seq2seq_attention").main(steps=250)
     assert greedy >= 0.95 and beams >= 0.95
@@ -229,5 +259,6 @@ def test_transformer_encoder_labels_its_strings() -> None:
     )
 
 
-def test_bert_classify_learns_negation() -> None:
+def test_bert_classify_learns_negation(capsys: pytest.CaptureFixture[str]) -> None:
     assert example("bert_classify").main(300) >= 0.95
+    assert re.search(r"praise  .*\bnot\b|blame   .*\bnot\b", capsys.readouterr().out)
