@@ -14,7 +14,7 @@ _GROWTH = 32
 
 
 def preprocess_input(x: Any, data_format: str | None = None) -> Any:
-    """Pictures with values 0 to 255 as these networks take them: minus means, divided by deviations."""
+    """Pictures with values 0 to 255 as these networks take them: over deviations from means."""
     return _preprocess(x, data_format, mode="torch")
 
 
