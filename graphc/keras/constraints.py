@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from graphc.keras.core import math as K
 from graphc.keras.core.config import epsilon
 from graphc.keras.core.objects import Kind, serialize_object
+from graphc.ops.convert import convert_to_tensor
+from graphc.tf1.api_index import gather_nd
 
 __all__ = [
-    "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "UnitNorm", "deserialize", "get", "max_norm",
-    "min_max_norm", "non_neg", "serialize", "unit_norm",
+    "Constraint", "MaxNorm", "MinMaxNorm", "NonNeg", "RadialConstraint", "UnitNorm", "deserialize",
+    "get", "max_norm", "min_max_norm", "non_neg", "radial_constraint", "serialize", "unit_norm",
 ]  # fmt: skip
 
 
@@ -89,10 +93,40 @@ class MinMaxNorm(Constraint):
         }  # fmt: skip
 
 
+class RadialConstraint(Constraint):
+    """Kernels [size, size, channels, filters] that are the same around: each ring has one weight.
+
+    The weights are those of the diagonal: the rings' from the middle outwards, the innermost ones
+    from the place before the middle.
+
+    Raises:
+        ValueError: another rank, or extents that are not known.
+    """
+
+    def __call__(self, w: Any) -> Any:
+        tensor = convert_to_tensor(w)
+        dims = tensor.shape.as_list() if tensor.rank is not None else []
+        if len(dims) != 4 or dims[0] is None or dims[0] != dims[1]:
+            raise ValueError(
+                f"RadialConstraint needs weights [size, size, channels, filters], not {dims}"
+            )
+        size, middle = dims[0], dims[0] // 2
+        away = np.arange(size) - middle
+        if size % 2:
+            ring = np.maximum(abs(away)[:, None], abs(away))
+            place = np.where(ring == 0, max(middle - 1, 0), middle + ring - 1)
+        else:
+            away = np.where(away >= 0, away + 1, -away)
+            ring = np.maximum(away[:, None], away)
+            place = np.where(ring == 1, middle - 1, middle + ring - 1)
+        return gather_nd(tensor, np.stack([place, place], axis=-1).astype("int32"))
+
+
 max_norm = maxnorm = MaxNorm
 non_neg = nonneg = NonNeg
 unit_norm = unitnorm = UnitNorm
 min_max_norm = MinMaxNorm
+radial_constraint = RadialConstraint
 
 
 _kind = Kind("constraint", globals().get)

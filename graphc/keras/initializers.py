@@ -9,9 +9,11 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
+from graphc.ir.dtypes import as_dtype, float32
 from graphc.keras.core.config import floatx
 from graphc.keras.core.objects import Kind
 from graphc.tf1 import initializers as base
+from graphc.tf1.api_math import cast
 from graphc.tf1.initializers import Initializer
 
 __all__ = [
@@ -128,6 +130,12 @@ class LecunUniform(_Seeded):
 
 class Orthogonal(_Configured, base.Orthogonal):
     """An orthogonal matrix, times `gain`."""
+
+    def __call__(self, shape: Any, dtype: Any = None, partition_info: Any = None) -> Any:
+        kind = as_dtype(dtype or floatx())
+        if not kind.is_half:
+            return super().__call__(shape, dtype, partition_info)
+        return cast(super().__call__(shape, float32, partition_info), kind)
 
 
 class Identity(_Configured, base.Identity):

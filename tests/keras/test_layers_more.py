@@ -278,3 +278,39 @@ def test_a_layer_of_two_directions_with_layers_of_its_own() -> None:
                         (layers.GRU(3, go_backwards=True, return_state=True), "return_state")):
         with pytest.raises(ValueError, match=text):
             layers.Bidirectional(layers.LSTM(3), backward_layer=wrong)
+
+
+FLOATS = sorted(n for n, c in CASES.items() if not (c.integers or n.startswith("mask_")))
+
+
+@pytest.mark.parametrize("kind", ["float16", "float64"])
+def test_layers_take_the_dtype_of_their_inputs(kind: str) -> None:
+    """Weights and outputs; nothing runs."""
+    dtype = tf.as_dtype(kind)
+    for name in FLOATS:
+        case = CASES[name]
+        xs = [tf.placeholder(dtype, (None, *s[1:])) for s in case.shapes]
+        layer = case.make()
+        if isinstance(layer, layers.MultiHeadAttention):
+            out = layer(*xs, **case.kwargs)
+        elif isinstance(layer, layers.RNN | layers.Bidirectional) and len(xs) > 1:
+            out = layer(xs[0], initial_state=xs[1:])
+        else:
+            out = layer(xs if len(xs) > 1 else xs[0], **case.kwargs)
+        outs = out if isinstance(out, list | tuple) else [out]
+        assert [y.dtype.name for y in outs] == [kind] * len(outs), name
+        if "norm" not in name:
+            assert {w.dtype.base_dtype.name for w in layer.weights} <= {kind}, name
+
+
+def test_a_radial_constraint() -> None:
+    for size, rings in ((5, [[2, 2, 2], [1, 1, 1], [0, 1, 1]]), (4, None)):
+        kernel = np.arange(size * size * 2.0, dtype="f").reshape(size, size, 1, 2)
+        out = K.get_value(keras.constraints.RadialConstraint()(K.variable(kernel)))
+        np.testing.assert_array_equal(out, out[::-1])
+        np.testing.assert_array_equal(out, out.transpose(1, 0, 2, 3))
+        middle = size // 2
+        np.testing.assert_array_equal(out[middle, middle], kernel[middle - 1, middle - 1])
+        np.testing.assert_array_equal(out[0, 0], kernel[-2 if rings else -1, -2 if rings else -1])
+    with pytest.raises(ValueError, match="size, size"):
+        keras.constraints.RadialConstraint()(K.variable(np.ones((3, 4, 1, 1))))

@@ -297,7 +297,7 @@ def resize_images(
         size: Any = [dims[1] * height_factor, dims[2] * width_factor]
     else:
         size = api_array.shape(x)[1:3] * [height_factor, width_factor]
-    out = api_image.resize_bilinear(x, size, half_pixel_centers=True)
+    out = cast(api_image.resize_bilinear(x, size, half_pixel_centers=True), x.dtype)
     return from_last(out, data_format)
 
 

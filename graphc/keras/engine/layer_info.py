@@ -165,6 +165,17 @@ class LayerInfo:
     def dtype(self) -> str | None:
         return self._dtype
 
+    @property
+    def dynamic(self) -> bool:
+        """False: a call always makes a graph."""
+        return False
+
+    @property
+    def submodules(self) -> tuple[Any, ...]:
+        """All layers inside, those inside of them too, once each."""
+        below = [x for layer in self.sublayers() for x in (layer, *layer.submodules)]
+        return tuple(distinct(below))
+
     # ------------------------------------------------------------ calls
     @property
     def inbound_nodes(self) -> list[Node]:

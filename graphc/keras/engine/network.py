@@ -327,7 +327,10 @@ class Network(Layer):
         from graphc.keras.engine.network_config import network_config
 
         if not self._is_graph_network:
-            raise NotImplementedError
+            raise NotImplementedError(
+                f"{type(self).__name__} {self.name} is no graph of layers: a subclass of Model "
+                "says itself what get_config gives. Its weights can be saved: save_weights."
+            )
         return network_config(self)
 
     @classmethod

@@ -54,6 +54,7 @@ class Sequential(Model):
         if not self._stack:
             if isinstance(layer, InputLayer):
                 self._start(layer.input_tensor, layer)
+                self._close()
                 return
             shape = _first_shape(layer)
             if shape is not None:

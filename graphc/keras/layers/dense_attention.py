@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from graphc.ir.dtypes import float16
 from graphc.ir.node import Tensor
 from graphc.keras.core import math as K
 from graphc.keras.core import nn
@@ -19,7 +20,10 @@ from graphc.tf1.einsum import einsum
 
 __all__ = ["AdditiveAttention", "Attention", "MultiHeadAttention"]
 
-_BIG = 1e9
+def _hidden(scores: Tensor, allowed: Any) -> Tensor:
+    """The scores, so low where it is not allowed that their weights are 0."""
+    low = 65504.0 if scores.dtype is float16 else 1e9
+    return scores - low * (1.0 - K.cast(allowed, scores.dtype))
 
 
 class _BaseAttention(Layer):
@@ -54,7 +58,7 @@ class _BaseAttention(Layer):
             lower = _causal(actual[-2], actual[-1])
             allowed = lower if allowed is None else api_math.logical_and(allowed, lower)
         if allowed is not None:
-            scores = scores - _BIG * (1.0 - K.cast(allowed, scores.dtype))
+            scores = _hidden(scores, allowed)
         weights = K.softmax(scores)
         if self.dropout > 0:
             kept = weights
@@ -334,7 +338,7 @@ class _Letters:
         if allowed is not None:
             for _ in range((scores.rank or 0) - (allowed.rank or 0)):
                 allowed = api_array.expand_dims(allowed, -2 * self.count - 1)
-            scores = scores - _BIG * (1.0 - K.cast(allowed, scores.dtype))
+            scores = _hidden(scores, allowed)
         if self.count == 1:
             return K.softmax(scores)
         shape = api_array.shape(scores)

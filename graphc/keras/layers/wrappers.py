@@ -278,4 +278,16 @@ def _copy(layer: Layer, changed: dict[str, Any]) -> Any:
     cell = getattr(layer, "cell", None)
     cells = [cell, *getattr(cell, "cells", ())]
     with known({type(c).__name__: type(c) for c in cells if c is not None}):
-        return type(layer).from_config(config)
+        made = type(layer).from_config(config)
+    _same_dtypes(layer, made)
+    return made
+
+
+def _same_dtypes(layer: Any, made: Any) -> None:
+    """A dtype that the inputs still have to tell stays open: configurations name one."""
+    made._dtype = layer._dtype
+    inner, others = getattr(layer, "cell", None), getattr(made, "cell", None)
+    if isinstance(inner, Layer):
+        _same_dtypes(inner, others)
+    for cell, other in zip(getattr(layer, "cells", ()), getattr(made, "cells", ())):
+        _same_dtypes(cell, other)
