@@ -241,6 +241,13 @@ def test_bars_are_drawn(tmp_path: Path) -> None:
     assert not page.draw([], tmp_path / "none.png")
 
 
+def test_one_thread_stands_beside_several() -> None:
+    two = [measured("graphc", "W5", "run", 1.0)]
+    text = page.scaling(two, [measured("graphc", "W5", "run", 1.75, threads=1)])
+    assert "| W5 softmax | 1.75 s | 1 s | 1.75 |" in text
+    assert page.scaling(two, []) == ""
+
+
 def test_changes_are_told_from_noise() -> None:
     old = {("W1", "run"): [1.0, 1.1], ("W3", "run"): [1.0, 1.2], ("W5", "run"): [2.0, 2.2]}
     new = {("W1", "run"): [1.5, 1.4], ("W3", "run"): [1.1, 1.3], ("W5", "run"): [1.0, 1.0]}

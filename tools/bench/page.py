@@ -33,8 +33,11 @@ process with filled caches, there with the import. Peak memory is of the whole p
 """
 
 
-def write(lines: Sequence[report.Line], folder: Path) -> None:
-    """Writes benchmarks.md, and the chart where matplotlib is installed."""
+def write(lines: Sequence[report.Line], single: Sequence[report.Line], folder: Path) -> None:
+    """Writes benchmarks.md, and the chart where matplotlib is installed.
+
+    `single` are measurements with one thread, for graphc's scaling.
+    """
     found = report.results(lines)
     folder.mkdir(parents=True, exist_ok=True)
     parts = [HEAD, conditions(lines)]
@@ -45,7 +48,7 @@ def write(lines: Sequence[report.Line], folder: Path) -> None:
         parts.append(
             f"Geometric mean over W1 to W13 and BERT: **{mean:.2f}** (wanted: {MEAN_TARGET}).\n"
         )
-    parts.append(limits(lines))
+    parts += [limits(lines), scaling(lines, single)]
     parts.append("## Every variant\n\n" + details(lines))
     parts.append(HOW)
     text = "\n".join(p for p in parts if p)
@@ -113,6 +116,21 @@ def limits(lines: Sequence[report.Line]) -> str:
     return "Limits measured in the same run: " + "; ".join(out) + ".\n" if out else ""
 
 
+def scaling(lines: Sequence[report.Line], single: Sequence[report.Line]) -> str:
+    """graphc with one thread beside several; by the fastest repeats."""
+    rows = []
+    for row in report.ROWS:
+        both = [report.result(row, some).own for some in (single, lines)]
+        if row.mode == "time" and not row.against and all(both):
+            one, many = (m.fastest for m in both if m)
+            times = report.amount(one, row), report.amount(many, row)
+            rows.append(f"| {row.title} | {times[0]} | {times[1]} | {one / many:.2f} |")
+    if not rows:
+        return ""
+    head = "| graphc | one thread | several | factor |\n| --- | --- | --- | --- |"
+    return "\n".join(["## One thread\n", head, *rows]) + "\n"
+
+
 def details(lines: Sequence[report.Line]) -> str:
     """Each variant of each peer; times in ms, memory in MiB."""
     head = ("work", "peer and variant", "median", "rounds", "others' load, cores", "")
@@ -143,12 +161,14 @@ def draw(found: Sequence[report.Result], file: Path) -> bool:
     colours = {True: "#2a7f62", False: "#b5483a", None: "#8a8a8a"}
     places = range(len(bars))
     values = [r.ratio or 0.0 for r in bars]
-    axes.barh(places, values, color=[colours[r.met] for r in bars], height=0.7)
+    widths = [v - 1 for v in values]  # from 1, where both are as fast
+    axes.barh(places, widths, left=1, color=[colours[r.met] for r in bars], height=0.7)
     for place, r in zip(places, bars):
         if r.row.target:
             ends = [place - 0.42, place + 0.42]
             axes.plot([r.row.target] * 2, ends, color="black", linewidth=1.5)
     axes.axvline(1, color="grey", linewidth=0.8)
+    axes.set_xlim(min(0.5, *values) / 1.15, max(2, *values) * 1.15)
     axes.set_xscale("log")
     ticks = [t for t in (0.25, 0.5, 1, 2, 4, 8) if min(values) / 2 < t < max(values) * 2]
     axes.set_xticks(ticks, [f"{t:g}" for t in ticks])

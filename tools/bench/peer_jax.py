@@ -150,7 +150,7 @@ def cnn(p: Parameters, x: Any) -> Any:
     return jax.nn.relu(x @ p[6] + p[7]) @ p[8] + p[9]
 
 
-def _lstm_layer(x: Any, w: Any, u: Any, b: Any, unroll: int) -> Any:
+def _lstm_layer(unroll: int, x: Any, w: Any, u: Any, b: Any) -> Any:
     zero = jnp.zeros((x.shape[0], u.shape[0]))
     inputs = (x @ w + b).transpose(1, 0, 2)  # all steps at once
 
@@ -165,7 +165,7 @@ def _lstm_layer(x: Any, w: Any, u: Any, b: Any, unroll: int) -> Any:
 
 
 def lstm(p: Parameters, x: Any, unroll: int = 1) -> Any:
-    h = _lstm_layer(_lstm_layer(x, *p[:3], unroll=unroll), *p[3:6], unroll=unroll)
+    h = _lstm_layer(unroll, _lstm_layer(unroll, x, *p[:3]), *p[3:6])
     return h[:, -1] @ p[6] + p[7]
 
 

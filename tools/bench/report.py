@@ -84,7 +84,7 @@ def medians(lines: Sequence[Line], work: str, mode: str, key: str) -> list[Media
         least = min(r.get("foreign", 0.0) for r in mine)
         clean = [r for r in mine if r.get("foreign", 0.0) <= max(CLEAN, least)]
         value = statistics.median(r[key] for r in clean)
-        fastest = min(r.get("min_s", r[key]) for r in mine)
+        fastest = min(float(r["min_s" if "min_s" in r else key]) for r in mine)
         foreign = max(r.get("foreign", 0.0) for r in clean)
         ok = all(r["ok"] for r in mine)
         out.append(Median(peer, variant, value, fastest, ok, foreign, len(clean)))
@@ -203,11 +203,11 @@ def text(lines: Sequence[Line]) -> str:
     return "\n".join(out + [f"failed: {e}" for e in errors])
 
 
-def write_docs(lines: Sequence[Line], folder: Path) -> None:
-    """benchmarks.md and its chart."""
+def write_docs(lines: Sequence[Line], threads: int, folder: Path) -> None:
+    """benchmarks.md and its chart, from all measurements."""
     from tools.bench.page import write
 
-    write(lines, folder)
+    write(latest(lines, threads), latest(lines, 1) if threads > 1 else [], folder)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -216,10 +216,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--docs", type=Path, help="folder for benchmarks.md and its chart")
     args = parser.parse_args(argv)
-    found = latest(read(args.folder / "results.jsonl"), args.threads)
-    print(text(found))
+    lines = read(args.folder / "results.jsonl")
+    print(text(latest(lines, args.threads)))
     if args.docs:
-        write_docs(found, args.docs)
+        write_docs(lines, args.threads, args.docs)
     return 0
 
 

@@ -66,10 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             python = pythons.get(job.peer, sys.executable)
             for line in process.measure(python, job, settings):
                 report.append(results, line | fields)
-    found = report.latest(report.read(results), args.threads)
-    print(report.text(found))
+    lines = report.read(results)
+    print(report.text(report.latest(lines, args.threads)))
     if args.docs:
-        report.write_docs(found, args.docs)
+        report.write_docs(lines, args.threads, args.docs)
     return 0
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,19 +49,18 @@ def profile(work: Work, runs: int, top: int, threads: int) -> str:
     # the fastest of each: a shared machine makes any other number a measure of its other users
     fastest = [min(column) for column in zip(*runs_of_steps)]
     total = sum(fastest)
-    alike: dict[tuple[str, str, int], list[Any]] = {}
+    alike: dict[tuple[str, str, int], list[tuple[float, Any]]] = defaultdict(list)
     for seconds, step in zip(fastest, found.steps):
-        entry = alike.setdefault((step.kind, step.name, step.nbytes), [0, 0.0, step])
-        entry[0] += 1
-        entry[1] += seconds
-    rows = sorted(alike.values(), key=lambda entry: -entry[1])
+        alike[step.kind, step.name, step.nbytes].append((seconds, step))
+    rows = sorted(alike.values(), key=lambda same: -sum(s for s, _ in same))
     head = f"{work.name}: {len(fastest)} steps, {total * 1e3:.3f} ms (fastest of {runs} runs)"
-    return "\n".join([head] + [_line(*entry, total) for entry in rows[:top]])
+    return "\n".join([head] + [_line(same, total) for same in rows[:top]])
 
 
-def _line(count: int, seconds: float, step: Any, total: float) -> str:
+def _line(same: list[tuple[float, Any]], total: float) -> str:
+    count, (_, step) = len(same), same[0]
+    seconds, nbytes = sum(s for s, _ in same), count * step.nbytes
     share = seconds / total if total else 0.0
-    nbytes = count * step.nbytes
     rate = nbytes / seconds / 1e9 if seconds else 0.0
     ops = ", ".join(step.ops[:6]) + (f" ... {len(step.ops)}" if len(step.ops) > 6 else "")
     return (
