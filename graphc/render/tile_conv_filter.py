@@ -85,11 +85,12 @@ class FilterPrinter:
         row = w.mul(row_block, spec.rows)
         source, flat = w.at("%x", row), row
         outs: list[Range] = []
-        matrix = spec.depth
+        matrix = spec.depth * spec.joint
         for a in reversed(range(len(taps))):
             sweep = spec.axes[a]
             offset = w.add(w.mul(taps[a], sweep.spread), sweep.offset)
-            outs.insert(0, self.hits(sweep, offset, span if a == 0 else None))
+            every = a + 1 == len(taps) and spec.joint > 1
+            outs.insert(0, (0, sweep.count) if every else self.hits(sweep, offset, a, span))
             source = w.at(source, w.mul(offset, self.strides[a]))
             flat = w.add(flat, w.mul(taps[a], matrix))
             matrix *= spec.taps[a]
@@ -106,8 +107,11 @@ class FilterPrinter:
         left = w.sub(spec.channels, column)
         return tuple(w.mask(w.sub(left, v * spec.lanes)) for v in range(spec.vectors))
 
-    def hits(self, sweep: Sweep, offset: Index, span: Range | None) -> Range:
-        """(first, end) of the outputs that hit through a tap; `offset`: what output 0 reads."""
+    def hits(self, sweep: Sweep, offset: Index, axis: int, span: Range) -> Range:
+        """(first, end) of the outputs that hit through a tap; `offset`: what output 0 reads.
+
+        Of the outermost axis only those of the block's span.
+        """
         w = self.w
         first: Index = 0
         end: Index = sweep.count
@@ -115,7 +119,7 @@ class FilterPrinter:
             first = w.ceil_div(w.largest(w.sub(0, offset), 0), sweep.step)
             reach = w.largest(w.sub(sweep.size, offset), 0)
             end = w.least(w.ceil_div(reach, sweep.step), sweep.count)
-        if span is None:
+        if axis:
             return first, end
         return w.largest(first, span[0]), w.least(end, span[1])
 
@@ -136,7 +140,8 @@ class FilterPrinter:
         """Take up the sums, add the block's positions, put them back."""
         spec, w = self.spec, self.w
         places = [
-            (w.at(task.out, r * spec.channels + v * spec.lanes), mask)
+            (w.at(task.out, (m * spec.depth + r) * spec.channels + v * spec.lanes), mask)
+            for m in range(spec.joint)
             for r in range(rows)
             for v, mask in enumerate(task.masks)
         ]
@@ -171,29 +176,44 @@ class FilterPrinter:
         self, task: _Task, axis: int, source: str, grad: str, rows: int, sums: Carried
     ) -> Carried:
         """The sums with the positions of an image, from this axis on."""
-        w = self.w
+        w, spec = self.w, self.spec
         if axis == len(task.outs):
-            return self.products(task, source, grad, rows, sums)
-        step = self.spec.axes[axis].step * self.strides[axis]
+            return self.products(task, source, grad, rows, range(spec.joint), sums)
+        sweep = spec.axes[axis]
+        step = sweep.step * self.strides[axis]
 
         def position(t: str, sums: Carried) -> Carried:
             x = w.at(source, w.mul(w.opaque(t), step))
             g = w.at(grad, w.mul(w.opaque(t), self.grad_strides[axis]))
             return self.positions(task, axis + 1, x, g, rows, sums)
 
-        return w.loop(*task.outs[axis], 1, position, sums)
+        if spec.joint == 1 or axis + 1 < len(task.outs):
+            return w.loop(*task.outs[axis], 1, position, sums)
+        first, end = sweep.interior()
+        for t in range(sweep.count):
+            if t == first:
+                sums = w.loop(first, end, 1, position, sums)
+            if not first <= t < end:
+                hit = [m for m in range(spec.joint) if sweep.hits(t, m)]
+                x, g = w.at(source, t * step), w.at(grad, t * self.grad_strides[axis])
+                sums = self.products(task, x, g, rows, hit, sums)
+        return sums
 
     def products(
-        self, task: _Task, source: str, grad: str, rows: int, sums: Sequence[str]
+        self, task: _Task, source: str, grad: str, rows: int, hit: Sequence[int], sums: Carried
     ) -> Carried:
-        """One position: channels of the source times vectors of the gradient."""
+        """One position: channels of the source, through the taps that hit, times vectors of the
+        gradient."""
         spec, w = self.spec, self.w
         vectors = [w.load(w.at(grad, v * spec.lanes), m) for v, m in enumerate(task.masks)]
-        out = []
-        for r in range(rows):
-            value = w.broadcast(w.at(source, r))
-            for v, vector in enumerate(vectors):
-                out.append(w.fma(value, vector, sums[r * len(vectors) + v]))
+        out = list(sums)
+        tap = spec.axes[-1].spread * spec.pixel
+        for m in hit:
+            for r in range(rows):
+                value = w.broadcast(w.at(source, m * tap + r))
+                for v, vector in enumerate(vectors):
+                    i = (m * rows + r) * len(vectors) + v
+                    out[i] = w.fma(value, vector, out[i])
         return out
 
 

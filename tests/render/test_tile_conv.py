@@ -157,6 +157,8 @@ CASES = {
     "doubles": Case((3, 6, 7, 5), (3, 3, 5, 20), dtype="float64"),
     "one axis": Case((3, 17, 5), (4, 5, 20), (2,), (1,)),
     "three axes": Case((2, 4, 5, 6, 3), (2, 3, 2, 3, 18), (1, 2, 1), (1, 1, 1)),
+    "joint taps": Case((3, 9, 12, 1), (5, 5, 1, 32)),
+    "joint taps of few pixels": Case((3, 4, 3, 2), (5, 5, 2, 20), dtype="float64"),
     "depthwise": Case((2, 7, 9, 21), (3, 3, 21, 1), (1, 2), depthwise=True),
     "many channels": Case((2, 3, 3, 130), (3, 3, 130, 150)),
 }
@@ -213,12 +215,21 @@ def test_filters_in_panels_give_the_same_bits(name: str) -> None:
     assert got.tobytes() == forward(case, x, w).tobytes()
 
 
+def test_few_channels_take_all_taps_of_a_row_together() -> None:
+    assert CASES["joint taps"].filters().joint == 5
+    assert CASES["many channels"].filters().joint == 1
+
+
 def test_blocks_of_positions_add_up() -> None:
-    case = Case((5, 6, 5, 3), (3, 3, 3, 8))
-    x, _, g = case.arrays()
-    spec = replace(case.filters(), images=1, span=2)
-    got = call(filter_module(spec, "tile"), spec.tasks, case.w, x, g, len(x), 2)
-    close(got, filter_reference(x, case.w, g, case.window, False))
+    for case in (
+        Case((5, 6, 5, 3), (3, 3, 3, 8)),
+        Case((5, 60, 3), (3, 3, 8), (1,), (1,)),
+        Case((5, 6, 5, 3), (3, 3, 3, 8), padding="VALID"),
+    ):
+        x, _, g = case.arrays()
+        spec = replace(case.filters(), images=1, span=2)
+        got = call(filter_module(spec, "tile"), spec.tasks, case.w, x, g, len(x), 2)
+        close(got, filter_reference(x, case.w, g, case.window, False))
 
 
 def test_segments_cover_an_axis() -> None:

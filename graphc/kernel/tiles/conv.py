@@ -28,6 +28,7 @@ L2_BYTES = 256 << 10
 MAX_BORDERS = 24  # loops over channels that tiles at the edge may be made of
 FEWEST_SUMS = 12  # accumulators that every processor has registers for
 CODE_SIZE = 4000.0  # multiply-adds in the code that double the price of a tile
+MAX_EDGE = 8  # outputs at the edge of a row that have code of their own
 MIN_POSITIONS = 128  # that a block sums before it stores its sums
 
 
@@ -211,10 +212,11 @@ class FilterTile:
     sums run over the positions of a block of images, or of a block of an image's outermost axis.
 
     Attributes:
-        axes: one sweep a spatial axis, as of the convolution. taps: loops over taps, an axis; 1
-            for the last one where its taps are neighbours in memory, so that they count as
-            channels. pixel: elements of the source from pixel to pixel. depth: rows of the result
-            that lie one behind the other in the source. images, span: the block.
+        axes: one sweep a spatial axis, as of the convolution.
+        taps: loops over taps, an axis; 1 for the last one where its taps are neighbours in memory,
+            so that they count as channels, or where a task has all of them: `joint`, else 1.
+        pixel: elements of the source from pixel to pixel. depth: rows of the result that lie
+            one behind the other in the source. images, span: the block.
     """
 
     dtype: DType
@@ -226,6 +228,7 @@ class FilterTile:
     lanes: int
     vectors: int
     rows: int
+    joint: int
     images: int
     span: int
 
@@ -270,29 +273,50 @@ def filter_tile(
     taps = [s.taps for s in axes]
     if last.whole and last.spread == 1:
         taps[-1], depth = 1, depth * last.taps
-    best: tuple[float, int, int] | None = None
-    for vectors in range(1, min(6, -(-channels // lanes)) + 1):
-        for rows in range(1, min(depth, _room(machine) // vectors) + 1):
-            cost = _filter_cost(rows, vectors, depth, prod(taps), -(-channels // lanes))
-            if best is None or cost < best[0] * 0.999:
-                best = cost, rows, vectors
+    best: tuple[float, int, int, int] | None = None
+    # blocks of an only axis would cut through its edges
+    together = taps[-1] if len(taps) > 1 else 1
+    for joint, vectors, rows in _filter_shapes(machine, last, together, depth, channels, lanes):
+        cost = _filter_cost(
+            rows, vectors, joint, depth, prod(taps) // joint, -(-channels // lanes)
+        )
+        if best is None or cost < best[0] * 0.98:
+            best = cost, joint, vectors, rows
     assert best is not None
+    _, joint, vectors, rows = best
+    if joint > 1:
+        taps[-1] = 1
     images, span = _block(axes, pixel, channels, dtype.size)
     return FilterTile(
-        dtype, tuple(axes), tuple(taps), pixel, depth, channels, lanes, best[2], best[1],
+        dtype, tuple(axes), tuple(taps), pixel, depth, channels, lanes, vectors, rows, joint,
         images, span,
     )  # fmt: skip
 
 
-def _filter_cost(rows: int, vectors: int, depth: int, taps: int, all_vectors: int) -> float:
+def _filter_shapes(
+    machine: Machine, last: Sweep, taps: int, depth: int, channels: int, lanes: int
+) -> Iterator[tuple[int, int, int]]:
+    """(joint taps, vectors, rows) that fit into the registers."""
+    first, end = last.interior()
+    together = [1]
+    if taps > 1 and last.count - (end - first) <= MAX_EDGE:
+        together.append(taps)
+    for joint in together:
+        for vectors in range(1, min(6, -(-channels // lanes)) + 1):
+            for rows in range(1, min(depth, _room(machine) // (vectors * joint)) + 1):
+                yield joint, vectors, rows
+
+
+def _filter_cost(
+    rows: int, vectors: int, joint: int, depth: int, taps: int, all_vectors: int
+) -> float:
     """Cycles a position of the busier of two threads."""
     rest = depth % rows
     blocks = depth // rows
     columns = -(-all_vectors // vectors)
     tasks = columns * taps * (blocks + (1 if rest else 0))
-    total = columns * taps * (
-        blocks * _step_cost(rows, vectors) + (_step_cost(rest, vectors) if rest else 0.0)
-    )
+    last = _step_cost(rest * joint, vectors) if rest else 0.0
+    total = columns * taps * (blocks * _step_cost(rows * joint, vectors) + last)
     return total * -(-tasks // 2) / tasks
 
 
