@@ -89,7 +89,33 @@ def test_training_evaluation_and_prediction_have_one_plan_each() -> None:
     assert counters()["plans_built"] - before == 2
 
 
-def test_fit_adds_little_to_the_steps_of_a_session() -> None:
+def test_weights_generators_and_callbacks_build_no_more() -> None:
+    """Sample weights are a plan of their own, once; everything else runs what there is."""
+    model, x, y = dense()
+    weights = RNG.random(50)
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    model.fit(x, y, batch_size=16, verbose=0, validation_data=(x, y))
+    before = counters()["plans_built"]
+    model.fit(x, y, batch_size=16, verbose=0, sample_weight=weights)
+    model.evaluate(x, y, verbose=0, sample_weight=weights)
+    assert counters()["plans_built"] - before == 2
+    model.predict(x)
+    before = counters()
+    listed = [keras.callbacks.ReduceLROnPlateau("loss", patience=0),
+              keras.callbacks.EarlyStopping("loss", patience=9, restore_best_weights=True),
+              keras.callbacks.LambdaCallback(on_epoch_end=lambda k, logs: model.predict(x[:k + 1]))]
+    model.fit(x, y, batch_size=7, epochs=3, verbose=0, class_weight={0: 1.0, 1: 2.0, 2: 0.5},
+              callbacks=listed, validation_data=(x, y, weights))  # fmt: skip
+    batches = ((x[k : k + 9], y[k : k + 9]) for k in range(41))
+    model.fit_generator(batches, steps_per_epoch=4, epochs=3, verbose=0,
+                        validation_data=(x[:11], y[:11]))  # fmt: skip
+    model.evaluate_generator(batches, steps=2)
+    model.predict_generator(((x[:k],) for k in range(1, 9)), steps=5)
+    assert counters() == before
+
+
+@pytest.mark.parametrize("verbose", [0, 1, 2])
+def test_fit_adds_little_to_the_steps_of_a_session(verbose: int, capsys: Any) -> None:
     model = models.Sequential([layers.Dense(1, input_shape=(4,))])
     model.compile(keras.optimizers.SGD(1e-3), "mse")
     x, y = RNG.random((3200, 4)).astype("f"), RNG.random((3200, 1)).astype("f")
@@ -106,8 +132,12 @@ def test_fit_adds_little_to_the_steps_of_a_session() -> None:
         for arrays in batches:
             step(*arrays)
 
+    class Own(keras.callbacks.Callback):
+        def on_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.last = logs["loss"]
+
     def fit() -> None:
-        model.fit(x, y, batch_size=16, shuffle=False, verbose=0)
+        model.fit(x, y, batch_size=16, shuffle=False, verbose=verbose, callbacks=[Own()])
 
     more = [seconds(fit) - seconds(bare) for _ in range(7)]
     # the least is what the machine's other work leaves alone

@@ -177,6 +177,31 @@ def test_steps_of_arrays_are_batches() -> None:
             model.fit(X, Y, batch_size=wrong)
 
 
+def test_models_that_read_their_own_batches() -> None:
+    x = layers.Input(tensor=tf.constant(X))
+    model = models.Model(x, layers.Dense(1)(x))
+    model.compile("sgd", "mse")
+    for act in (model.fit, model.evaluate):
+        with pytest.raises(ValueError, match="in the form of symbolic tensors"):
+            act(None, Y, verbose=0)
+    history = model.fit(None, Y, steps_per_epoch=3, epochs=2, verbose=0).history["loss"]
+    assert len(history) == 2 and history[1] < history[0]
+    assert model.predict(None, steps=2).shape == (80, 1)
+
+
+def test_stateful_models_take_whole_batches() -> None:
+    model = models.Sequential([layers.LSTM(3, batch_input_shape=(8, 5, 1), stateful=True),
+                               layers.Dense(1)])  # fmt: skip
+    model.compile("adam", "mse")
+    x = np.ones((40, 5, 1))
+    model.fit(x, np.ones(40), epochs=2, shuffle=False, verbose=0)  # the batch size is the model's
+    assert model.predict(x).shape == (40, 1)
+    for act in (lambda: model.fit(x[:30], np.ones(30)), lambda: model.predict(x[:30]),
+                lambda: model.fit(x, np.ones(40), batch_size=16)):  # fmt: skip
+        with pytest.raises(ValueError, match="that can be divided by the batch size"):
+            act()
+
+
 class Lazy:
     """Rows of a file: only slices and rising indices."""
 

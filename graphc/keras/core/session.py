@@ -190,16 +190,14 @@ def get_value(x: Any) -> Any:
     """The value of a variable or tensor as a NumPy array."""
     if not isinstance(x, Variable | Tensor) and not hasattr(x, "_as_graph_element"):
         return x
-    return x.eval(session=get_session(graph=x.graph))
+    return batch_get_value([x])[0]
 
 
 def batch_get_value(tensors: Sequence[Any]) -> list[Any]:
     """The values of variables or tensors, read at once."""
     if not tensors:
         return []
-    session = get_session()
-    if isinstance(tensors[0], Variable) and tensors[0].graph is not session.graph:
-        session = get_session(graph=tensors[0].graph)
+    session = get_session(graph=getattr(tensors[0], "graph", None))
     if all(isinstance(t, Variable) for t in tensors):
         store = session.executor.variables
         values = [store.get(t.op) for t in tensors]

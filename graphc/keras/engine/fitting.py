@@ -59,9 +59,32 @@ class Fitting:
             inputs, outputs, weights = self._prepare(x, y, sample_weight, class_weight)
             check_lengths(inputs, outputs, weights)
             arrays = [*inputs, *outputs, *weights]
-        if batch_size is None and self.stateful and self.inputs[0].dims:
-            batch_size = self.inputs[0].dims[0] or None
+        batch_size = self._batch_size(batch_size, length_of(arrays), steps)
         return ArrayBatches(arrays, batch_size, shuffle, bool(weights), steps, not targets)
+
+    def _batch_size(self: Any, given: int | None, samples: int, steps: int | None) -> int | None:
+        """The batch size where the model decides: of stateful layers, of inputs that are data.
+
+        Raises:
+            ValueError: a last short batch of a stateful model; data of the graph without steps.
+        """
+        if not all(self.inputs_fed):
+            if steps is None:
+                raise ValueError(
+                    "If your data is in the form of symbolic tensors, you should specify the "
+                    "`steps_per_epoch` or `steps` argument: this model reads its own batches."
+                )
+            return samples or None
+        fixed = self.inputs[0].dims[0] if self.stateful and self.inputs[0].dims else None
+        if not isinstance(fixed, int):
+            return given
+        size = given or fixed
+        if samples % size:
+            raise ValueError(
+                "In a stateful network, you should only pass inputs with a number of samples that "
+                f"can be divided by the batch size. Found: {samples} samples. Batch size: {size}."
+            )
+        return size
 
     def _streamed(
         self: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, shuffle: Any,
