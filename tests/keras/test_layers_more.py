@@ -314,3 +314,23 @@ def test_a_radial_constraint() -> None:
         np.testing.assert_array_equal(out[0, 0], kernel[-2 if rings else -1, -2 if rings else -1])
     with pytest.raises(ValueError, match="size, size"):
         keras.constraints.RadialConstraint()(K.variable(np.ones((3, 4, 1, 1))))
+
+
+@pytest.mark.parametrize("source", ["arrays", "dataset"])
+def test_a_list_of_layers_starts_from_columns(source: str) -> None:
+    fc = tf.feature_column
+    words = fc.categorical_column_with_vocabulary_list("kind", ["a", "b", "c"])
+    columns = [fc.numeric_column("age"), fc.indicator_column(words),
+               fc.bucketized_column(fc.numeric_column("age"), [0.3, 0.6])]  # fmt: skip
+    model = models.Sequential([layers.DenseFeatures(columns), layers.Dense(4, activation="relu"),
+                               layers.Dense(1, activation="sigmoid")])  # fmt: skip
+    model.compile("adam", "binary_crossentropy", metrics=["accuracy"])
+    data = {"kind": RNG.choice(["a", "b", "c"], 32), "age": RNG.random(32).astype("f")}
+    y = (data["kind"] == "a").astype("int64")
+    if source == "dataset":
+        dataset = tf.data.Dataset.from_tensor_slices((data, y)).batch(8)
+        history = model.fit(dataset, epochs=2, verbose=0).history
+    else:
+        history = model.fit(data, y, epochs=2, batch_size=8, verbose=0).history
+    assert len(history["loss"]) == 2 and model.layers[0].output_shape == (None, 7)
+    assert model.predict(data).shape == (32, 1) and model.input_names == ["age", "kind"]

@@ -246,8 +246,9 @@ class Layer(LayerInfo):
         try:
             yield
         except (TypeError, ValueError) as err:
-            if not any("made at" in note for note in getattr(err, "__notes__", ())):
-                err.add_note(f"in layer{self._whence()[3:]}")
+            line = self._whence().strip()
+            if not hasattr(err, "__notes__") and line not in str(err):
+                err.add_note(f"in layer {line}")
             raise
 
     def _scope_name(self) -> str:

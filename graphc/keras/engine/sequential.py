@@ -9,7 +9,7 @@ from graphc.keras.core.marks import history_of
 from graphc.keras.engine.base_layer import Layer
 from graphc.keras.engine.input_layer import Input, InputLayer
 from graphc.keras.engine.network import Network
-from graphc.keras.engine.nodes import flat, shapes_of
+from graphc.keras.engine.nodes import flat, shapes_of, unpack
 from graphc.keras.engine.training import Model
 
 __all__ = ["Sequential"]
@@ -83,7 +83,7 @@ class Sequential(Model):
     def _close(self) -> None:
         """Makes the list a graph of calls."""
         layers = self._stack
-        self._init_graph(self.inputs[0], self.outputs[0])
+        self._init_graph(unpack(list(self.inputs)), self.outputs[0])
         self.__dict__.pop("_layer_list", None)
         self._stack = layers
         self._is_graph_network = True
@@ -125,11 +125,14 @@ class Sequential(Model):
         """The dtype of the inputs that the first layer wants; None for any float."""
         return _input_dtype(self._stack[0]) if self._stack else None
 
-    def _connect(self, tensor: Any) -> None:
-        """Applies the layers, which have waited for an input."""
+    def _connect(self, given: Any) -> None:
+        """Applies the layers, which have waited for an input, or for a dict of inputs."""
         waiting = list(self._stack)
         self._stack = []
-        self._start(tensor, tensor._keras_history.layer)
+        if isinstance(given, dict):
+            self.inputs, self.outputs = flat(given), [given]
+        else:
+            self._start(given, given._keras_history.layer)
         for layer in waiting:
             self._stack.append(layer)
             self._extend(layer)

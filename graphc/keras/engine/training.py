@@ -212,18 +212,19 @@ class Model(Fitting, Network):
         if self.inputs is not None:
             return
         leaves = [np.asarray(v) if not hasattr(v, "shape") else v for v in flat(x)]
+        names = sorted(x) if isinstance(x, dict) and len(x) == len(leaves) else []
         tensors = []
-        for leaf in leaves:
+        for number, leaf in enumerate(leaves):
             shape = tuple(leaf.shape)
-            # numbers of words stay integers; pictures of bytes become floats
-            kind = str(leaf.dtype) if str(leaf.dtype) in ("int32", "int64") else None
-            if hasattr(self, "_stack"):
+            kind = _kind_of(leaf)
+            if hasattr(self, "_stack") and not names:
                 kind = self._first_dtype()
-            tensors.append(Input(batch_shape=(None, *(shape[1:] or (1,))), dtype=kind))
-        if hasattr(self, "_connect"):
-            self._connect(tensors[0])
-            return
+            name = names[number] if names else None
+            tensors.append(Input(batch_shape=(None, *(shape[1:] or (1,))), dtype=kind, name=name))
         structure = _like(x, iter(tensors))
+        if hasattr(self, "_connect"):
+            self._connect(structure if names else tensors[0])
+            return
         outputs = self(structure)
         self.inputs, self.outputs = tensors, flat(outputs)
         self.input_names = [t._keras_history.layer.name for t in tensors]
@@ -278,6 +279,15 @@ class Model(Fitting, Network):
             sample_weights(end.name, target, table, weights, end.temporal)
             for end, target, table, weights in zip(ends, targets, classes, samples)
         ]
+
+
+def _kind_of(leaf: Any) -> str | None:
+    """The dtype of an Input for these data: numbers of words stay integers, texts strings;
+    pictures of bytes become floats."""
+    kind = getattr(leaf.dtype, "name", str(leaf.dtype))
+    if kind in ("int32", "int64", "string"):
+        return str(kind)
+    return "string" if getattr(leaf.dtype, "kind", "") in "USO" else None
 
 
 def _like(structure: Any, leaves: Any) -> Any:
