@@ -70,14 +70,15 @@ class GroupBuilder:
             axes = tuple(a for a in index if isinstance(a, Axis))
             buffer = self.buffer_of(tensor)
             flat = Buffer(buffer.key, buffer.dtype, strip(tensor.known_dims), buffer.name)
-            out.append(Compute(flat, axes, simplify(value)))
+            sums = tensor.node in self.group.sums and self.group.regular
+            out.append(Compute(flat, axes, simplify(value), sums))
         return out
 
     def _natural(self, tensor: Tensor) -> tuple[Expr, ...]:
         """The index at which a member is computed: the group's axes where they fit."""
         dims = strip(tensor.known_dims)
         # also of members that are read at other indices: own axes would copy all they are made of
-        shared = dims == self.group.domain[: len(dims)]
+        shared = dims == self.group.domain[: len(dims)] and tensor.node not in self.group.sums
         own = iter(self.axes[: len(dims)] if shared else [Axis(d) for d in dims])
         return tuple(
             Const(0, int64) if isinstance(d, int) and d == 1 else next(own)

@@ -16,6 +16,7 @@ from graphc.fusion.alike import signature
 from graphc.ir.dtypes import int64
 from graphc.ir.node import Node, Tensor
 from graphc.ir.shape import Dim
+from graphc.kernel.columns import MONOIDS
 from graphc.kernel.compute import scalar_cost
 from graphc.kernel.expr import Axis, Buffer, Const, Expr, Load, Reduce, postorder
 from graphc.ops.define import KernelContext
@@ -55,6 +56,8 @@ class Footprint:
             `row` axes. A reduction over other than trailing axes is not regular.
         reads: how each input tensor is read.
         cost: scalar cost of an element.
+        over: of a reduction over leading axes that reads its input row by row: what it walks, the
+            domain behind the reduced dimensions; () for all others.
     """
 
     domain: Dims
@@ -63,6 +66,7 @@ class Footprint:
     reads: dict[Tensor, Access]
     cost: float
     reduces: bool
+    over: Dims = ()
 
 
 class _Probe(KernelContext):
@@ -173,13 +177,29 @@ def _reducing(
     if shape is None:
         reads = {load.buffer.key: Access("whole") for load, _ in loads}
         domain = strip(node.outputs[widest].known_dims)
-        return Footprint(domain, len(domain), False, reads, cost, True)
+        over = _walked(values, axes) if len(values) == 1 else ()
+        return Footprint(domain, len(domain), False, reads, cost, True, over)
     domain, row = shape
     reads = {}
     for load, own in loads:
         access = _row_access(load, own, row, domain)
         reads[load.buffer.key] = _worse(reads.get(load.buffer.key), access)
     return Footprint(domain, row, True, reads, cost, True)
+
+
+def _walked(values: list[Expr], axes: list[list[Expr]]) -> Dims:
+    """The dimensions of what one reduction over leading axes reads; () where it is not one."""
+    found = [n for n in postorder(*values) if isinstance(n, Reduce)]
+    if len(found) != 1 or found[0].monoid not in MONOIDS or found[0].dtype.is_half:
+        return ()
+    wanted = [a for a in found[0].axes if a.extent != 1] + axes[0]
+    shapes = set()
+    for load in (n for n in postorder(found[0]) if isinstance(n, Load)):
+        pairs = [(d, x) for d, x in zip(load.buffer.shape, load.index, strict=True) if d != 1]
+        if load.masked or [x for _, x in pairs] != wanted:
+            return ()
+        shapes.add(tuple(d for d, _ in pairs))
+    return shapes.pop() if len(shapes) == 1 and len(axes[0]) else ()
 
 
 def _row_domain(

@@ -25,6 +25,8 @@ from graphc.passes.base import VIEWS
 CHEAP = 6.0  # recomputing up to this cost is cheaper than a trip through memory
 MAX_BUFFERS = 32
 MAX_REDUCTIONS = 8
+COLUMNS = 16  # sums of fewer columns do not go along with rows
+HOT = 4 << 20  # bytes up to which sums over what was just written save more than they cost
 SMALL = 8192  # a reduction over everything up to this runs in one piece, not in chunks
 
 
@@ -35,6 +37,9 @@ class Group:
     Attributes:
         domain, row, regular: as in Footprint, for all members.
         detached: members that are inlined at another index than the domain's.
+        over: what sums over leading axes walk, where the group holds such sums.
+        sums: those sums and what is computed of them alone. In a regular group they go along with
+            the rows, and nothing in the group can use them.
     """
 
     nodes: list[Node]
@@ -45,6 +50,8 @@ class Group:
     cost: float
     detached: set[Node] = field(default_factory=set)
     reductions: int = 0
+    over: Dims = ()
+    sums: set[Node] = field(default_factory=set)
 
     @property
     def id(self) -> int:
@@ -125,11 +132,13 @@ class Partitioner:
             seen = self.footprints[node] = self.alike.of(node)
             self.group_of[node] = Group(
                 [node], seen.domain, seen.row, seen.regular, seen.reduces, seen.cost,
-                reductions=int(seen.reduces),
+                reductions=int(seen.reduces), over=seen.over,
+                sums={node} if seen.over else set(),
             )  # fmt: skip
             self.reach.add(self.group_of[node], position, sources)
             if self.config.fuse:
                 self._absorb(node)
+                self._join(node)
         groups = list(dict.fromkeys(self.group_of.values()))
         return Partition(groups, self.group_of, self.refusals, self.saved)
 
@@ -153,9 +162,92 @@ class Partitioner:
             # a read is saved, and the write as well where nobody else needs it
             self.saved += nbytes if external else 2 * nbytes
 
+    def _join(self, node: Node) -> None:
+        """Sums over rows go along with a group that walks the same rows already."""
+        own = self.group_of[node]
+        if not own.over and not (own.regular and own.reduces and own.row):
+            return
+        for tensor in dict.fromkeys(t for n in own.nodes for t in n.inputs):
+            for reader in self.readers.get(tensor, ()):
+                own, other = self.group_of[node], self.group_of.get(reader)
+                if other is None or other is own or strip(tensor.known_dims) not in (
+                    own.over, other.over
+                ):  # fmt: skip
+                    continue
+                for p, c in ((other, own), (own, other)):
+                    if self._siblings(p, c):
+                        self._merge(p, c)
+                        self.saved += tensor_bytes(tensor, self.hints)
+                        break
+
+    def _siblings(self, p: Group, c: Group) -> bool:
+        """Whether `c`, sums over the rows of a tensor, may run with `p`, which reads it too."""
+        if not p.reduces or not self._hosts(p, c):
+            return False
+        if any(self._edges(p, c)) or any(self._edges(c, p)) or self._refuse_size(p, c):
+            return False
+        return not self._cyclic(p, c) and not self._cyclic(c, p)
+
+    def _hosts(self, p: Group, c: Group) -> bool:
+        """Whether the sums of `c` go along with the rows of `p`."""
+        if not p.regular or c.regular or not c.over or c.over != p.domain or p.row == 0:
+            return False
+        columns = 1
+        for dim in c.domain:
+            columns *= evaluate(dim, self.hints)
+        if columns < COLUMNS or p.detached:
+            return False
+        if p.reduces or p.sums:
+            return True
+        if self._internal(p, c) or self._ends_product(p):
+            return False
+        summed = {t for _, t in self._edges(p, c)}
+        if sum(tensor_bytes(t, self.hints) for t in summed) <= HOT:
+            return True
+        return any(self._only_for(c, t) for t in summed)
+
+    def _only_for(self, group: Group, tensor: Tensor) -> bool:
+        """Whether nobody but the group reads the tensor."""
+        readers = self.readers.get(tensor, ())
+        return tensor not in self.roots and all(self.group_of.get(r) is group for r in readers)
+
+    def _ends_product(self, group: Group) -> bool:
+        """Whether a product may finish the group on its tiles, which saves more."""
+        for tensor in (t for n in group.nodes for t in n.inputs):
+            outside = tensor.node not in self.group_of and tensor.node.op.family != "source"
+            if outside and strip(tensor.known_dims) == group.domain:
+                return True
+        return False
+
     # ------------------------------------------------------------ legality
     def _refuse(self, producer: Group, consumer: Group) -> str:
         """Why the two may not merge; "" where they may."""
+        reason = self._refuse_size(producer, consumer) or self._refuse_sums(producer, consumer)
+        if reason:
+            return reason
+        for node, tensor in self._edges(producer, consumer):
+            reason = self._refuse_edge(producer, consumer, node, tensor)
+            if reason:
+                return reason
+        if self._cyclic(producer, consumer):
+            return "another kernel must run between the two"
+        return ""
+
+    def _refuse_sums(self, p: Group, c: Group) -> str:
+        """What sums that go along with rows forbid."""
+        if p.regular and any(t.node in p.sums for _, t in self._edges(p, c)):
+            return "the sums over rows must be finished before they are used"
+        if not p.regular or not c.regular:
+            return ""
+        domain = p.domain if p.reduces and not c.reduces else c.domain
+        if (p.sums and domain != p.domain) or (c.sums and domain != c.domain):
+            return "the sums over rows belong to another domain"
+        if (p.sums or c.sums) and c.reduces and c.row == 0:
+            return "the reduction over everything runs in chunks of its own"
+        return ""
+
+    def _refuse_size(self, producer: Group, consumer: Group) -> str:
+        """Whether the kernel would be too large."""
         if len(producer.nodes) + len(consumer.nodes) > self.config.max_fused_ops:
             return f"the kernel would hold more than {self.config.max_fused_ops} ops"
         if producer.reductions + consumer.reductions > MAX_REDUCTIONS:
@@ -164,12 +256,6 @@ class Partitioner:
             return "the kernel would be too large to compile quickly"
         if self._buffers(producer, consumer) > MAX_BUFFERS:
             return f"the kernel would touch more than {MAX_BUFFERS} buffers"
-        for node, tensor in self._edges(producer, consumer):
-            reason = self._refuse_edge(producer, consumer, node, tensor)
-            if reason:
-                return reason
-        if self._cyclic(producer, consumer):
-            return "another kernel must run between the two"
         return ""
 
     def _edges(self, producer: Group, consumer: Group) -> Iterable[tuple[Node, Tensor]]:
@@ -206,6 +292,8 @@ class Partitioner:
                 return ""
             return "the reduction must be finished before its result is broadcast"
         if not c.regular:
+            if self._hosts(p, c) and wide == c.over[: len(wide)]:
+                return ""
             if p.reduces or p.domain != c.domain:
                 return "the two loop over different domains"
             return ""
@@ -243,6 +331,8 @@ class Partitioner:
 
     def _refuse_prologue(self, p: Group, c: Group) -> str:
         """The consumer is a reduction over other than trailing axes and reads everything."""
+        if self._hosts(p, c):
+            return ""
         if p.reduces:
             return "a reduction would be computed again for each element"
         if not self._internal(p, c):
@@ -303,7 +393,11 @@ class Partitioner:
             if (not aligned and access.kind != "whole") or node in c.detached:
                 detached |= set(p.nodes)
         domain, row, regular = c.domain, c.row, c.regular
-        if not p.regular or (p.regular and p.reduces and p.domain != ()):
+        hosted = self._hosts(p, c)
+        sums = p.sums | c.sums
+        if not p.regular and p.sums and c.regular:
+            sums |= set(c.nodes)  # computed of the sums alone
+        if hosted or not p.regular or (p.regular and p.reduces and p.domain != ()):
             if not (set(p.nodes) & detached):
                 domain, row, regular = p.domain, p.row, p.regular
         merged = Group(
@@ -311,10 +405,12 @@ class Partitioner:
             domain,
             row,
             regular,
-            p.reduces or c.reduces,
+            p.reduces or (c.reduces and not hosted),
             p.cost + c.cost,
             detached,
             p.reductions + c.reductions,
+            c.over or p.over,
+            sums,
         )
         if c.reduces and c.regular and p.regular:
             merged.domain, merged.row = c.domain, c.row

@@ -11,10 +11,11 @@ rows, which stay in the first-level cache.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.ir.dtypes import bool_, int64
+from graphc.ir.shape import Dim
 from graphc.kernel import optimize
 from graphc.kernel.expr import (
     Axis,
@@ -73,18 +74,37 @@ def chunk_rows(node: Reduce, kept: Sequence[Axis]) -> int:
     return size
 
 
+def chunk_bounds(number: Axis, size: int, extent: Dim) -> tuple[Expr, Expr]:
+    """The first row of a chunk, and the row behind its last one."""
+    low = number * size
+    high: Expr = low + size
+    if not isinstance(extent, int) or extent % size:
+        high = Prim("min", (high, index(extent)), int64)
+    return low, high
+
+
+@dataclass(frozen=True)
+class Start:
+    """What sums start with: buffer[base ... base + width) = neutral, in front of the rows."""
+
+    buffer: Buffer
+    base: Expr
+    width: Dim
+    neutral: Const
+
+
 @dataclass(frozen=True)
 class Walk:
     """A space whose items are partial sums, as stores of each row into them.
 
     Attributes:
         space: the reduced axes stand among the main ones, in front of the columns.
-        depth: how many loops are around those over rows. sums: the items as they were.
+        depth: how many loops are around those over rows. starts: of the sums.
     """
 
     space: Space
     depth: int
-    sums: tuple[Item, ...]
+    starts: tuple[Start, ...]
 
 
 def walk(space: Space, sums: Collection[Buffer]) -> Walk | None:
@@ -101,7 +121,15 @@ def walk(space: Space, sums: Collection[Buffer]) -> Walk | None:
         for item, reduce in zip(space.items, found, strict=True)
     ]
     done = Space(rows.axes, tuple(items), rows.spans, space.simplifier, len(rows.axes) - 1)
-    return Walk(done, len(space.axes) - 1, space.items)
+    starts = tuple(_start(i, r, space) for i, r in zip(space.items, found, strict=True))
+    return Walk(done, len(space.axes) - 1, starts)
+
+
+def _start(item: Item, reduce: Reduce, space: Space) -> Start:
+    column = item.axes[-1]
+    base = Simplifier({column: const(0, int64)})(item.offset)
+    neutral = Const(identity(reduce.monoid, reduce.dtype), reduce.dtype)
+    return Start(item.buffer, base, column.extent, neutral)
 
 
 class _Rows:
@@ -152,31 +180,26 @@ class _Rows:
 
 
 def started(kernel: Kernel, found: Walk) -> Kernel:
-    """The kernel with the sums set to the neutral element in front of the loops over rows."""
+    """The kernel with the sums set to their start in front of the loops over rows."""
 
-    def visit(body: Sequence[Stmt], depth: int, axes: Mapping[Axis, Expr]) -> tuple[Stmt, ...]:
-        out: list[Stmt] = []
-        for stmt in body:
-            if not isinstance(stmt, For):
-                out.append(stmt)
-            elif depth == found.depth:
-                out.extend([_start(found.sums, axes), stmt])
-            else:
-                inner = {**axes, found.space.axes[depth]: stmt.axis}
-                out.append(replace(stmt, body=visit(stmt.body, depth + 1, inner)))
+    def visit(body: Sequence[Stmt], depth: int, axes: dict[Axis, Expr]) -> tuple[Stmt, ...]:
+        out = list(body)
+        at = max(n for n, stmt in enumerate(out) if isinstance(stmt, For))
+        loop = out[at]
+        assert isinstance(loop, For)
+        if depth == found.depth:
+            out[at:at] = [_start_loop(n, s, axes) for n, s in enumerate(found.starts)]
+        else:
+            axes = {**axes, found.space.axes[depth]: loop.axis}
+            out[at] = replace(loop, body=visit(loop.body, depth + 1, axes))
         return tuple(out)
 
     return replace(kernel, body=visit(kernel.body, 0, {}))
 
 
-def _start(sums: Sequence[Item], axes: Mapping[Axis, Expr]) -> For:
-    last = sums[0].axes[-1]
-    column = Axis(last.extent, "start")
-    rewrite = Simplifier({**axes, last: column})  # type: ignore[dict-item]
-    body = []
-    for item in sums:
-        assert isinstance(item.value, Reduce)
-        neutral = Const(identity(item.value.monoid, item.value.dtype), item.value.dtype)
-        body.append(Store(item.buffer, rewrite(item.offset), neutral))
-    lanes = optimize.lanes(body, last.extent)
-    return For(column, const(0, int64), index(last.extent), tuple(body), "vector", lanes)
+def _start_loop(number: int, start: Start, axes: dict[Axis, Expr]) -> For:
+    column = Axis(start.width, f"start{number}")
+    offset = Simplifier(axes)(start.base + column)
+    body = (Store(start.buffer, offset, start.neutral),)
+    lanes = optimize.lanes(body, start.width)
+    return For(column, const(0, int64), index(start.width), body, "vector", lanes)

@@ -34,11 +34,15 @@ from graphc.kernel.prims import TABLE
 
 @dataclass(frozen=True)
 class Compute:
-    """buffer[axes] = value for all axes; value.dtype is buffer.dtype."""
+    """buffer[axes] = value for all axes; value.dtype is buffer.dtype.
+
+    sums: its reductions go over the leading axes of the group's other Computes, along with them.
+    """
 
     buffer: Buffer
     axes: tuple[Axis, ...]
     value: Expr
+    sums: bool = False
 
     def at(self, index: Sequence[Expr]) -> Expr:
         """The value with the axes replaced by index expressions, its reduce axes new."""

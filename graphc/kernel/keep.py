@@ -12,19 +12,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
-from graphc.ir.shape import dims_equal
+from graphc.ir.dtypes import int64
 from graphc.kernel import optimize
 from graphc.kernel.expr import (
     Axis,
     Expr,
     Load,
-    Local,
+    Prim,
     Reduce,
     postorder,
     replaced,
     substitute,
 )
-from graphc.kernel.nest import Let
+from graphc.kernel.prims import TABLE
 from graphc.kernel.simplify import Simplifier
 from graphc.kernel.space import Free, Item, Keep, Space, guess, reduces
 
@@ -65,7 +65,7 @@ def _of_rows(reduce: Reduce, free: Free, space: Space) -> bool:
     """Whether it runs once a row, over elements that stand for the columns."""
     if len(reduce.axes) != 1 or reduce.axes[0] in space.spans:
         return False
-    if dims_equal(reduce.axes[0].extent, space.axes[-1].extent) is not True:
+    if reduce.axes[0].extent != space.axes[-1].extent:  # a question here would become a guard
         return False
     return (free.of[id(reduce)] & free.main).bit_length() == space.unit
 
@@ -73,13 +73,14 @@ def _of_rows(reduce: Reduce, free: Free, space: Space) -> bool:
 def _candidate(reduce: Reduce, space: Space) -> Expr | None:
     """The largest dear part of a reduction's body that an output needs as well."""
     axis, column = reduce.axes[0], space.axes[-1]
-    dear = [n for n in reversed(postorder(reduce.args[0])) if _cost(n) >= _DEAR]
+    costs = _costs(reduce.args[0], axis)
+    dear = [n for n in reversed(postorder(reduce.args[0])) if costs.get(id(n), 0.0) >= _DEAR]
     if not dear:
         return None
     rename = Simplifier({axis: column})
     behind = {n for v in space.values() for n in _behind(v, reduce)}
     for node in dear:
-        if not isinstance(node, Reduce) and rename(node) in behind and axis in postorder(node):
+        if rename(node) in behind:
             return node
     return None
 
@@ -99,8 +100,20 @@ def _behind(root: Expr, reduce: Reduce) -> Iterator[Expr]:
         stack.extend(node.args)
 
 
-def _cost(node: Expr) -> float:
-    return optimize.body_cost([Let(Local("value", node.dtype), node)])
+def _costs(root: Expr, axis: Axis) -> dict[int, float]:
+    """What each part of a body costs for every element; parts shared by two count twice."""
+    out: dict[int, float] = {}
+    for node in postorder(root):
+        if isinstance(node, Axis):
+            if node == axis:
+                out[id(node)] = 0.0
+            continue
+        below = [out[id(a)] for a in node.args if id(a) in out]
+        if not below or isinstance(node, Reduce):
+            continue
+        own = 0.0 if node.dtype is int64 or not isinstance(node, Prim) else TABLE[node.name].cost
+        out[id(node)] = own + sum(below)
+    return out
 
 
 def _host(found: Expr, space: Space) -> Item | None:
@@ -133,7 +146,7 @@ def _with_loads(space: Space, reduce: Reduce, found: Expr, host: Item) -> Space:
             done = _with_one(done, at)
         new[id(node)] = load if node == final else done
     items = tuple(replace(i, value=new[id(i.value)]) for i in space.items)
-    keep = Keep(reduce, found, host.buffer, Simplifier({column: axis})(host.offset))
+    keep = Keep(reduce, found, host.buffer, Simplifier({column: axis})(host.offset), load)
     return replace(space, items=items, keeps=(*space.keeps, keep))
 
 

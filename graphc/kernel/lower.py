@@ -17,6 +17,7 @@ from dataclasses import replace
 from graphc.ir.dtypes import DType, int64
 from graphc.ir.shape import Dim, SymDim
 from graphc.kernel import columns, optimize
+from graphc.kernel.along import Along
 from graphc.kernel.compute import Compute
 from graphc.kernel.expr import (
     Axis,
@@ -64,7 +65,11 @@ def lower(
         origins: texts for the kernel's header.
     """
     context = Context(name, tuple(origins))
-    for items in _classes(items_of(computes)):
+    classes = _classes(items_of([c for c in computes if not c.sums]))
+    sums = items_of([c for c in computes if c.sums])
+    if sums:
+        _lower_along(classes.pop(0) if classes else [], sums, context)
+    for items in classes:
         _lower_items(items, {}, context)
     kernels = context.kernels
     if len(kernels) > 1:
@@ -101,6 +106,16 @@ def _lower_items(
     for part_items, part_spans in parts:
         for group in _classes(part_items):
             _lower_items(group, part_spans, context)
+
+
+def _lower_along(rest: Sequence[Item], sums: Sequence[Item], context: Context) -> None:
+    """The rows of a group with sums over them, and a kernel that joins the sums."""
+    along = Along(rest, sums, context)
+    kernel = Builder(kept(along.space), context).kernel()
+    walk = columns.Walk(along.space, 1, tuple(along.starts))
+    context.kernels.append(columns.started(kernel, walk))
+    for items in _classes(along.tails):
+        _lower_items(items, {}, context)
 
 
 def _safe_division(node: Prim) -> Prim:
@@ -172,7 +187,7 @@ class Builder:
         keeps = [e for k in self.space.keeps for e in (k.value, k.offset)]
         for root in keeps:
             self.free.add(root)
-        hoisted.update(id(k.value) for k in self.space.keeps)
+        hoisted.update(id(e) for k in self.space.keeps for e in (k.value, k.load))
         for root in (*roots, *spans):
             uses[id(root)] = uses.get(id(root), 0) + 1
         for node in postorder(*roots, *spans, *keeps):

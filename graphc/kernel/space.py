@@ -45,12 +45,16 @@ class Item:
 
 @dataclass(frozen=True)
 class Keep:
-    """In the loop of `reduce`, buffer[offset] = value; both depend on its axis."""
+    """In the loop of `reduce`, buffer[offset] = value; both depend on its axis.
+
+    load: of the value in the last loop, in front of what that one stores.
+    """
 
     reduce: Reduce
     value: Expr
     buffer: Buffer
     offset: Expr
+    load: Expr
 
 
 @dataclass

@@ -18,9 +18,7 @@ from graphc.kernel.expr import (
     Buffer,
     Expr,
     Load,
-    Prim,
     Reduce,
-    index,
     postorder,
     replaced,
     substitute,
@@ -127,15 +125,6 @@ def _own_loads(node: Reduce) -> list[Load]:
     return out
 
 
-def _chunk(number: Axis, size: int, extent: Dim) -> tuple[Expr, Expr]:
-    """The bounds of a chunk."""
-    low = number * size
-    high: Expr = low + size
-    if not isinstance(extent, int) or extent % size:
-        high = Prim("min", (high, index(extent)), int64)
-    return low, high
-
-
 class _Division:
     """Rewrites the values of a space: reductions become loads of scratch buffers."""
 
@@ -237,7 +226,7 @@ class _Division:
         buffer = self.context.buffer(value.dtype, shape)
         self.context.partial.add(buffer)
         offset = self.space.simplifier.offset(shape, [chunk, *kept])
-        spans = {axis: _chunk(chunk, size, axis.extent)}
+        spans = {axis: columns.chunk_bounds(chunk, size, axis.extent)}
         self._put(stage, Item(buffer, (chunk, *kept), offset, value), spans)
         part = Load(buffer, (joined, *kept))
         if value.monoid not in ("argmax", "argmin"):
@@ -255,7 +244,7 @@ class _Division:
         if size:
             count: Dim = (axis.extent + (size - 1)) // size
             outer, joined = (Axis(count, "c"),), (Axis(count, "c"),)
-            spans = {axis: _chunk(outer[0], size, axis.extent)}
+            spans = {axis: columns.chunk_bounds(outer[0], size, axis.extent)}
         shape = [a.extent for a in (*outer, *kept)]
         buffer = self.context.buffer(value.dtype, shape)
         self.context.partial.add(buffer)

@@ -86,7 +86,7 @@ def test_two_rows_are_added_one_after_the_other(small):
     text = nest_text(lower("sums", [compute])[0])
     assert text.count("x[") == 2
     loops = [s.axis.name for s in statements(lower("sums", [compute])[0].body) if type(s) is For]
-    assert loops == ["i", "start", "r", "j"]
+    assert loops == ["i", "start0", "r", "j"]
 
 
 @pytest.mark.parametrize(

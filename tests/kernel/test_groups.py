@@ -64,7 +64,8 @@ def test_text_of_softmax():
         "      sum0 <- t0\n"
         "      o[((i * 100) + r1)] = t0\n"
         "    for j in 0..100 vector x16:\n"
-        "      o[((i * 100) + j)] = (o[((i * 100) + j)] / sum0)\n"
+        "      x0: float32 = o[((i * 100) + j)]\n"
+        "      o[((i * 100) + j)] = (x0 / sum0)\n"
     )
 
 

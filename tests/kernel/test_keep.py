@@ -57,6 +57,15 @@ def test_not_in_place_of_what_is_read_again(check, short):
     check([again], {x: rand(4, 20)})
 
 
+def test_kept_values_are_loaded_before_anything_is_stored(check, short):
+    """The output that keeps them is stored in front of another one that needs them as well."""
+    x, compute = softmax(4, 20)
+    shifted = compute.value.args[0]
+    other = Compute(Buffer("other", float32, (4, 20), "other"), compute.axes, shifted * 2.0)
+    assert nest_text(check([compute, other], {x: rand(4, 20)}).kernel).count("exp(") == 1
+    check([other, compute], {x: rand(4, 20)})
+
+
 def test_in_place(check, short):
     x, compute = softmax(4, 20)
     group = check([compute], {x: rand(4, 20)}, inplace={compute.buffer: x})
