@@ -14,6 +14,7 @@ import numpy as np
 
 from graphc.ir.node import Tensor
 from graphc.models.base import PreTrainedModel, ids_of, like_ids
+from graphc.models.beams import beam_tokens
 from graphc.models.config import GPT2Config, read_json, write_json
 from graphc.models.generation import Choice, generate_tokens
 from graphc.models.gpt2 import Decoded, decoded, next_logits
@@ -231,7 +232,15 @@ class GPT2LMHeadModel(_GPT2):
             )
         if not ids.shape[1]:
             raise ValueError("the prompt is empty: start with bos_token_id")
+        if not mask[:, -1].all():
+            raise ValueError(
+                "prompts are padded on the left for generation: set tokenizer.padding_side = 'left'"
+            )
         step = self._cached_step if use_cache else self._whole_steps()
+        if choice.num_beams > 1:
+            if streamer is not None:
+                raise ValueError("a streamer sees single tokens: it needs num_beams=1")
+            return beam_tokens(step, ids.astype(np.int64), mask, choice)
         return generate_tokens(step, ids.astype(np.int64), mask, choice, streamer)
 
     def _last(self, w: Weights) -> tuple[Tensor, Any]:

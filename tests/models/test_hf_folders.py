@@ -181,3 +181,42 @@ def test_byte_pairs_of_mixed_languages(cases: Any) -> None:
         assert tokenizer.tokenize(text) == pieces, text
         assert tokenizer.decode(ids) == text
     assert tokenizer.batch_decode(cases["gpt2"]) == cases["gpt2_decoded"]
+
+
+def test_less_usual_options_of_tokenizers(more: Any) -> None:
+    kinds: Any = (("bert", models.BertTokenizer, {}),
+                  ("gpt2", models.GPT2Tokenizer, {"add_prefix_space": True}))  # fmt: skip
+    for (folder, kind, given), (texts, cases) in zip(kinds, more["tokens"], strict=True):
+        tokenizer = kind.from_pretrained(FOLDER / folder, **given)
+        tokenizer.pad_token = tokenizer.pad_token or tokenizer.eos_token
+        for options, wanted in cases:
+            assert tokenizer(texts, **options) == wanted, options
+    with pytest.raises(ValueError, match="padding_side is 'left' or 'right'"):
+        tokenizer(["a", "bc"], padding=True, padding_side="up")
+
+
+# ------------------------------------------------------------------ beam search
+@pytest.fixture(scope="module")
+def more() -> Any:
+    return json.loads((FOLDER / "more.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("cached", [True, False])
+def test_beam_search_token_for_token(cached: bool, expected: Any, gpt2: Any, more: Any) -> None:
+    ids, mask = expected["gpt2_ids"], expected["gpt2_mask"]
+    for options, wanted in more["beams"]:
+        found = gpt2.generate(ids, mask, use_cache=cached, **options)
+        np.testing.assert_array_equal(found, wanted, str(options))
+
+
+# ------------------------------------------------------------------ Google's own files
+def test_a_folder_of_googles_programs(expected: Any) -> None:
+    folder = FOLDER / "google"
+    model = models.BertForSequenceClassification.from_pretrained(folder, num_labels=3)
+    close(model(*bert_inputs(expected)).logits, expected["cls_logits"])
+    body = models.BertModel.from_pretrained(folder)
+    hidden, pooled = body(*bert_inputs(expected))
+    close(hidden, expected["cls_hidden"])
+    close(pooled, expected["cls_pooled"])
+    tokenizer = models.BertTokenizer.from_pretrained(folder)
+    assert tokenizer.vocab_size == body.config.vocab_size

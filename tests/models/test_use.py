@@ -243,6 +243,11 @@ def test_ends_and_streams() -> None:
         ({"top_p": 1.5}, "top_p"),
         ({"top_k": -1}, "top_k"),
         ({"num_return_sequences": 2}, "do_sample"),
+        ({"num_beams": 2, "num_return_sequences": 3}, "as many num_beams"),
+        ({"num_beams": 2, "do_sample": True}, "beam search draws nothing"),
+        ({"num_beams": 0}, "num_beams and no_repeat_ngram_size"),
+        ({"num_beams": 2, "early_stopping": "soon"}, "early_stopping is True, False or 'never'"),
+        ({"num_beams": 2, "streamer": print, "max_new_tokens": 1}, "a streamer sees single tokens"),
     ],
 )
 def test_generation_that_cannot_be(options: Any, text: str) -> None:
