@@ -172,6 +172,18 @@ def test_a_callback_may_compile_and_evaluate() -> None:
     assert history["loss"][2] == pytest.approx(history["other"][2], rel=1e-5)
 
 
+def test_a_callback_may_train() -> None:
+    model = model_of()
+
+    def act(epoch: int, logs: Any) -> None:
+        model.fit(X[:8], Y[:8], verbose=0)
+
+    history = model.fit(X, Y, epochs=3, verbose=0,
+                        callbacks=[callbacks.LambdaCallback(on_epoch_end=act)])  # fmt: skip
+    assert len(history.epoch) == 3 and model.history is history
+    assert K.get_value(model.optimizer.iterations) == 9
+
+
 # ------------------------------------------------------------------ stopping
 @pytest.mark.parametrize(("settings", "epochs"), [
     ({"patience": 3}, 8), ({}, 3), ({"patience": 2, "min_delta": 0.2}, 4),
@@ -289,6 +301,25 @@ def test_checkpoints_within_epochs_and_of_whole_models(tmp_path: Path) -> None:
             callbacks.ModelCheckpoint("a", save_freq=freq)
     with pytest.warns(RuntimeWarning, match="Can save best model only with"):
         fit(callbacks.ModelCheckpoint("a", monitor="nope", save_best_only=True), epochs=1)
+
+
+class Own(keras.Model):  # type: ignore[name-defined, misc]
+    def __init__(self) -> None:
+        super().__init__()
+        self.dense = layers.Dense(1)
+
+    def call(self, inputs: Any) -> Any:
+        return self.dense(inputs)
+
+
+def test_models_that_cannot_be_saved_whole_say_so_at_once(tmp_path: Path) -> None:
+    model = Own()
+    model.compile("sgd", "mse")
+    with pytest.raises(NotImplementedError, match="use save_weights"):
+        fit(callbacks.ModelCheckpoint(tmp_path / "m"), model=model)
+    weights = callbacks.ModelCheckpoint(tmp_path / "w", save_weights_only=True)
+    fit(weights, epochs=1, model=model)
+    assert (tmp_path / "w").exists()
 
 
 def test_rows_of_logs(tmp_path: Path) -> None:

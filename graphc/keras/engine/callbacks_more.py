@@ -195,6 +195,8 @@ class ModelCheckpoint(_Monitor):
                 self.model.save_weights(path, overwrite=True)
             else:
                 self.model.save(path, overwrite=True)
+        except NotImplementedError:  # a model that cannot be saved whole: no later epoch can
+            raise
         except (OSError, RuntimeError) as err:  # h5py raises either
             warnings.warn(
                 f"ModelCheckpoint: the model could not be saved to {path}: {err}. Training goes "

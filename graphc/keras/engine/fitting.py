@@ -204,8 +204,10 @@ class Fitting:
             },
             count_steps=not batches.samples, validation_data=validation_data,
         )  # fmt: skip
+        history = self.history
         fit_loop(self, batches, listed, epochs, initial_epoch, validate, validation_freq)
-        return self.history
+        self.history = history  # a callback may have trained in between
+        return history
 
     def _held_batches(
         self: Any, data: Any, batch_size: int | None, steps: int | None, workers: int = 1
