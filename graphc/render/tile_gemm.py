@@ -5,6 +5,7 @@ finished tile (kernel/tiles/finish.py, render/tile_finish.py). Only runtime/tile
 
 A task is a tile of rows (or a panel of columns) of one product of the batch. Inside of a chunk of
 tasks the panels are the outer loop, so that one panel of B stays in the cache while rows pass by.
+Where B is packed, a chunk packs a few panels of its own at a time, into memory for that chunk.
 The last rows and columns have tiles of their own size where it is known. Where only the run knows
 it, the last tile reads its last row again instead of what is not there, and stores what is.
 """
@@ -15,7 +16,9 @@ from dataclasses import dataclass
 
 from graphc.kernel.tiles.gemm import GemmTile
 from graphc.render.tile_finish import Finish
-from graphc.render.tile_writer import Index, TileWriter, entry
+from graphc.render.tile_module import tile_module
+from graphc.render.tile_pack import PackPrinter, PackSpec
+from graphc.render.tile_writer import Index, TileWriter
 
 Span = tuple[Index, Index]
 
@@ -47,51 +50,52 @@ class GemmPrinter:
         self.n: Index = "%n" if spec.n is None else spec.n
         self.k: Index = "%k" if spec.k is None else spec.k
         self.lda = self.m if spec.trans_a else self.k
-        self.ldb: Index = spec.tile.columns if spec.packed else self.n
-        self.spare = ""
+        self.ldb: Index = spec.tile.columns if spec.packing else self.n
+        self.packer = _packer(spec) if spec.packing else None
+        self.spare = self.own_panels = self.pack_symbol = ""
         self.batch: Index = 0
 
     def slots(self) -> list[tuple[str, str]]:
         """(type, name) of the arguments: A, B, C, what only the run knows of the sizes.
 
-        With a finish its buffers stand for C, and its dimensions behind the sizes.
+        With a finish its buffers stand for C, and its dimensions behind the sizes. Where B is
+        packed, the panels of all pieces stand behind C, and the tasks of a piece behind all sizes.
         """
         out = [("ptr", "%a"), ("ptr", "%b")]
-        out += [("ptr", "%c")] if self.finish is None else self.finish.pointers()
+        out += [("ptr", "%y")] if self.finish is None else self.finish.pointers()
+        packs = self.packer is not None
+        out += [("ptr", "%panels")] if packs else []
         out += [("i64", d) for d in (self.m, self.n, self.k) if isinstance(d, str)]
+        out += [("i64", "%piece")] if packs else []
         return out if self.finish is None else out + self.finish.dims()
 
     def module(self, symbol: str) -> str:
         """A complete module that defines the product as `symbol`, with the ABI of every kernel."""
-        w, inner = self.w, f"{symbol}.tiles"
+        w = self.w
+        self.pack_symbol = f"{symbol}.pack"
         self.spare = w.scratch(self.spec.tile.rows * self.spec.tile.columns)
+        if self.packer is not None:
+            size = w.mul(self.k, self.spec.tile.columns * self.spec.group)
+            piece = w.op("sdiv i64 %lo, %piece")
+            self.own_panels = w.at("%panels", w.mul(piece, size))
         if self.spec.batched:
             self.batches()
         else:
-            self.span("%a", "%b", "%c", "%lo", "%hi")
-        written = {"%c"} if self.finish is None else self.finish.written()
-        params = [
-            f"{kind} {name}" if kind == "i64"
-            else f"ptr noalias{'' if name in written else ' readonly'} {name}"
-            for kind, name in self.slots()
-        ]  # fmt: skip
-        texts = [w.function(inner, [*params, "i64 %lo", "i64 %hi"])]
-        declares = dict(w.declares)
-        if self.finish is not None:
-            texts.append(self.finish.text)
-            declares.update(self.finish.declares)
-        return "\n".join([*texts, entry(symbol, inner, self.slots()), *declares.values()]) + "\n"
+            self.span("%a", "%b", "%y", "%lo", "%hi")
+        texts = [] if self.packer is None else [self.packer.function(self.pack_symbol)]
+        if self.packer is not None:
+            w.declares.update(self.packer.w.declares)
+        return "\n".join([*texts, tile_module(w, symbol, self.slots(), self.finish)])
 
     # -------------------------------------------------------------- tasks
     def batches(self) -> None:
         """Tasks %lo to %hi of all products, product by product."""
         spec, w = self.spec, self.w
-        tiles = w.ceil_div(self.m, spec.tile.rows)
-        panels = w.ceil_div(self.n, spec.tile.columns)
-        each = panels if spec.by_columns else tiles
-        width = w.mul(panels, spec.tile.columns) if spec.packed else self.n
+        each = w.ceil_div(self.n, spec.tile.columns)
+        if not spec.by_columns:
+            each = w.ceil_div(self.m, spec.tile.rows)
         own = w.mul(self.m, self.n) if self.finish is None else 0
-        steps = [w.mul(self.m, self.k), w.mul(self.k, width), own]
+        steps = [w.mul(self.m, self.k), w.mul(self.k, self.n), own]
 
         def one(batch: str, _: list[str]) -> None:
             start = w.mul(batch, each)
@@ -99,7 +103,7 @@ class GemmPrinter:
             high = w.least(w.sub("%hi", start), each)
             self.batch = batch
             a, b, c = (
-                w.at(p, w.mul(batch, s)) for p, s in zip(("%a", "%b", "%c"), steps, strict=True)
+                w.at(p, w.mul(batch, s)) for p, s in zip(("%a", "%b", "%y"), steps, strict=True)
             )
             self.span(a, b, c, low, high)
 
@@ -118,7 +122,12 @@ class GemmPrinter:
         else:
             tiles, end = (lo, hi), full
         whole = _Part(spec.tile.rows, spec.tile.vectors, (None,) * spec.tile.vectors, width)
-        w.loop(panels[0], end, 1, lambda p, _: self.panel(a, b, c, p, tiles, whole))
+
+        def some(p: str, _: list[str]) -> None:
+            last = w.least(w.add(p, spec.group), end) if spec.group > 1 else w.add(p, 1)
+            self.panels(a, b, c, (p, last), tiles, whole)
+
+        w.loop(panels[0], end, spec.group, some)
         left = w.sub(self.n, w.mul(full, width))
         if left == 0:
             return
@@ -126,7 +135,8 @@ class GemmPrinter:
 
         def rest() -> None:
             masks = tuple(self.lanes_mask(left, v) for v in range(vectors))
-            self.panel(a, b, c, full, tiles, _Part(whole.rows, vectors, masks, left))
+            part = _Part(whole.rows, vectors, masks, left)
+            self.panels(a, b, c, (full, w.add(full, 1)), tiles, part)
 
         if isinstance(left, str):
             w.when("slt", 0, left, lambda: w.when("slt", full, panels[1], rest))
@@ -140,17 +150,24 @@ class GemmPrinter:
             return None
         return self.w.mask(self.w.sub(columns, before))
 
-    def panel(self, a: str, b: str, c: str, panel: Index, tiles: Span, part: _Part) -> None:
-        """Some tiles of one panel: those of all their rows, then the last one if it is not."""
-        spec, w = self.spec, self.w
-        width, rows = spec.tile.columns, spec.tile.rows
-        column = w.mul(panel, width)
-        b = w.at(b, w.mul(column, self.k) if spec.packed else column)
+    def panels(self, a: str, b: str, c: str, panels: Span, tiles: Span, part: _Part) -> None:
+        """Some tiles of some panels: those of all their rows, then the last one if it is not."""
+        w, rows = self.w, self.spec.tile.rows
+        if self.packer is not None:
+            b = self.packed(b, panels)
         full = w.div(self.m, rows)
         end = tiles[1] if self.m == w.mul(full, rows) else w.least(tiles[1], full)
-        w.loop(
-            tiles[0], end, 1, lambda t, _: self.tile(a, b, c, (w.mul(t, rows), column), part)
-        )
+
+        def across(row: Index, size: _Part) -> None:
+            """The tiles of one row of tiles."""
+            if self.spec.group == 1:
+                self.tile(a, b, c, (row, w.mul(panels[0], self.spec.tile.columns)), size)
+                return
+            w.loop(panels[0], panels[1], 1, lambda p, _: self.tile(
+                a, b, c, (row, w.mul(p, self.spec.tile.columns)), size
+            ))  # fmt: skip
+
+        w.loop(tiles[0], end, 1, lambda t, _: across(w.mul(t, rows), part))
         left = w.sub(self.m, w.mul(full, rows))
         if left == 0:
             return
@@ -159,25 +176,36 @@ class GemmPrinter:
         rest = _Part(count, part.vectors, part.masks, part.columns, some)
 
         def last() -> None:
-            self.tile(a, b, c, (w.mul(full, rows), column), rest)
+            across(w.mul(full, rows), rest)
 
         if isinstance(left, str):
             w.when("slt", 0, left, lambda: w.when("slt", full, tiles[1], last))
         else:
             w.when("slt", full, tiles[1], last)
 
+    def packed(self, b: str, panels: Span) -> str:
+        """Pack some panels of B; where panel 0 would lie before them."""
+        w = self.w
+        before = w.mul(w.mul(panels[0], self.k), self.spec.tile.columns)
+        origin = w.at(self.own_panels, w.sub(0, before))
+        sizes = [f"i64 {d}" for d in (self.n, self.k) if isinstance(d, str)]
+        args = [f"ptr {b}", f"ptr {origin}", *sizes, f"i64 {panels[0]}", f"i64 {panels[1]}"]
+        w.call_void(self.pack_symbol, *args, external=False)
+        return origin
+
     # -------------------------------------------------------------- one tile
     def tile(self, a: str, b: str, c: str, at: Span, part: _Part) -> None:
         """The tile at (row, column): its sums over k, and what happens with them."""
         w, spec = self.w, self.spec
         a = w.at(a, at[0] if spec.trans_a else w.mul(at[0], self.lda))
+        b = w.at(b, w.mul(at[1], self.k) if spec.packing else at[1])
         steps = self.row_steps(part)
         lanes = spec.tile.lanes
 
         def body(k: str, sums: list[str]) -> list[str]:
             bk = w.at(b, w.opaque(w.mul(k, self.ldb)))
             ak = w.at(a, w.opaque(w.mul(k, self.lda if spec.trans_a else 1)))
-            masks = (None,) * part.vectors if spec.packed else part.masks
+            masks = (None,) * part.vectors if spec.packing else part.masks
             vectors = [w.load(w.at(bk, v * lanes), mask) for v, mask in enumerate(masks)]
             out = []
             for r, step in enumerate(steps):
@@ -229,3 +257,11 @@ class GemmPrinter:
     def put_row(self, values: list[str], c: str, part: _Part) -> None:
         for v, mask in enumerate(part.masks):
             self.w.store(values[v], self.w.at(c, v * self.spec.tile.lanes), mask)
+
+
+def _packer(spec: GemmTile) -> PackPrinter:
+    """What packs the operand of one product."""
+    layout = PackSpec(
+        spec.dtype, spec.n, spec.k, spec.packing == "turn", spec.tile.lanes, spec.tile.vectors
+    )
+    return PackPrinter(layout)

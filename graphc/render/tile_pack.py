@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from graphc.ir.dtypes import DType
 from graphc.render.tile_writer import Index, TileWriter, entry
 
+AHEAD = 24  # rows from what is asked for to what is copied
+
 
 @dataclass(frozen=True)
 class PackSpec:
@@ -55,13 +57,19 @@ class PackPrinter:
 
     def module(self, symbol: str) -> str:
         """A complete module that defines the function as `symbol`."""
-        w, inner = self.w, f"{symbol}.pack"
+        inner = f"{symbol}.pack"
+        body = self.function(inner)
+        outer = entry(symbol, inner, self.slots())
+        return "\n".join([body, outer, *self.w.declares.values()]) + "\n"
+
+    def function(self, symbol: str) -> str:
+        """The internal function of the slots' arguments and two numbers of panels."""
+        w = self.w
         panels = w.ceil_div(self.n, self.spec.columns)
         w.loop("%lo", "%hi", 1, lambda task, _: self.task(task, panels))
         sizes = [f"i64 {name}" for kind, name in self.slots() if kind == "i64"]
         params = ["ptr noalias readonly %b", "ptr noalias %p", *sizes, "i64 %lo", "i64 %hi"]
-        body = w.function(inner, params)
-        return "\n".join([body, entry(symbol, inner, self.slots()), *w.declares.values()]) + "\n"
+        return w.function(symbol, params)
 
     def task(self, task: str, panels: Index) -> None:
         w, columns = self.w, self.spec.columns
@@ -86,6 +94,10 @@ class PackPrinter:
 
         def row(k: str, _: list[str]) -> None:
             source = w.at(b, w.add(w.mul(k, self.n), first))
+            # rows lie on different pages: the processor does not guess the next one
+            ahead = w.at(source, w.mul(self.n, AHEAD))
+            for v in range(self.spec.vectors):
+                w.prefetch(w.at(ahead, v * lanes))
             target = w.at(out, w.mul(k, self.spec.columns))
             for v, mask in enumerate(masks):
                 w.store(w.load(w.at(source, v * lanes), mask), w.at(target, v * lanes))

@@ -180,6 +180,10 @@ class TileWriter(Writer):
             f"{self.mask_type} {mask}",
         )  # fmt: skip
 
+    def prefetch(self, pointer: str) -> None:
+        """Ask for a cache line that is read soon; any address does."""
+        self.call_void("llvm.prefetch.p0", f"ptr {pointer}", "i32 0", "i32 3", "i32 1")
+
     def broadcast(self, pointer: str) -> str:
         """One element in all lanes."""
         one = self.op(f"load {self.scalar}, ptr {pointer}, align {self.dtype.size}")

@@ -55,17 +55,21 @@ def product_steps(scheduler: Scheduler, unit: Unit) -> list[Step]:
         operands, out = (home[call.a], home[call.b]), (scheduler.out(call.out),)
         return [Step(call.kind, call.kernel_name, operands, out, call=call, node=call.node)]
     steps = []
+    own: tuple[Storage, ...] = ()
     a, b = (home[t] for t in call.operands)
     if call.pack is not None:
         size = call.pack.spec.dtype.size
         panels = Storage("arena", ("panels", call.node), size, call.pack.elements)
         steps.append(Step("pack", call.pack.kernel_name, (b,), (panels,), call=call.pack))
         b = panels
+    if isinstance(call, TileCall) and call.spec.packing:
+        size = call.spec.dtype.size
+        own = (Storage("arena", ("panels", call.node), size, call.panels),)
     if call.finish is None:
-        out = (scheduler.out(call.out),)
-        return [*steps, Step("tile", call.name, (a, b), out, call=call, node=call.node)]
+        stored = (scheduler.out(call.out), *own)
+        return [*steps, Step("tile", call.name, (a, b), stored, call=call, node=call.node)]
     reads = (a, b, *(scheduler.storage_of(buffer) for buffer in call.inputs))
-    writes = tuple(scheduler.written_to(buffer, unit) for buffer in call.finish.outputs)
+    writes = (*(scheduler.written_to(o, unit) for o in call.finish.outputs), *own)
     status = scheduler.new_status(call.finish.name) if call.finish.flags else -1
     step = Step(
         "tile", call.finish.name, reads, writes, call=call, group=_whole(unit), status=status

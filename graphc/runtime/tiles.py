@@ -35,9 +35,10 @@ FLOPS_ALONE = 1 << 20  # below this one thread is faster than waking another
 FLOPS_PIECE = 1 << 25  # pieces of larger products are of this size
 MAX_PIECES = 8
 FLOPS_PER_NS = 200.0
-# B is packed where tiles would walk through more memory than the caches and the TLB hold
-PACKED_BYTES = 3 << 20
-PACKED_ROW = 4096
+# the second cache; a power of two of columns leaves few of its sets to a panel of B
+CACHE_LINE, CACHE_SETS, CACHE_WAYS = 64, 1024, 16
+MANY_ROWS = 32
+FEW_ROWS = 8
 
 
 @functools.cache
@@ -94,24 +95,31 @@ class TileCall:
     """One product as tiles.
 
     Attributes:
-        product: what BLAS would be called with. pack: the step in front that packs B.
+        product: what BLAS would be called with.
         finish: a kernel over one tile, which reads it from `scratch`; None: tiles are stored.
         roles: of the finish's loops.
     """
 
     product: GemmCall
     spec: GemmTile
-    pack: PackCall | None
     finish: Kernel | None = None
     scratch: Buffer | None = None
     roles: tuple[str, ...] = ()
     kind = "tile"
     may_fail = False
     named = True
+    pack = None  # no step in front: tasks pack for themselves
 
     @property
     def node(self) -> Node:
         return self.product.node
+
+    @property
+    def panels(self) -> Dim:
+        """Elements of memory for panels of B, a part for each piece."""
+        if not self.spec.packing:
+            return 0
+        return self.product.k * (self.spec.tile.columns * self.spec.group * MAX_PIECES)
 
     @functools.cached_property
     def kernel_name(self) -> str:
@@ -166,6 +174,8 @@ class TileCall:
         p, s = self.product, self.spec
         known = ((s.m, p.m), (s.n, p.n), (s.k, p.k))
         sizes = [evaluate(d, values) for given, d in known if given is None]
+        if self.spec.packing:
+            sizes.append(self.chunk(values) or max(self.extent(values), 1))
         if self.finish is not None:
             sizes += [evaluate(d, values) for d in finish_sizes(self.finish, self.roles)]
         return sizes
@@ -205,28 +215,21 @@ def tile_call(product: GemmCall, config: Config, hints: Mapping[str, int]) -> Ti
     if columns is None or columns < 2 or 2.0 * batch * m * n * k < FEW_FLOPS:
         return None
     dtype = product.out.dtype
-    shared = product.batch if product.batched else 1
-    packed = product.trans_b or _packs(m, n, k, dtype.size)
+    packing = "turn" if product.trans_b else "copy" if _packs(m, n, k, dtype.size) else ""
+    if packing and m < FEW_ROWS:
+        return None  # reading B once is all the work
     spec = gemm_tile(
         machine(), dtype, (_known(product.m), columns, _known(product.k)), (m, n, k),
-        product.trans_a, packed, product.batched,
+        product.trans_a, packing, product.batched,
     )  # fmt: skip
-    pack = None
-    if packed:
-        layout = PackSpec(
-            dtype, columns, spec.k, product.trans_b, spec.tile.lanes, spec.tile.vectors
-        )
-        pack = PackCall(layout, shared, columns, product.k)
-    return TileCall(product, spec, pack)
+    return TileCall(product, spec)
 
 
 def _packs(m: int, n: int, k: int, itemsize: int) -> bool:
-    """Whether panels pay: B is large, or its rows lie so far apart that they collide."""
-    nbytes, row = n * k * itemsize, n * itemsize
-    if nbytes < PACKED_BYTES // 3:
-        return False
-    far = row >= PACKED_ROW or (row % (PACKED_ROW // 2) == 0 and m >= 256)
-    return m >= 64 and (nbytes >= PACKED_BYTES or far)
+    """Whether panels pay: rows of B lie so that the cache cannot hold a panel's part of them."""
+    lines = n * itemsize / CACHE_LINE
+    step = math.gcd(int(lines), CACHE_SETS) if lines.is_integer() else 1
+    return m >= MANY_ROWS and k > 2 * CACHE_WAYS * CACHE_SETS // step
 
 
 _addresses: dict[str, int] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,9 +35,14 @@ def run(
     function = CALL(jit.load_object(code, ["tile"])["tile"])
     known = (spec.m, spec.n, spec.k)
     extra = [size for size, given in zip((m, n, k), known, strict=True) if given is None]
-    words = np.array([a.ctypes.data, b.ctypes.data, out.ctypes.data, *extra], np.int64)
     tasks = spec.tasks(len(a), m, n)
     each = max(1, -(-tasks // chunks))
+    pointers = [a.ctypes.data, b.ctypes.data, out.ctypes.data]
+    if spec.packing:
+        panels = np.full(chunks * k * spec.tile.columns * spec.group, np.nan, a.dtype)
+        pointers.append(panels.ctypes.data)
+        extra.append(each)
+    words = np.array([*pointers, *extra], np.int64)
     for lo in range(0, tasks, each):
         function(words.ctypes.data, lo, min(tasks, lo + each))
     return out
@@ -110,7 +116,7 @@ def test_bits_do_not_depend_on_the_tile() -> None:
         for by_columns in (False, True):
             tile = Tile(rows, vectors, 16)
             spec = GemmTile(
-                as_dtype("float32"), 24, 96, None, False, False, False, by_columns, tile
+                as_dtype("float32"), 24, 96, None, False, "", False, by_columns, tile
             )
             results.append(run(spec, a, b))
     for other in results[1:]:
@@ -182,15 +188,28 @@ def test_packed_operands(trans: bool, known: bool, dtype: Any) -> None:
         np.testing.assert_array_equal(got, np.swapaxes(b, 1, 2) if trans else b)
 
 
+@pytest.mark.parametrize("packing", ["copy", "turn"])
+@pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize("batch", [1, 3])
-def test_products_of_panels(batch: int) -> None:
-    a, b, expected = operands(21, 37, 11, batch=batch)
-    spec = gemm_tile(
-        WIDE, as_dtype("float32"), (21, 37, 11), (21, 37, 11), packed=True, batched=batch > 1
-    )
-    columns = spec.tile.columns
-    panels = -(-37 // columns)
-    wide = np.zeros((batch, 11, panels * columns), np.float32)
-    wide[:, :, :37] = b
-    packed = np.ascontiguousarray(wide.reshape(batch, 11, panels, columns).transpose(0, 2, 1, 3))
-    close(run(spec, a, packed, n=37), expected)
+def test_tasks_pack_what_they_need(packing: str, known: bool, batch: int) -> None:
+    for m, n, k in ((21, 37, 11), (8, 200, 33), (3, 16, 1), (50, 31, 64)):
+        a, b, expected = operands(m, n, k, batch=batch)
+        if packing == "turn":
+            b = np.ascontiguousarray(np.swapaxes(b, 1, 2))
+        sizes = (m, n, k) if known else (None, n, None)
+        for group in (1, 2, 3):
+            spec = gemm_tile(
+                WIDE, as_dtype("float32"), sizes, (m, n, k), packing=packing, batched=batch > 1
+            )
+            spec = replace(spec, group=group)
+            whole = run(spec, a, b, n=n)
+            close(whole, expected)
+            for chunks in (2, 3, 5):
+                np.testing.assert_array_equal(run(spec, a, b, chunks, n=n), whole)
+
+
+def test_panels_that_are_packed_at_a_time_fit_into_the_cache() -> None:
+    for size in ((1024, 1024, 1024), (128, 768, 3072), (64, 64, 20000)):
+        spec = gemm_tile(WIDE, as_dtype("float32"), size, size, packing="copy")
+        assert spec.by_columns
+        assert spec.group == 1 or spec.group * spec.tile.columns * size[2] * 4 <= 1 << 19

@@ -16,6 +16,8 @@ from graphc.ir.dtypes import DType
 from graphc.kernel.tiles.machine import Machine, Tile, tiles_of
 
 TILE_CYCLES = 30.0  # of starting and storing a tile
+PACKED_BYTES = 1 << 19  # of B that a task packs at a time: it stays in the second cache
+MAX_GROUP = 8
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,9 @@ class GemmTile:
 
     Attributes:
         m, n, k: rows and columns of C, length of the sums; None where only the run knows.
-        trans_a: A is stored (K, M). packed: B comes in panels of tile.columns columns, each
-            (K, tile.columns), the last one filled up with zeros; otherwise it is stored (K, N).
+        trans_a: A is stored (K, M). packing: "copy": a task copies the columns of B that it needs
+            to a panel (K, tile.columns) of its own before it uses them; "turn": the same, and B is
+            stored (N, K); "": B is read where it lies. group: panels that are packed at a time.
         batched: all three step on from one product to the next.
         by_columns: tasks are panels of columns, not tiles of rows.
     """
@@ -35,10 +38,11 @@ class GemmTile:
     n: int | None
     k: int | None
     trans_a: bool
-    packed: bool
+    packing: str
     batched: bool
     by_columns: bool
     tile: Tile
+    group: int = 1
 
     @property
     def key(self) -> str:
@@ -47,10 +51,12 @@ class GemmTile:
         flags = "".join(
             letter
             for letter, on in zip(
-                "tpbc", (self.trans_a, self.packed, self.batched, self.by_columns), strict=True
+                "tbc", (self.trans_a, self.batched, self.by_columns), strict=True
             )
             if on
         )
+        if self.packing:
+            flags += f"_{self.packing}{self.group}"
         tile = f"{self.tile.rows}x{self.tile.vectors}x{self.tile.lanes}"
         return f"{self.dtype.name}_{sizes}_{flags}_{tile}"
 
@@ -67,24 +73,28 @@ def gemm_tile(
     sizes: tuple[int | None, int | None, int | None],
     hints: tuple[int, int, int],
     trans_a: bool = False,
-    packed: bool = False,
+    packing: str = "",
     batched: bool = False,
 ) -> GemmTile:
     """The blocking of a product. `hints`: sizes to expect where the run alone knows them."""
-    tile, by_columns = _blocks(machine, dtype.size, hints, batched)
-    return GemmTile(dtype, *sizes, trans_a, packed, batched, by_columns, tile)
+    # who packs columns keeps them: all rows pass by
+    choices = (True,) if packing else (False,) if batched else (False, True)
+    tile, by_columns = _blocks(machine, dtype.size, hints, choices)
+    panel = hints[2] * tile.columns * dtype.size
+    group = min(max(PACKED_BYTES // max(panel, 1), 1), MAX_GROUP) if packing else 1
+    return GemmTile(dtype, *sizes, trans_a, packing, batched, by_columns, tile, group)
 
 
 @functools.lru_cache(maxsize=4096)
 def _blocks(
-    machine: Machine, itemsize: int, sizes: tuple[int, int, int], batched: bool
+    machine: Machine, itemsize: int, sizes: tuple[int, int, int], choices: tuple[bool, ...]
 ) -> tuple[Tile, bool]:
     """The tile, and whether tasks are columns, with which the slower of two threads is fastest."""
     m, n, _ = sizes
     ways = [
         (tile, by_columns)
         for tile in tiles_of(machine, itemsize)
-        for by_columns in ((False,) if batched else (False, True))
+        for by_columns in choices
         if tile.rows <= max(m, 1) and (tile.vectors - 1) * tile.lanes < max(n, 1)
     ]
 
@@ -92,21 +102,17 @@ def _blocks(
         tile, by_columns = way
         # every size of a tile is code of its own; all rows of a panel at once use it better
         sizes_of_tiles = (m % tile.rows > 0) + (n % tile.columns > 0)
-        return _slower_half(*way, sizes, batched) * (1 + 0.03 * sizes_of_tiles + 0.01 * by_columns)
+        return _slower_half(*way, sizes) * (1 + 0.04 * sizes_of_tiles + 0.01 * by_columns)
 
     return min(ways, key=rank)
 
 
-def _slower_half(
-    tile: Tile, by_columns: bool, sizes: tuple[int, int, int], batched: bool
-) -> float:
+def _slower_half(tile: Tile, by_columns: bool, sizes: tuple[int, int, int]) -> float:
     """Cycles of the slower of two halves of the tasks, for each step of k."""
     m, n, k = sizes
     rows = _Split(m, tile.rows, 1)
     columns = _Split(n, tile.columns, tile.lanes)
-    if batched:
-        halves = [(rows.parts(), columns.parts())]
-    elif by_columns:
+    if by_columns:
         halves = [(rows.parts(), part) for part in columns.halves()]
     else:
         halves = [(part, columns.parts()) for part in rows.halves()]
