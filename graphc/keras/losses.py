@@ -317,8 +317,7 @@ def class_of(
         bound.apply_defaults()
         base.__init__(self, fn, **bound.arguments)
 
-    init.__signature__ = signature  # type: ignore[attr-defined]
-    table = {"__init__": init, "__doc__": doc, "__module__": module}
+    table = {"__init__": init, "__doc__": doc, "__module__": module, "__signature__": signature}
     return type(class_name, (base,), table)
 
 

@@ -12,10 +12,10 @@ from graphc.ir.node import Tensor
 from graphc.keras import losses
 from graphc.keras.core import math as K
 from graphc.keras.core.config import floatx
-from graphc.keras.core.session import batch_set_value
+from graphc.keras.core.session import batch_set_value, get_value
 from graphc.keras.engine.base_layer import Layer
 from graphc.keras.engine.nodes import snake_case
-from graphc.ops.convert import convert_to_tensor
+from graphc.ops.convert import convert_to_tensor, is_tensor_like
 from graphc.tf1 import api_array, api_math
 from graphc.tf1.ops_misc import group
 
@@ -216,6 +216,12 @@ class MeanRelativeError(Mean):
         true, pred = K.cast(y_true, self._dtype), K.cast(y_pred, self._dtype)
         ratio = api_math.div_no_nan(K.abs(pred - true), K.cast(self.normalizer, self._dtype))
         return super().update_state(ratio, sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        shown = self.normalizer
+        if is_tensor_like(shown):
+            shown = get_value(shown)
+        return {**super().get_config(), "normalizer": np.asarray(shown).tolist()}
 
 
 def wrapped(

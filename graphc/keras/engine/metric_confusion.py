@@ -16,7 +16,7 @@ from graphc.keras.engine.metric_base import Metric
 from graphc.ops.convert import constant_tensor
 from graphc.ops.define import F
 from graphc.tf1 import api_array, api_index, api_math
-from graphc.tf1.api_checks import assert_greater_equal, assert_less_equal
+from graphc.tf1.api_checks import Assert
 from graphc.tf1.api_segment import confusion_matrix
 from graphc.tf1.ops_misc import group
 from graphc.tf1.scopes import control_dependencies
@@ -44,11 +44,12 @@ def _thresholds(given: Any) -> list[float]:
 def _probabilities(y_pred: Any) -> Tensor:
     """The predictions; a run in which one lies outside of [0, 1] raises InvalidArgumentError."""
     pred = K.cast(y_pred, float32)
-    checks = [
-        assert_greater_equal(pred, 0.0, message="predictions must be >= 0"),
-        assert_less_equal(pred, 1.0, message="predictions must be <= 1"),
-    ]
-    with control_dependencies(checks):
+    inside = api_math.logical_and(
+        api_math.greater_equal(pred, 0.0), api_math.less_equal(pred, 1.0)
+    )
+    text = "predictions must be >= 0 and <= 1; a layer without a sigmoid or softmax gives others"
+    check = Assert(api_math.reduce_all(inside), [text, pred])
+    with control_dependencies([check]):
         return F.identity(pred)
 
 
@@ -80,7 +81,8 @@ class _Confusion(Metric):
         class_id: int | None = None, labels: tuple[int, ...] | None = (),
     ) -> None:
         super().__init__(name=name, dtype=dtype)
-        self._levels = thresholds
+        # an array: lists are searched for layers with variables
+        self._levels = np.asarray(thresholds, np.float32)
         self.top_k, self.class_id = top_k, class_id
         self._columns: tuple[int, ...] | None = None
         if labels is not None:
@@ -118,7 +120,7 @@ class _Confusion(Metric):
     def _additions(self, true: Tensor, pred: Tensor, weights: Tensor) -> list[Any]:
         """The assignments that add a batch [n] or [n, labels]."""
         shape = [len(self._levels)] + [1] * (pred.rank or 1)
-        levels = constant_tensor(np.asarray(self._levels, np.float32).reshape(shape), float32)
+        levels = constant_tensor(self._levels.reshape(shape), float32)
         above = K.cast(api_math.greater(api_array.expand_dims(pred, 0), levels), float32)
         truth = K.cast(api_math.not_equal(true, 0.0), float32)
         tables = {
@@ -258,8 +260,12 @@ class AUC(_Confusion):
         self.num_thresholds, self.curve = len(levels), curve
         self.summation_method, self.from_logits = summation_method, from_logits
         self.multi_label, self.label_weights = multi_label, label_weights
-        self.thresholds = levels
-        self._inner_thresholds = None if thresholds is None else levels[1:-1]
+        self._inner = None if thresholds is None else np.array(levels[1:-1])
+
+    @property
+    def thresholds(self) -> list[float]:
+        """All thresholds, with one below 0 and one above 1."""
+        return self._levels.tolist()  # type: ignore[no-any-return]
 
     def update_state(  # type: ignore[override]
         self, y_true: Any, y_pred: Any, sample_weight: Any = None
@@ -298,9 +304,10 @@ class AUC(_Confusion):
         return (x[:-1] - x[1:]) * heights
 
     def get_config(self) -> dict[str, Any]:
+        given = None if self._inner is None else self._inner.tolist()
         return {
             **super().get_config(), "num_thresholds": self.num_thresholds, "curve": self.curve,
-            "summation_method": self.summation_method, "thresholds": self._inner_thresholds,
+            "summation_method": self.summation_method, "thresholds": given,
             "multi_label": self.multi_label, "label_weights": self.label_weights,
             "num_labels": (self._columns or (None,))[0] if self.multi_label else None,
             "from_logits": self.from_logits,

@@ -158,13 +158,14 @@ class Optimizer(OwnRules):
         if callable(rate) and not is_tensor_like(rate):
             rate = rate(self.iterations) if hasattr(rate, "get_config") else rate()
         rate = convert_to_tensor(rate)
+        rate = rate if rate.dtype.name == floatx() else K.cast(rate, floatx())
         if self.initial_decay > 0:
             rate = rate / (1.0 + self.initial_decay * K.cast(self.iterations, rate.dtype))
         return rate
 
     def _step_now(self) -> Tensor:
         """The number of this update, from 1, as a float."""
-        return K.cast(self.iterations, "float32") + 1.0
+        return K.cast(self.iterations, floatx()) + 1.0
 
     # ------------------------------------------------------------ gradients
     def get_gradients(self, loss: Any, params: list[Any]) -> list[Any]:

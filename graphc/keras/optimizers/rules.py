@@ -31,7 +31,7 @@ def _sqrt(x: Tensor) -> Tensor:
 
 
 def _power(base: float, exponent: Tensor) -> Tensor:
-    return api_math.pow(convert_to_tensor(base), exponent)
+    return api_math.pow(convert_to_tensor(base, exponent.dtype), exponent)
 
 
 class SGD(Optimizer):
