@@ -334,3 +334,22 @@ def test_a_list_of_layers_starts_from_columns(source: str) -> None:
         history = model.fit(data, y, epochs=2, batch_size=8, verbose=0).history
     assert len(history["loss"]) == 2 and model.layers[0].output_shape == (None, 7)
     assert model.predict(data).shape == (32, 1) and model.input_names == ["age", "kind"]
+
+
+def test_sparse_inputs_count_as_dense_ones() -> None:
+    scipy = pytest.importorskip("scipy.sparse")
+    a = layers.Input((6,), sparse=True, name="a")
+    model = models.Model(a, layers.Dense(2)(a))
+    model.compile("sgd", "mse")
+    dense = RNG.random((9, 6)) * (RNG.random((9, 6)) > 0.7)
+    matrix = scipy.csr_matrix(dense.astype("f"))
+    np.testing.assert_allclose(
+        model.predict(matrix, batch_size=4), model.predict(dense), rtol=1e-5, atol=1e-6
+    )
+    model.fit(matrix, dense[:, :2], epochs=1, batch_size=4, verbose=0)
+    assert model.layers[0].get_config()["sparse"] is True
+    sparse = tf.SparseTensor([[0, 1], [1, 0]], [2.0, 3.0], [2, 2])
+    layer = layers.Dense(1, use_bias=False, kernel_initializer="ones")
+    np.testing.assert_array_equal(K.get_value(layer(sparse)), [[2.0], [3.0]])
+    with pytest.raises(ValueError, match="ragged inputs are not supported"):
+        layers.Input((3,), ragged=True)

@@ -18,7 +18,15 @@ from graphc.keras.core.config import floatx
 from graphc.keras.core.session import track_variable
 from graphc.ops.convert import convert_to_tensor
 from graphc.ops.define import F
-from graphc.tf1 import api_array, api_index, api_linalg, api_math, api_random, framework
+from graphc.tf1 import (
+    api_array,
+    api_index,
+    api_linalg,
+    api_math,
+    api_random,
+    api_sparse,
+    framework,
+)
 from graphc.tf1.einsum import einsum
 from graphc.tf1.variables import Variable
 
@@ -213,8 +221,8 @@ def is_sparse(tensor: Any) -> bool:
 
 
 def to_dense(tensor: Any) -> Any:
-    """The tensor itself: layers have dense values only."""
-    return tensor
+    """A SparseTensor as a whole tensor; any other tensor itself."""
+    return api_sparse.sparse_tensor_to_dense(tensor) if is_sparse(tensor) else tensor
 
 
 def is_tensor(x: Any) -> bool:

@@ -16,6 +16,7 @@ from graphc.ir.graph import get_default_graph
 from graphc.ir.node import Tensor
 from graphc.ir.source import capture
 from graphc.keras import constraints, initializers, regularizers
+from graphc.keras.core.arrays import is_sparse, to_dense
 from graphc.keras.core.config import floatx
 from graphc.keras.core.marks import mask_of, set_mask
 from graphc.keras.core.session import batch_get_value, batch_set_value, track_variable
@@ -59,6 +60,7 @@ class Layer(LayerInfo):
     """
 
     supports_masking = False
+    _takes_sparse = False  # whether `call` knows sparse tensors; else it gets dense ones
 
     if TYPE_CHECKING:  # subclasses set attributes by name
 
@@ -226,6 +228,8 @@ class Layer(LayerInfo):
         def leaf(x: Any) -> Any:
             if x is None or isinstance(x, Tensor):
                 return x
+            if is_sparse(x):
+                return x if self._takes_sparse else to_dense(x)
             try:
                 return convert_to_tensor(x)
             except (TypeError, ValueError) as err:

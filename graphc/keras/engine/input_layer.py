@@ -21,7 +21,8 @@ class InputLayer(Layer):
 
     Args:
         input_shape: without the batch. batch_size, dtype, name. input_tensor: used instead of a
-            new placeholder. sparse: not supported.
+            new placeholder. sparse: data may be SciPy's sparse matrices; each batch of them becomes
+            a dense array, which is what the graph computes with.
 
     Raises:
         ValueError: neither a shape nor a tensor, or both shapes.
@@ -32,8 +33,9 @@ class InputLayer(Layer):
         input_tensor: Any = None, sparse: bool = False, name: str | None = None, **kwargs: Any,
     ) -> None:
         batch_shape = kwargs.pop("batch_input_shape", None)
-        if kwargs.pop("ragged", False) or sparse:
-            raise ValueError("sparse and ragged inputs are not supported; feed dense arrays")
+        if kwargs.pop("ragged", False):
+            raise ValueError("ragged inputs are not supported: pad them (keras.preprocessing."
+                             "sequence.pad_sequences) and mask the padding")  # fmt: skip
         if batch_shape is not None and input_shape is not None:
             raise ValueError(
                 "Only provide the input_shape OR batch_input_shape argument to InputLayer, not "
@@ -63,7 +65,7 @@ class InputLayer(Layer):
             # one that can be fed is fed, as any placeholder
             self.is_placeholder = input_tensor.node.op.name == "placeholder"
         self._batch_input_shape = shape
-        self.sparse = False
+        self.sparse = bool(sparse)
         self.built = True
         Node(self, [input_tensor], [input_tensor])
         self.input_tensor = input_tensor
@@ -71,7 +73,7 @@ class InputLayer(Layer):
     def get_config(self) -> dict[str, Any]:
         return {
             "batch_input_shape": self._batch_input_shape, "dtype": self._dtype,
-            "sparse": False, "name": self.name,
+            "sparse": self.sparse, "name": self.name,
         }  # fmt: skip
 
 

@@ -26,6 +26,8 @@ class DenseFeatures(Layer):
         ValueError: a column that is not dense; features that are missing.
     """
 
+    _takes_sparse = True
+
     def __init__(
         self, feature_columns: Any, trainable: bool = True, name: str | None = None, **kwargs: Any
     ) -> None:
