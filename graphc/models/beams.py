@@ -74,7 +74,8 @@ def beam_tokens(step: Step, ids: Array, mask: Array, choice: Choice) -> Array:
     for b, one in enumerate(found):
         for n in range(0 if one.done else beams):
             one.add(ids[b * beams + n], float(scores[b, n]), ids.shape[1] - prompt)
-    return _filled([t for one in found for _, t in one.texts[: choice.num_return_sequences]], choice)
+    kept = [t for one in found for _, t in one.texts[: choice.num_return_sequences]]
+    return _filled(kept, choice.fill)
 
 
 def _next(
@@ -86,7 +87,9 @@ def _next(
     """
     batch, beams, vocabulary = totals.shape
     wanted = min(max(2, 1 + len(ends)) * beams, beams * vocabulary)
-    rows, tokens, scores = [], [], []
+    rows: list[int] = []
+    tokens: list[int] = []
+    scores: list[Any] = []
     for b, one in enumerate(found):
         flat = totals[b].reshape(-1)
         order = np.argpartition(-flat, wanted - 1)[:wanted]
@@ -119,8 +122,7 @@ def _log_softmax(logits: Array) -> Array:
     return out
 
 
-def _filled(texts: list[Array], choice: Choice) -> Array:
-    fill = choice.fill
+def _filled(texts: list[Array], fill: int) -> Array:
     out = np.full((len(texts), max(map(len, texts))), fill, np.int64)
     for row, text in zip(out, texts):
         row[: len(text)] = text

@@ -213,7 +213,7 @@ def _wrapped(config: dict[str, Any]) -> Any:
 
     name, fn = config.get("name"), config.get("fn")
     if set(config) <= {"name", "fn", "dtype"} and (
-        name in ("acc", "accuracy") or fn == LONG_NAMES.get(name, name)
+        name in ("acc", "accuracy") or fn == LONG_NAMES.get(str(name), name)
     ):
         return name
     return metrics.MeanMetricWrapper(**{**config, "fn": metrics.get(fn)})
