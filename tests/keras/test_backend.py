@@ -185,3 +185,133 @@ def test_ctc_costs_decode_and_train() -> None:
     losses = model.fit(data, np.zeros(3), epochs=15, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
     assert models.Model(x, probabilities).predict(data[0]).shape == (3, 7, 5)
+
+
+# ------------------------------------------------------------------ Keras beside plain graphs
+def test_every_name_of_tensorflow_1_15_is_there() -> None:
+    names = """abs all any arange argmax argmin backend batch_dot batch_flatten batch_get_value
+        batch_normalization batch_set_value bias_add binary_crossentropy cast cast_to_floatx
+        categorical_crossentropy clear_session clip concatenate constant conv1d conv2d
+        conv2d_transpose conv3d cos count_params ctc_batch_cost ctc_decode ctc_label_dense_to_sparse
+        cumprod cumsum depthwise_conv2d dot dropout dtype elu epsilon equal eval exp expand_dims eye
+        flatten floatx foldl foldr function gather get_session get_uid get_value gradients greater
+        greater_equal hard_sigmoid image_data_format in_test_phase in_top_k in_train_phase int_shape
+        is_keras_tensor is_sparse l2_normalize learning_phase learning_phase_scope less less_equal
+        local_conv1d local_conv2d log manual_variable_initialization map_fn max maximum mean min
+        minimum moving_average_update name_scope ndim normalize_batch_in_training not_equal one_hot
+        ones ones_like permute_dimensions placeholder pool2d pool3d pow print_tensor prod
+        random_binomial random_normal random_normal_variable random_uniform random_uniform_variable
+        relu repeat repeat_elements reset_uids reshape resize_images resize_volumes reverse rnn
+        round separable_conv2d set_epsilon set_floatx set_image_data_format set_learning_phase
+        set_session set_value shape sigmoid sign sin softmax softplus softsign
+        sparse_categorical_crossentropy spatial_2d_padding spatial_3d_padding sqrt square squeeze
+        stack std stop_gradient sum switch tanh temporal_padding tile to_dense transpose
+        truncated_normal update update_add update_sub
+        var variable zeros zeros_like"""
+    assert [n for n in names.split() if not callable(getattr(K, n))] == []
+
+
+def test_layers_on_placeholders_in_a_session() -> None:
+    session = tf.Session()
+    K.set_session(session)
+    x, labels = tf.placeholder(tf.float32, (None, 20)), tf.placeholder(tf.float32, (None, 3))
+    h = layers.Dropout(0.5)(layers.Dense(16, activation="relu")(x))
+    predicted = layers.Dense(3, activation="softmax")(h)
+    loss = tf.reduce_mean(keras.losses.categorical_crossentropy(labels, predicted))
+    step = tf.train.GradientDescentOptimizer(0.5).minimize(loss)
+    right = keras.metrics.categorical_accuracy(labels, predicted)
+    session.run(tf.global_variables_initializer())
+    data = RNG.random((50, 20))
+    feeds = {x: data, labels: np.eye(3)[data[:, :3].argmax(1)]}
+    with session.as_default():
+        for _ in range(60):
+            step.run(feed_dict={**feeds, K.learning_phase(): 1})
+        assert right.eval(feed_dict={**feeds, K.learning_phase(): 0}).mean() > 0.6
+
+
+def test_gradients_of_models() -> None:
+    model = models.Sequential([layers.Dense(4, input_shape=(3,), activation="tanh"),
+                               layers.Dense(2)])  # fmt: skip
+    x = tf.placeholder(tf.float32, [None, 3])
+    grads = tf.gradients(tf.reduce_sum(model(x)), [*model.trainable_weights, x])
+    got = K.get_session().run([*grads, *model.outputs], {x: A[:, :3], model.inputs[0]: A[:, :3]})
+    assert len(got) == 6 and got[-1].shape == (3, 2)
+    conv = models.Sequential([layers.Conv2D(4, 3, input_shape=(8, 8, 1), name="c"),
+                              layers.Flatten(), layers.Dense(3, activation="softmax")])  # fmt: skip
+    last = conv.get_layer("c").output
+    slopes = K.mean(K.gradients(conv.output[:, 1], last)[0], axis=(0, 1, 2))
+    values = K.function([conv.input], [slopes, last[0]])([RNG.random((1, 8, 8, 1))])
+    assert [v.shape for v in values] == [(4,), (6, 6, 4)]
+
+
+def test_a_penalty_on_gradients() -> None:
+    z, real = layers.Input((5,)), layers.Input((3,))
+    inner = layers.Input((3,))
+    critic = models.Model(inner, layers.Dense(1)(layers.LeakyReLU(0.2)(layers.Dense(4)(inner))))
+    made = layers.Dense(3, trainable=False)(z)
+    share = layers.Lambda(lambda t: 0.3 * t[0] + 0.7 * t[1])([real, made])
+
+    def penalty(y_true: Any, y_pred: Any) -> Any:
+        slopes = K.gradients(y_pred, share)[0]
+        return K.mean(K.square(1 - K.sqrt(K.sum(K.square(slopes), axis=1))))
+
+    def signed(y_true: Any, y_pred: Any) -> Any:
+        return K.mean(y_true * y_pred)
+
+    model = models.Model([real, z], [critic(real), critic(made), critic(share)])
+    model.compile("rmsprop", [signed, signed, penalty], loss_weights=[1, 1, 10])
+    one = np.ones((8, 1))
+    losses = [
+        model.train_on_batch([RNG.random((8, 3)), RNG.random((8, 5))], [-one, one, one])[-1]
+        for _ in range(40)
+    ]
+    assert np.isfinite(losses).all() and losses[-1] < losses[0]
+
+
+def test_updates_of_ones_own() -> None:
+    model = models.Sequential([layers.Dense(4, activation="relu", input_shape=(3,)),
+                               layers.Dropout(0.1), layers.Dense(1)])  # fmt: skip
+    y = K.placeholder((None, 1))
+    loss = K.mean(keras.losses.mean_squared_error(y, model.output))
+    optimizer = keras.optimizers.Adam(lr=0.02)
+    updates = optimizer.get_updates(params=model.trainable_weights, loss=loss)
+    train = K.function([model.input, y, K.learning_phase()], [loss], updates=updates)
+    x = RNG.random((20, 3))
+    got = [train([x, x.sum(1, keepdims=True), 1])[0] for _ in range(100)]
+    assert got[-1] < got[0] and K.get_value(optimizer.iterations) == 100
+    outputs = K.function([model.input, K.learning_phase()], [n.output for n in model.layers])
+    assert [v.shape for v in outputs([x, 0])] == [(20, 4), (20, 4), (20, 1)]
+
+
+def test_the_phase_can_be_fed_or_not() -> None:
+    x = tf.placeholder(tf.float32, [None, 100])
+    y, session = layers.Dropout(0.5)(x), K.get_session()
+    one = np.ones((2, 100))
+    assert (session.run(y, {x: one, K.learning_phase(): True}) == 0).any()
+    assert (session.run(y, {x: one, K.learning_phase(): 0}) == 1).all()
+    assert (session.run(y, {x: one}) == 1).all()
+
+
+def test_policy_gradients_with_the_old_order_of_arguments() -> None:
+    model = models.Sequential([layers.Dense(2, activation="softmax", input_shape=(4,))])
+    chosen, reward = K.placeholder((None, 2)), K.placeholder((None,))
+    likely = K.sum(chosen * model.output, axis=1)
+    loss = -K.sum(K.log(likely) * K.stop_gradient(reward))
+    updates = keras.optimizers.RMSprop(lr=0.01).get_updates(model.trainable_weights, [], loss)
+    train = K.function([model.input, chosen, reward], [], updates=updates)
+    x = np.ones((1, 4))
+    before = model.predict(x)[0, 0]
+    for _ in range(20):
+        assert train([x, [[1, 0]], [1.0]]) == []
+    assert model.predict(x)[0, 0] > before
+
+
+def test_names_and_random_numbers() -> None:
+    assert [K.get_uid("a"), K.get_uid("a")] == [1, 2]
+    K.reset_uids()
+    assert K.get_uid("a") == 1 and K.backend() == "tensorflow"
+    assert K.int_shape(K.placeholder(ndim=2)) == (None, None)
+    assert 0.2 < K.eval(K.mean(K.random_bernoulli((1000,), p=0.3))) < 0.4
+    assert abs(K.eval(K.truncated_normal((500,)))).max() <= 2
+    with pytest.raises(ValueError, match="sparse placeholders are not supported"):
+        K.placeholder((2,), sparse=True)

@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "graphc.keras.utils.np_utils": "normalize to_categorical",
-        "graphc.keras.utils.generic_utils": "Progbar",
+        "graphc.keras.utils.generic_utils": "Progbar deserialize_keras_object",
         "graphc.keras.utils.data_utils": "Sequence get_file",
         "graphc.keras.utils.enqueuers": "GeneratorEnqueuer OrderedEnqueuer SequenceEnqueuer",
         "graphc.keras.utils.io_utils": "HDF5Matrix",
@@ -19,8 +19,8 @@ __getattr__, __dir__, __all__ = attach(
         "graphc.keras.utils.registered": """
             get_registered_name get_registered_object register_keras_serializable""",
         "graphc.keras.core.objects": """
-            CustomObjectScope custom_object_scope deserialize_keras_object=deserialize_object
-            get_custom_objects serialize_keras_object=serialize_object""",
+            CustomObjectScope custom_object_scope get_custom_objects
+            serialize_keras_object=serialize_object""",
         "graphc.keras.preprocessing.image": "array_to_img img_to_array load_img save_img",
         "graphc.keras.preprocessing.sequence": "pad_sequences",
     },

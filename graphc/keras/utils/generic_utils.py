@@ -1,7 +1,7 @@
 """The progress bar, in Keras' form, and the older path of custom objects.
 
-Lives here: Progbar. On a terminal the line is drawn again and again; elsewhere only its last state
-is written, so that logs stay short.
+Lives here: Progbar, deserialize_keras_object. On a terminal the line is drawn again and again;
+elsewhere only its last state is written, so that logs stay short.
 """
 
 from __future__ import annotations
@@ -14,15 +14,33 @@ from typing import Any
 from graphc.keras.core.objects import (
     CustomObjectScope,
     custom_object_scope,
+    deserialize_object,
     get_custom_objects,
 )
-from graphc.keras.core.objects import deserialize_object as deserialize_keras_object
 from graphc.keras.core.objects import serialize_object as serialize_keras_object
 
 __all__ = [
     "CustomObjectScope", "Progbar", "custom_object_scope", "deserialize_keras_object",
     "get_custom_objects", "serialize_keras_object",
 ]  # fmt: skip
+
+
+def deserialize_keras_object(
+    identifier: Any, module_objects: Any = None, custom_objects: Any = None,
+    printable_module_name: str = "object",
+) -> Any:
+    """The object that a configuration or a name stands for.
+
+    Args:
+        module_objects: classes and functions by name. custom_objects: those of the user.
+
+    Raises:
+        ValueError: "Unknown <printable_module_name>: <name>".
+    """
+    made = deserialize_object(
+        identifier, (module_objects or {}).get, custom_objects, printable_module_name
+    )
+    return made() if isinstance(made, type) else made
 
 
 def _duration(seconds: float) -> str:
