@@ -127,4 +127,5 @@ def _time(seconds: float) -> str:
 
 
 if __name__ == "__main__":
+    process.end_with_children()
     sys.exit(main())

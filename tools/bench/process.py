@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -29,6 +30,11 @@ class Settings:
     folder: Path
     tree: Path = environments.ROOT
     patience: float = 6.0  # seconds that a measurement waits for a quiet machine
+
+
+def end_with_children() -> None:
+    """Makes a request to terminate an exit, so that the process being measured ends as well."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
 
 def measure(python: str, job: Job, settings: Settings) -> Iterator[dict[str, Any]]:

@@ -139,4 +139,5 @@ def jobs(works: Sequence[str], peers: Sequence[str]) -> Iterator[Job]:
 
 
 if __name__ == "__main__":
+    process.end_with_children()
     sys.exit(main())
