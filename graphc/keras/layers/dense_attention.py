@@ -154,6 +154,10 @@ _NAMES = (
 )
 
 
+# what readers of Keras 2 build the layer from
+_SHAPES = ("query_shape", "key_shape", "value_shape")
+
+
 class MultiHeadAttention(Layer):
     """Attention by several projections at once (Vaswani 2017).
 
@@ -185,6 +189,7 @@ class MultiHeadAttention(Layer):
         self.attention_axes = (
             None if attention_axes is None else tuple(int(a) for a in np.atleast_1d(attention_axes))
         )
+        self._shapes: list[Any] = [None, None, None]
         settle(self, {
             "kernel_initializer": kernel_initializer, "bias_initializer": bias_initializer,
             "kernel_regularizer": kernel_regularizer, "bias_regularizer": bias_regularizer,
@@ -208,6 +213,7 @@ class MultiHeadAttention(Layer):
 
     def build(self, input_shape: Any) -> None:
         query, value, key = input_shape
+        self._shapes = [list(s) for s in (query, key, value)]
         self._letters = _Letters(len(query), self.attention_axes, self.name)
         heads, dk, dv = self.num_heads, self.key_dim, self.value_dim
         self._query = self._projection("query", (query[-1], heads, dk), (heads, dk))
@@ -240,13 +246,12 @@ class MultiHeadAttention(Layer):
             raise TypeError(f"Layer {self.name} needs a query and a value")
         if len(given) == 2 or given[2] is None:
             given = [*given[:2], given[1]]
-        for name, setting in (("attention_mask", attention_mask), ("training", training)):
-            if setting is not None:
-                kwargs[name] = setting
-        for name, flag in (("return_attention_scores", return_attention_scores),
-                           ("use_causal_mask", use_causal_mask)):  # fmt: skip
-            if flag:
-                kwargs[name] = True
+        settings = {
+            "attention_mask": attention_mask, "training": training,
+            "return_attention_scores": return_attention_scores or None,
+            "use_causal_mask": use_causal_mask or None,
+        }  # fmt: skip
+        kwargs |= {k: v for k, v in settings.items() if v is not None}
         return super().__call__(given, **kwargs)
 
     def call(  # type: ignore[override]
@@ -310,7 +315,12 @@ class MultiHeadAttention(Layer):
             "value_dim": self.value_dim, "dropout": self.dropout, "use_bias": self.use_bias,
             "output_shape": self._output_size, "attention_axes": self.attention_axes,
             **described(self, _NAMES + " activity_regularizer"),
+            **dict(zip(_SHAPES, self._shapes)),
         }  # fmt: skip
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        return cls(**{k: v for k, v in config.items() if k not in _SHAPES})
 
 
 class _Letters:
