@@ -118,7 +118,7 @@ class Plus(layers.Layer):
 def test_constants_reach_cells_of_ones_own() -> None:
     x, c = layers.Input((3, 2)), layers.Input((2,))
     rnn = layers.RNN(Plus(), return_state=True)
-    out, total, count = rnn(x, constants=c)
+    out, _, count = rnn(x, constants=c)
     model = models.Model([x, c], [out, count])
     data, const = RNG.random((4, 3, 2)), RNG.random((4, 2))
     got, steps = model.predict([data, const])

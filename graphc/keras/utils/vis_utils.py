@@ -202,5 +202,5 @@ def _draw(picture: Picture, path: Path, ending: str, dpi: int) -> None:
             side = {"middle": "center", "start": "left", "end": "right"}[anchor]
             axes.text(x, y, text, ha=side, va="center", family="monospace", fontsize=8.5,
                       color=_TEXT)  # fmt: skip
-    with atomic_path(path) as aside, open(aside, "wb") as file:
+    with atomic_path(path) as aside, Path(aside).open("wb") as file:
         figure.savefig(file, format=ending.lstrip("."), dpi=dpi)
