@@ -74,22 +74,48 @@ class ConvPrinter:
         With a finish its buffers stand for the output, and its dimensions behind the number.
         """
         outs = [("ptr", "%y")] if self.behind is None else self.behind.pointers()
+        own = [("ptr", "%p")] if self.spec.packing else []
         dims = [] if self.behind is None else self.behind.dims()
-        return [("ptr", "%x"), ("ptr", "%f"), *outs, ("i64", "%n"), *dims]
+        return [("ptr", "%x"), ("ptr", "%f"), *outs, *own, ("i64", "%n"), *dims]
 
     def module(self, symbol: str) -> str:
         """A complete module with `void symbol(ptr args, i64 lo, i64 hi)`, over tasks."""
         spec, w = self.spec, self.w
         if self.behind is not None:
             self.spare = w.scratch(spec.width * spec.columns)
-        w.loop(0, spec.channels, spec.columns, self.columns)
+        if spec.by_columns:
+            rows = w.mul(w.ceil_div("%n", spec.images), prod(spec.rows))
+            w.loop("%lo", "%hi", 1, lambda block, _: self.column(block, 0, rows))
+        else:
+            w.loop(0, spec.blocks, 1, lambda block, _: self.column(block, "%lo", "%hi"))
         return tile_module(w, symbol, self.slots(), self.behind)
 
     # -------------------------------------------------------------- tasks
-    def columns(self, column: str, _: Carried) -> None:
-        """All tasks for one block of output channels."""
+    def column(self, block: str, lo: Index, hi: Index) -> None:
+        """Rows lo to hi for one block of output channels."""
+        column = self.w.mul(block, self.spec.columns)
         masks = self.masks(column)
-        self.w.loop("%lo", "%hi", 1, lambda task, _: self.task(task, column, masks))
+        if self.spec.packing:
+            self.pack(column, masks)
+        self.w.loop(lo, hi, 1, lambda row, _: self.task(row, column, masks))
+
+    def pack(self, column: Index, masks: Sequence[str | None]) -> None:
+        """Write the block's panels."""
+        spec, w = self.spec, self.w
+        panel = w.at("%p", w.mul(column, spec.depth))
+
+        def channel(k: str, source: str, target: str) -> None:
+            f = w.at(source, w.mul(w.opaque(k), spec.channels))
+            p = w.at(target, w.mul(w.opaque(k), spec.columns))
+            for v, mask in enumerate(masks):
+                w.store(w.load(w.at(f, v * spec.lanes), mask), w.at(p, v * spec.lanes))
+
+        def tap(m: str, _: Carried) -> None:
+            source = w.at("%f", w.add(w.mul(m, spec.depth * spec.channels), column))
+            target = w.at(panel, w.mul(m, spec.matrix))
+            w.loop(0, spec.depth, 1, lambda k, _: channel(k, source, target))
+
+        w.loop(0, prod(spec.taps), 1, tap)
 
     def masks(self, column: Index) -> tuple[str | None, ...]:
         spec, w = self.spec, self.w
@@ -158,7 +184,10 @@ class ConvPrinter:
         w, last = self.w, len(phase) - 1
         taps = []
         # panels lie behind each other, each as deep as there are source channels
-        filters = w.at("%f", w.mul(column, self.spec.depth) if self.spec.packed else column)
+        filters = w.at("%f", column)
+        if self.spec.packed:
+            base = "%p" if self.spec.packing else "%f"
+            filters = w.at(base, w.mul(column, self.spec.depth))
         for a, sweep in enumerate(phase):
             filters = w.at(filters, sweep.tap * self.tap_strides[a])
             if a == last:

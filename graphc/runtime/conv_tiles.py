@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from math import prod
 
 from graphc.ir.node import Node, Tensor
 from graphc.ir.shape import Dim, current_env, evaluate
@@ -70,6 +71,17 @@ class ConvCall:
     def name(self) -> str:
         """What people read."""
         return f"{self.node.op.name.removeprefix('direct_')}_{self.spec.key}"
+
+    @property
+    def packing(self) -> bool:
+        """Whether its tiles pack panels of the filter themselves."""
+        return isinstance(self.spec, ConvTile) and self.spec.packing
+
+    @property
+    def panels(self) -> int:
+        """Elements of memory for these panels."""
+        assert isinstance(self.spec, ConvTile)
+        return prod(self.spec.taps) * self.spec.matrix
 
     @property
     def takes_finish(self) -> bool:
@@ -165,8 +177,8 @@ def conv_call(node: Node) -> ConvCall | None:
         geo.window.kernel, geo.depthwise, turned, _expected(geo.x[0]),
     )  # fmt: skip
     pack = None
-    if turned:
-        layout = PackSpec(out.dtype, channels, depth, True, tile.lanes, tile.vectors)
+    if tile.packed and not tile.packing:
+        layout = PackSpec(out.dtype, channels, depth, turned, tile.lanes, tile.vectors)
         pack = PackCall(layout, geo.window.taps, channels, depth)
     return ConvCall(node, source, filters, out, tile, geo.x[0], pack)
 

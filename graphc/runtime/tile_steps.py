@@ -62,7 +62,7 @@ def product_steps(scheduler: Scheduler, unit: Unit) -> list[Step]:
         panels = Storage("arena", ("panels", call.node), size, call.pack.elements)
         steps.append(Step("pack", call.pack.kernel_name, (b,), (panels,), call=call.pack))
         b = panels
-    if isinstance(call, TileCall) and call.spec.packing:
+    if call.packing:
         size = call.spec.dtype.size
         own = (Storage("arena", ("panels", call.node), size, call.panels),)
     if call.finish is None:

@@ -115,6 +115,11 @@ class TileCall:
         return self.product.node
 
     @property
+    def packing(self) -> bool:
+        """Whether its tiles pack panels themselves."""
+        return bool(self.spec.packing)
+
+    @property
     def panels(self) -> Dim:
         """Elements of memory for panels of B, a part for each piece."""
         if not self.spec.packing:

@@ -91,9 +91,13 @@ def call(
 ) -> Any:  # fmt: skip
     """What a function of tiles writes, its tasks in so many pieces, the last one first."""
     out = np.full(shape, 7.0, a.dtype)
+    own = np.full(4 * b.size + 4096, 7.0, a.dtype)  # panels
     code = jit.compile_ir(text, ["tile"], target=target)
     function = CALL(jit.load_object(code, ["tile"])["tile"])
-    words = np.array([a.ctypes.data, b.ctypes.data, out.ctypes.data, n], np.int64)
+    given = [a.ctypes.data, b.ctypes.data, out.ctypes.data, n]
+    if " %p" in text:
+        given.insert(3, own.ctypes.data)
+    words = np.array(given, np.int64)
     each = max(1, -(-tasks // chunks))
     for lo in reversed(range(0, tasks, each)):
         function(words.ctypes.data, lo, min(tasks, lo + each))
@@ -213,6 +217,28 @@ def test_filters_in_panels_give_the_same_bits(name: str) -> None:
     text = conv_module(spec, "tile")
     got = call(text, spec.tasks(len(x)), case.y, x, panels(w, spec.columns), len(x))
     assert got.tobytes() == forward(case, x, w).tobytes()
+
+
+@pytest.mark.parametrize("name", ["tails", "same", "strides", "several images", "no image"])
+def test_blocks_of_channels_as_tasks_and_own_panels_give_the_same_bits(name: str) -> None:
+    case = CASES[name]
+    x, w, _ = case.arrays()
+    want = forward(case, x, w).tobytes()
+    for packing in (False, True):
+        spec = replace(
+            case.forward(), by_columns=True, packing=packing, packed=packing, vectors=1, width=2
+        )
+        got = call(
+            conv_module(spec, "tile"), spec.tasks(len(x)), case.y, x, w, len(x), chunks=3
+        )
+        assert got.tobytes() == want
+
+
+def test_large_filters_over_few_pixels_have_blocks_of_channels_as_tasks() -> None:
+    spec = Case((1, 7, 7, 64), (3, 3, 64, 128), hint=1).forward()
+    assert spec.by_columns and not spec.packing
+    assert Case((1, 7, 7, 64), (1, 1, 64, 1024), hint=1).forward().packing
+    assert not CASES["same"].forward().by_columns
 
 
 def test_few_channels_take_all_taps_of_a_row_together() -> None:

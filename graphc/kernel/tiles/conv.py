@@ -27,6 +27,9 @@ L1_BYTES = 32 << 10  # of a filter that stays there beside what else passes by
 L2_BYTES = 256 << 10
 MAX_BORDERS = 24  # loops over channels that tiles at the edge may be made of
 FEWEST_SUMS = 12  # accumulators that every processor has registers for
+DEPTHWISE_SUMS = 12  # of a tile: each has a load of its own, so that more save none
+MIN_BLOCKS = 4  # of output channels, that threads share
+FAR_ROW = 1024  # bytes from which on the rows of a filter collide in caches
 CODE_SIZE = 4000.0  # multiply-adds in the code that double the price of a tile
 MAX_EDGE = 8  # outputs at the edge of a row that have code of their own
 MIN_POSITIONS = 128  # that a block sums before it stores its sums
@@ -41,6 +44,8 @@ class ConvTile:
         depth: channels of the source, 1 if depthwise. channels: of the output.
         taps: of the filter, which is stored (*taps, depth, channels), or `packed`: in panels of
             the tile's columns, (*taps, panels, depth, columns).
+        packing: the tiles pack their panels themselves, before they use them.
+        by_columns: tasks are blocks of output channels, not rows: a large filter is read once.
         depthwise: output channel c reads channel c of the source only.
         lanes, vectors, width, images: the tile.
     """
@@ -52,10 +57,17 @@ class ConvTile:
     taps: tuple[int, ...]
     depthwise: bool
     packed: bool
+    packing: bool
+    by_columns: bool
     lanes: int
     vectors: int
     width: int
     images: int
+
+    @property
+    def blocks(self) -> int:
+        """Of output channels."""
+        return -(-self.channels // self.columns)
 
     @property
     def columns(self) -> int:
@@ -67,7 +79,7 @@ class ConvTile:
         """Elements of the filter from tap to tap."""
         channels = self.channels
         if self.packed:
-            channels = -(-channels // self.columns) * self.columns
+            channels = self.blocks * self.columns
         return self.depth * channels
 
     @property
@@ -96,7 +108,8 @@ class ConvTile:
         return segments(sweep, self.width)
 
     def tasks(self, images: int) -> int:
-        return -(-images // self.images) * prod(self.rows)
+        """How many tasks there are: what a step's extent counts."""
+        return self.blocks if self.by_columns else -(-images // self.images) * prod(self.rows)
 
     def multiplies(self, images: int) -> int:
         """Multiply-adds, those of padding left out."""
@@ -124,7 +137,7 @@ def conv_tile(
     lanes = machine.lanes(dtype.size)
     best: tuple[float, tuple[int, int, int]] | None = None
     for vectors, width, several in _shapes(machine, channels, lanes, axes[-1]):
-        if several > max(images, 1):
+        if several > max(images, 1) or (depthwise and vectors * width > DEPTHWISE_SUMS):
             continue
         cost = sum(
             _row_cost(s, width, several, vectors, prod(taps) * depth * lanes * dtype.size)
@@ -136,9 +149,18 @@ def conv_tile(
         if best is None or cost < best[0] * 0.999:
             best = cost, (vectors, width, several)
     assert best is not None, "the convolution is not servable"
+    blocks = -(-channels // (lanes * best[1][0]))
+    nbytes = prod(taps) * depth * channels * dtype.size
+    around = prod(axis[0].size for axis in axes) * depth
+    around += prod(sum(s.count for s in axis) for axis in axes) * channels
+    by_columns = blocks >= MIN_BLOCKS and nbytes > images * around * dtype.size
+    row = channels * dtype.size
+    far = row >= FAR_ROW and nbytes > L1_BYTES and not depthwise
+    packing = by_columns and not packed and far
     return ConvTile(
-        dtype, tuple(axes), depth, channels, tuple(taps), depthwise, packed, lanes, *best[1]
-    )
+        dtype, tuple(axes), depth, channels, tuple(taps), depthwise, packed or far, packing,
+        by_columns, lanes, *best[1],
+    )  # fmt: skip
 
 
 def servable(sweeps: Sequence[Sweep]) -> bool:
