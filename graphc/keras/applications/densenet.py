@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.keras import layers
-from graphc.keras.applications.imagenet_utils import channel_axis, decode_predictions, network
+from graphc.keras.applications.imagenet_utils import channel_axis, decode_predictions, maker
 from graphc.keras.applications.imagenet_utils import preprocess_input as _preprocess
 
 __all__ = ["DenseNet121", "DenseNet169", "DenseNet201", "decode_predictions", "preprocess_input"]
@@ -40,7 +40,7 @@ def _halved(x: Any, name: str) -> Any:
     return layers.AveragePooling2D(2, strides=2, name=f"{name}_pool")(x)
 
 
-def _densenet(depths: tuple[int, ...], *given: Any) -> Any:
+def _body(depths: tuple[int, ...]) -> Any:
     def body(x: Any) -> Any:
         x = layers.ZeroPadding2D(3)(x)
         x = layers.Conv2D(64, 7, strides=2, use_bias=False, name="conv1/conv")(x)
@@ -53,40 +53,10 @@ def _densenet(depths: tuple[int, ...], *given: Any) -> Any:
                 x = _halved(x, f"pool{stage}")
         return _normal_relu(x, "bn", "relu")
 
-    name = {121: "densenet121", 169: "densenet169", 201: "densenet201"}[5 + 2 * sum(depths)]
-    return network(name, body, *given)
-
-def DenseNet121(
-    include_top: bool = True, weights: Any = "imagenet", input_tensor: Any = None,
-    input_shape: Any = None, pooling: str | None = None, classes: int = 1000, **kwargs: Any,
-) -> Any:
-    """121 layers, each of which sees the features of all before it in its block.
-
-    Arguments as of ResNet50.
-    """
-    given = (include_top, weights, input_tensor, input_shape, pooling, classes, kwargs)
-    return _densenet((6, 12, 24, 16), *given)
+    return body
 
 
-def DenseNet169(
-    include_top: bool = True, weights: Any = "imagenet", input_tensor: Any = None,
-    input_shape: Any = None, pooling: str | None = None, classes: int = 1000, **kwargs: Any,
-) -> Any:
-    """169 layers, each of which sees the features of all before it in its block.
-
-    Arguments as of ResNet50.
-    """
-    given = (include_top, weights, input_tensor, input_shape, pooling, classes, kwargs)
-    return _densenet((6, 12, 32, 32), *given)
-
-
-def DenseNet201(
-    include_top: bool = True, weights: Any = "imagenet", input_tensor: Any = None,
-    input_shape: Any = None, pooling: str | None = None, classes: int = 1000, **kwargs: Any,
-) -> Any:
-    """201 layers, each of which sees the features of all before it in its block.
-
-    Arguments as of ResNet50.
-    """
-    given = (include_top, weights, input_tensor, input_shape, pooling, classes, kwargs)
-    return _densenet((6, 12, 48, 32), *given)
+_DOC = "{} layers, each of which sees the features of all before it in its block."
+DenseNet121 = maker("DenseNet121", __name__, _body((6, 12, 24, 16)), _DOC.format(121))
+DenseNet169 = maker("DenseNet169", __name__, _body((6, 12, 32, 32)), _DOC.format(169))
+DenseNet201 = maker("DenseNet201", __name__, _body((6, 12, 48, 32)), _DOC.format(201))

@@ -149,12 +149,24 @@ def pooled(x: Any, pooling: str | None) -> Any:
     return layers.GlobalMaxPooling2D(name="max_pool")(x) if pooling == "max" else x
 
 
+Body = Callable[[Any], Any]
+Head = Callable[[Any, int, Any], Any]
+
+
+def _mean_head(x: Any, classes: int, activation: Any) -> Any:
+    """A dense layer over the mean of the features."""
+    from graphc.keras import layers
+
+    x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
+    return layers.Dense(classes, activation=activation, name="predictions")(x)
+
+
 def network(
-    name: str, body: Callable[[Any], Any], include_top: bool, weights: Any, input_tensor: Any,
+    name: str, body: Body, include_top: bool, weights: Any, input_tensor: Any,
     input_shape: Any, pooling: str | None, classes: int, more: dict[str, Any], default: int = 224,
-    least: int = 32, file: str | None = None,
+    least: int = 32, file: str | None = None, head: Head = _mean_head,
 ) -> Any:
-    """A model of an input, a body and a dense layer over the mean of its features.
+    """A model of an input, a body and a head (features, classes, activation) -> probabilities.
 
     Args:
         default, least: the extent of pictures, and the smallest. file: see finished.
@@ -162,15 +174,49 @@ def network(
     Raises:
         ValueError: unknown arguments, a shape that cannot be. FileNotFoundError: no weights.
     """
-    from graphc.keras import layers
-
     check(weights, include_top, classes, more)
     x, inputs = input_of(input_shape, input_tensor, default, least, include_top, weights)
     x = body(x)
     if include_top:
-        x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
-        activation = more.get("classifier_activation", "softmax")
-        x = layers.Dense(classes, activation=activation, name="predictions")(x)
+        x = head(x, classes, more.get("classifier_activation", "softmax"))
     else:
         x = pooled(x, pooling)
     return finished(inputs, x, name, weights, include_top, file)
+
+
+_DOC = """{}
+
+    Args:
+        include_top: with the dense layers. weights: None, the path of a file, or "imagenet", whose
+            file is looked for in ~/.keras/models and GRAPHC_DATA. input_tensor: used as the input.
+            input_shape: (height, width, 3). pooling: "avg", "max" or None, without the dense
+            layers. classes: of the dense layer. classifier_activation: of it.
+
+    Raises:
+        ValueError: unknown arguments, a shape that cannot be. FileNotFoundError: no weights.
+    """
+
+
+def maker(
+    public: str, module: str, body: Body, doc: str, default: int = 224, least: int = 32,
+    head: Head = _mean_head,
+) -> Callable[..., Any]:
+    """The function `public` of `module` that makes a network; its model is named in small letters.
+
+    Args:
+        doc: the first line of its documentation. The rest: see network.
+    """
+    name = {"InceptionV3": "inception_v3"}.get(public, public.lower())
+
+    def make(
+        include_top: bool = True, weights: Any = "imagenet", input_tensor: Any = None,
+        input_shape: Any = None, pooling: str | None = None, classes: int = 1000, **kwargs: Any,
+    ) -> Any:
+        return network(
+            name, body, include_top, weights, input_tensor, input_shape, pooling, classes, kwargs,
+            default, least, head=head,
+        )  # fmt: skip
+
+    make.__name__ = make.__qualname__ = public
+    make.__module__, make.__doc__ = module, _DOC.format(doc)
+    return make

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.keras import layers
-from graphc.keras.applications.imagenet_utils import channel_axis, decode_predictions, network
+from graphc.keras.applications.imagenet_utils import channel_axis, decode_predictions, maker
 from graphc.keras.applications.imagenet_utils import preprocess_input as _preprocess
 
 __all__ = ["ResNet50", "ResNet101", "ResNet152", "decode_predictions", "preprocess_input"]
@@ -54,7 +54,7 @@ def _block(x: Any, filters: int, stride: int, first: bool, name: str) -> Any:
     return layers.Activation("relu", name=f"{name}_out")(y)
 
 
-def _resnet(name: str, depths: tuple[int, ...], *given: Any) -> Any:
+def _body(depths: tuple[int, ...]) -> Any:
     def body(x: Any) -> Any:
         x = begun(x, True)
         for stage, depth in enumerate(depths):
@@ -64,39 +64,11 @@ def _resnet(name: str, depths: tuple[int, ...], *given: Any) -> Any:
                 x = _block(x, 64 * 2**stage, stride, not k, shown)
         return x
 
-    return network(name, body, *given)
+    return body
 
 
-def ResNet50(
-    include_top: bool = True, weights: Any = "imagenet", input_tensor: Any = None,
-    input_shape: Any = None, pooling: str | None = None, classes: int = 1000, **kwargs: Any,
-) -> Any:
-    """Fifty layers in sixteen blocks with shortcuts.
-
-    Args:
-        include_top: the dense layer. weights: None, the path of a file, or "imagenet", whose file
-            is looked for in ~/.keras/models and GRAPHC_DATA. pooling: "avg", "max" or None.
-
-    Raises:
-        FileNotFoundError: the weights are not there.
-    """
-    given = (include_top, weights, input_tensor, input_shape, pooling, classes, kwargs)
-    return _resnet("resnet50", (3, 4, 6, 3), *given)
-
-
-def ResNet101(
-    include_top: bool = True, weights: Any = "imagenet", input_tensor: Any = None,
-    input_shape: Any = None, pooling: str | None = None, classes: int = 1000, **kwargs: Any,
-) -> Any:
-    """A hundred and one layers; arguments as of ResNet50."""
-    given = (include_top, weights, input_tensor, input_shape, pooling, classes, kwargs)
-    return _resnet("resnet101", (3, 4, 23, 3), *given)
-
-
-def ResNet152(
-    include_top: bool = True, weights: Any = "imagenet", input_tensor: Any = None,
-    input_shape: Any = None, pooling: str | None = None, classes: int = 1000, **kwargs: Any,
-) -> Any:
-    """A hundred and fifty-two layers; arguments as of ResNet50."""
-    given = (include_top, weights, input_tensor, input_shape, pooling, classes, kwargs)
-    return _resnet("resnet152", (3, 8, 36, 3), *given)
+ResNet50 = maker(
+    "ResNet50", __name__, _body((3, 4, 6, 3)), "Fifty layers in sixteen blocks with shortcuts."
+)
+ResNet101 = maker("ResNet101", __name__, _body((3, 4, 23, 3)), "A hundred and one layers.")
+ResNet152 = maker("ResNet152", __name__, _body((3, 8, 36, 3)), "A hundred and fifty-two layers.")

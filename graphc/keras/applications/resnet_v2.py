@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.keras import layers
-from graphc.keras.applications.imagenet_utils import decode_predictions, network
+from graphc.keras.applications.imagenet_utils import decode_predictions, maker
 from graphc.keras.applications.imagenet_utils import preprocess_input as _preprocess
 from graphc.keras.applications.resnet import begun, normal, normal_conv
 
@@ -34,7 +34,7 @@ def _block(x: Any, filters: int, stride: int, first: bool, name: str) -> Any:
     return layers.Add(name=f"{name}_out")([side, y])
 
 
-def _resnet(name: str, depths: tuple[int, ...], *given: Any) -> Any:
+def _body(depths: tuple[int, ...]) -> Any:
     def body(x: Any) -> Any:
         x = begun(x, False)
         for stage, depth in enumerate(depths):
@@ -44,30 +44,11 @@ def _resnet(name: str, depths: tuple[int, ...], *given: Any) -> Any:
                 x = _block(x, 64 * 2**stage, stride, not k, shown)
         return _normal_relu(x, "post")
 
-    return network(name, body, *given)
-
-def ResNet50V2(
-    include_top: bool = True, weights: Any = "imagenet", input_tensor: Any = None,
-    input_shape: Any = None, pooling: str | None = None, classes: int = 1000, **kwargs: Any,
-) -> Any:
-    """Fifty layers; arguments as of ResNet50."""
-    given = (include_top, weights, input_tensor, input_shape, pooling, classes, kwargs)
-    return _resnet("resnet50v2", (3, 4, 6, 3), *given)
+    return body
 
 
-def ResNet101V2(
-    include_top: bool = True, weights: Any = "imagenet", input_tensor: Any = None,
-    input_shape: Any = None, pooling: str | None = None, classes: int = 1000, **kwargs: Any,
-) -> Any:
-    """A hundred and one layers; arguments as of ResNet50."""
-    given = (include_top, weights, input_tensor, input_shape, pooling, classes, kwargs)
-    return _resnet("resnet101v2", (3, 4, 23, 3), *given)
-
-
-def ResNet152V2(
-    include_top: bool = True, weights: Any = "imagenet", input_tensor: Any = None,
-    input_shape: Any = None, pooling: str | None = None, classes: int = 1000, **kwargs: Any,
-) -> Any:
-    """A hundred and fifty-two layers; arguments as of ResNet50."""
-    given = (include_top, weights, input_tensor, input_shape, pooling, classes, kwargs)
-    return _resnet("resnet152v2", (3, 8, 36, 3), *given)
+ResNet50V2 = maker("ResNet50V2", __name__, _body((3, 4, 6, 3)), "Fifty layers.")
+ResNet101V2 = maker("ResNet101V2", __name__, _body((3, 4, 23, 3)), "A hundred and one layers.")
+ResNet152V2 = maker(
+    "ResNet152V2", __name__, _body((3, 8, 36, 3)), "A hundred and fifty-two layers."
+)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphc.keras import layers
-from graphc.keras.applications.imagenet_utils import channel_axis, decode_predictions, network
+from graphc.keras.applications.imagenet_utils import channel_axis, decode_predictions, maker
 from graphc.keras.applications.imagenet_utils import preprocess_input as _preprocess
 
 __all__ = ["Xception", "decode_predictions", "preprocess_input"]
@@ -61,12 +61,7 @@ def _body(x: Any) -> Any:
     return x
 
 
-def Xception(
-    include_top: bool = True, weights: Any = "imagenet", input_tensor: Any = None,
-    input_shape: Any = None, pooling: str | None = None, classes: int = 1000, **kwargs: Any,
-) -> Any:
-    """Separable convolutions with shortcuts, for 299 x 299 pictures; arguments as of ResNet50."""
-    return network(
-        "xception", _body, include_top, weights, input_tensor, input_shape, pooling, classes,
-        kwargs, 299, 71,
-    )  # fmt: skip
+Xception = maker(
+    "Xception", __name__, _body, "Separable convolutions with shortcuts, for 299 x 299 pictures.",
+    299, 71,
+)  # fmt: skip

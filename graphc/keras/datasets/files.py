@@ -1,4 +1,4 @@
-"""How data sets are stored: .npz, IDX, CIFAR's batches. Imports NumPy.
+"""How data sets are stored: .npz, IDX, CIFAR's batches. Imports NumPy and utils.
 
 Arrays of objects (lists of unequal length) are pickles, which can run code: they are read by an
 unpickler that makes arrays, lists and numbers and nothing else.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import json
 import pickle
 import tarfile
 import zipfile
@@ -16,7 +17,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["cifar_batch", "idx", "npz"]
+from graphc.keras.utils.data_utils import find_data
+
+__all__ = ["cifar_batch", "idx", "npz", "word_index"]
 
 Array = np.ndarray[Any, Any]
 _SAFE = {
@@ -103,3 +106,14 @@ def cifar_batch(source: Path, member: str, label_key: str) -> tuple[Array, Any]:
     table = _unpickled(data)
     images = np.asarray(table["data"]).reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return np.ascontiguousarray(images), table[label_key]
+
+
+def word_index(path: Any, what: str) -> dict[str, int]:
+    """word -> number, from a file of JSON.
+
+    Raises:
+        FileNotFoundError: it is neither there nor where data are looked for.
+    """
+    given = Path(path)
+    found = given if given.is_file() else find_data([str(path)], what)
+    return json.loads(found.read_text())  # type: ignore[no-any-return]

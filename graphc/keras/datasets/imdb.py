@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from graphc.keras.datasets.files import npz
+from graphc.keras.datasets.files import npz, word_index
 from graphc.keras.utils.data_utils import find_data
 
 __all__ = ["get_word_index", "load_data"]
@@ -84,6 +83,4 @@ def get_word_index(path: Any = "imdb_word_index.json") -> dict[str, int]:
     Raises:
         FileNotFoundError: the file is not there.
     """
-    given = Path(path)
-    found = given if given.is_file() else find_data([str(path)], "imdb")
-    return json.loads(found.read_text())
+    return word_index(path, "imdb")

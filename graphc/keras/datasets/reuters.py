@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from graphc.keras.datasets.files import npz
+from graphc.keras.datasets.files import npz, word_index
 from graphc.keras.datasets.imdb import _limited, _lists, _shifted
 from graphc.keras.utils.data_utils import find_data
 
@@ -48,6 +47,4 @@ def get_word_index(path: Any = "reuters_word_index.json") -> dict[str, int]:
     Raises:
         FileNotFoundError: the file is not there.
     """
-    given = Path(path)
-    found = given if given.is_file() else find_data([str(path)], "reuters")
-    return json.loads(found.read_text())
+    return word_index(path, "reuters")

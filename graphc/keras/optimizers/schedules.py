@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from graphc.ir.node import Tensor
@@ -34,8 +35,8 @@ def _float(step: Any) -> Tensor:
     return K.cast(step, "float32")
 
 
-class ExponentialDecay(LearningRateSchedule):
-    """rate * decay_rate ** (step / decay_steps)."""
+class _Staircase(LearningRateSchedule):
+    """A rate that falls with the steps, or with whole numbers of decay_steps."""
 
     def __init__(
         self, initial_learning_rate: float, decay_steps: float, decay_rate: float,
@@ -44,10 +45,23 @@ class ExponentialDecay(LearningRateSchedule):
         self.initial_learning_rate, self.decay_steps = initial_learning_rate, decay_steps
         self.decay_rate, self.staircase, self.name = decay_rate, staircase, name
 
+    def _by(self, rule: Callable[..., Any], step: Any) -> Any:
+        rate, steps = self.initial_learning_rate, self.decay_steps
+        return rule(rate, step, steps, self.decay_rate, self.staircase)
+
+
+class ExponentialDecay(_Staircase):
+    """rate * decay_rate ** (step / decay_steps)."""
+
     def __call__(self, step: Any) -> Any:
-        return tf_rates.exponential_decay(
-            self.initial_learning_rate, step, self.decay_steps, self.decay_rate, self.staircase
-        )
+        return self._by(tf_rates.exponential_decay, step)
+
+
+class InverseTimeDecay(_Staircase):
+    """rate / (1 + decay_rate * step / decay_steps)."""
+
+    def __call__(self, step: Any) -> Any:
+        return self._by(tf_rates.inverse_time_decay, step)
 
 
 class PiecewiseConstantDecay(LearningRateSchedule):
@@ -84,22 +98,6 @@ class PolynomialDecay(LearningRateSchedule):
             self.initial_learning_rate, step, self.decay_steps, self.end_learning_rate,
             self.power, self.cycle,
         )  # fmt: skip
-
-
-class InverseTimeDecay(LearningRateSchedule):
-    """rate / (1 + decay_rate * step / decay_steps)."""
-
-    def __init__(
-        self, initial_learning_rate: float, decay_steps: float, decay_rate: float,
-        staircase: bool = False, name: str | None = None,
-    ) -> None:
-        self.initial_learning_rate, self.decay_steps = initial_learning_rate, decay_steps
-        self.decay_rate, self.staircase, self.name = decay_rate, staircase, name
-
-    def __call__(self, step: Any) -> Any:
-        return tf_rates.inverse_time_decay(
-            self.initial_learning_rate, step, self.decay_steps, self.decay_rate, self.staircase
-        )
 
 
 class CosineDecay(LearningRateSchedule):
