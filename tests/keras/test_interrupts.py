@@ -126,6 +126,40 @@ def test_ctrl_c_leaves_whole_steps(tmp_path: Path) -> None:
     assert child(CTRL_C, tmp_path).split() == ["whole", "dense", "whole", "recurrent"]
 
 
+WHILE_BUILDING = """
+import os, signal, threading
+import numpy as np
+from graphc import keras
+from graphc.keras import backend as K, layers as L, models
+
+x, y = np.random.rand(40, 8, 8, 1), np.random.randint(0, 3, 40)
+for k in range(6):
+    K.clear_session()
+    model = models.Sequential([
+        L.Conv2D(3 + k, 3, activation="relu", input_shape=(8, 8, 1)), L.BatchNormalization(),
+        L.Flatten(), L.Dense(3, activation="softmax"),
+    ])
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    timer = threading.Timer(0.01 + 0.04 * k, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    try:
+        model.fit(x, y, batch_size=16, epochs=10**6, verbose=0, validation_data=(x, y))
+    except KeyboardInterrupt:
+        pass
+    timer.join()
+    before = int(K.get_value(model.optimizer.iterations))
+    losses = model.fit(x, y, batch_size=16, epochs=2, verbose=0, validation_data=(x, y)).history
+    assert int(K.get_value(model.optimizer.iterations)) == before + 6
+    assert np.isfinite(losses["val_loss"]).all() and model.predict(x).shape == (40, 3)
+print("built")
+"""
+
+
+def test_ctrl_c_while_plans_are_built(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("GRAPHC_CACHE", str(tmp_path / "cache"))  # nothing is compiled yet
+    assert child(WHILE_BUILDING, tmp_path) == "built\n"
+
+
 FULL_DISK = """
 import resource, signal, sys, warnings
 from pathlib import Path
