@@ -54,6 +54,19 @@ def test_import_lines_of_tensorflow() -> None:
         from tensorflow.keras.preprocessing.image import ImageDataGenerator
         from tensorflow.keras.datasets import mnist
         from tensorflow.keras.applications.resnet50 import ResNet50, preprocess_input
+        from tensorflow.keras.applications.densenet import DenseNet121
+        from tensorflow.keras.applications import InceptionV3, MobileNetV2, Xception, imagenet_utils
+        from tensorflow.keras.estimator import model_to_estimator
+        from tensorflow.keras.wrappers.scikit_learn import KerasClassifier
+        from tensorflow.keras.preprocessing.text import Tokenizer, tokenizer_from_json
+        from tensorflow.keras.preprocessing.sequence import TimeseriesGenerator, pad_sequences
+        from tensorflow.keras.utils import HDF5Matrix, OrderedEnqueuer, get_custom_objects
+        from tensorflow.python.keras.utils.vis_utils import plot_model
+        from tensorflow.python.keras.utils.generic_utils import Progbar, CustomObjectScope
+        from tensorflow.python.keras.utils.data_utils import Sequence
+        from tensorflow.keras.losses import BinaryCrossentropy, Huber, Reduction
+        from tensorflow.keras.metrics import AUC, MeanIoU, Precision
+        from tensorflow.keras.optimizers.schedules import CosineDecay
         from tensorflow.keras.optimizers import Adam
         from tensorflow.keras.utils import to_categorical
         names = {Dense, inner, older, oldest, contrib.layers.Dense, tf.keras.layers.Dense}

@@ -43,6 +43,19 @@ class BaseWrapper:
             return self.__call__  # type: ignore[operator]
         return self.build_fn
 
+    # what older versions of scikit-learn ask for
+    _estimator_type = ""
+
+    def __sklearn_tags__(self) -> Any:
+        """What newer versions of scikit-learn ask for."""
+        from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+
+        mixin = ClassifierMixin if self._estimator_type == "classifier" else RegressorMixin
+        return type("Kind", (mixin, BaseEstimator), {})().__sklearn_tags__()
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return self.model is not None
+
     def get_params(self, **params: Any) -> dict[str, Any]:
         """The settings and build_fn."""
         return {**copy.deepcopy(self.sk_params), "build_fn": self.build_fn}
@@ -73,6 +86,8 @@ class BaseWrapper:
 class KerasClassifier(BaseWrapper):
     """A classifier; `classes_` are the labels."""
 
+    _estimator_type = "classifier"
+
     def fit(self, x: Any, y: Any, **kwargs: Any) -> Any:
         y = np.asarray(y)
         if y.ndim == 2 and y.shape[1] > 1:
@@ -102,6 +117,8 @@ class KerasClassifier(BaseWrapper):
 
 class KerasRegressor(BaseWrapper):
     """A regressor."""
+
+    _estimator_type = "regressor"
 
     def predict(self, x: Any, **kwargs: Any) -> Any:
         """The values, without an axis of extent 1."""
