@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import json
 import os
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -319,3 +320,58 @@ def test_without_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert path.read_bytes() == whole
     model.save(tmp_path / "folder")
     assert keras.models.load_model(tmp_path / "folder").optimizer is not None
+
+
+# ------------------------------------------------------------------ archives of Keras 3
+@pytest.mark.parametrize("name", ["keras", "tf_keras"])
+def test_archives_go_on_here(name: str, tmp_path: Path) -> None:
+    path = FOLDER / f"archive_{name}.keras"
+    with np.load(FOLDER / "archive.npz") as table:
+        x, y, before, after = (
+            table[k] for k in ("x", "y", f"{name}_before", f"{name}_after")
+        )
+    model = models.load_model(path)
+    close(model.predict(x), before)
+    model.save(tmp_path / "again.h5")
+    for _ in range(2):
+        for _ in range(2):
+            model.train_on_batch(x, y)
+        close(model.predict(x), after)
+        model = models.load_model(tmp_path / "again.h5")
+    model.set_weights([0 * w for w in model.get_weights()])
+    model.load_weights(path)
+    close(model.predict(x), before)
+    with zipfile.ZipFile(path) as archive:
+        (tmp_path / "m.weights.h5").write_bytes(archive.read("model.weights.h5"))
+    model.set_weights([0 * w for w in model.get_weights()])
+    model.load_weights(tmp_path / "m.weights.h5")
+    close(model.predict(x), before)
+    assert models.load_model(path, compile=False).optimizer is None
+
+
+def test_archives_that_are_damaged_or_do_not_fit(tmp_path: Path) -> None:
+    whole = (FOLDER / "archive_keras.keras").read_bytes()
+    path = tmp_path / "m.keras"
+    for size in (4, 100, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(OSError, match=r"m\.keras"):
+            models.load_model(path)
+    model = small()
+    path.write_bytes(whole)
+    with pytest.raises(ValueError, match=r"a/kernel:0 has shape \(3, 4\), but .* layers/dense/"):
+        model.load_weights(path)
+    with pytest.raises(NotImplementedError, match="by the paths of objects"):
+        model.load_weights(path, by_name=True)
+    deep = models.Sequential([layers.GRU(2, input_shape=(3, 3), name="g")])
+    with pytest.raises(ValueError, match="no value of g/kernel:0 .*layers/gru/cell/vars/0"):
+        deep.load_weights(path)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", "{}")
+    with pytest.raises(OSError, match="no archive of Keras"):
+        models.load_model(path)
+    for config, text in (("{", "is damaged"), ("{}", "describes no model")):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", config)
+            archive.writestr("model.weights.h5", b"")
+        with pytest.raises(OSError, match=text):
+            models.load_model(path)

@@ -28,7 +28,7 @@ from graphc.keras.engine.saved_weights import (
     own_weights,
 )
 
-__all__ = ["read_model", "read_weights", "write_model", "write_weights"]
+__all__ = ["holds_objects", "opened", "read_model", "read_weights", "write_model", "write_weights"]
 
 _ATTRIBUTE_LIMIT = 64512  # bytes that one attribute can hold
 
@@ -149,13 +149,27 @@ def _names(group: Any, key: str) -> list[str]:
     return out
 
 
-def _open(path: Path) -> Any:
-    """Raises OSError: damaged or cut off."""
+def opened(file: Any, name: Any = None) -> Any:
+    """The HDF5 file of a path, or of an open file that is called `name`.
+
+    Raises:
+        OSError: damaged or cut off. ImportError: h5py is not installed.
+    """
     h5py = _h5py()
     try:
-        return h5py.File(path, "r")
+        return h5py.File(file, "r")
     except OSError as err:
-        raise OSError(f"{path} cannot be read as HDF5, it may be cut off: {err}") from None
+        raise OSError(
+            f"{name or file} cannot be read as HDF5, it may be cut off: {err}"
+        ) from None
+
+
+def holds_objects(path: Path) -> bool:
+    """Whether the arrays are kept by the paths of objects, as Keras 3 does (.weights.h5)."""
+    with opened(path) as file:
+        newer = ("layers", "_layer_checkpoint_dependencies")
+        older = ("layer_names", "layer_names0")
+        return any(n in file for n in newer) and not any(n in file.attrs for n in older)
 
 
 def _members(path: Path, group: Any) -> list[tuple[str, Any]]:
@@ -191,7 +205,7 @@ def read_weights(path: Path) -> Found:
     Raises:
         OSError: damaged. ValueError: no weights of Keras in it.
     """
-    with _open(path) as file:
+    with opened(path) as file:
         group = file
         if "layer_names" not in file.attrs and "model_weights" in file:
             group = file["model_weights"]
@@ -206,7 +220,7 @@ def read_model(path: Path) -> tuple[dict[str, Any], Any, Any, Any]:
     Raises:
         OSError: damaged. ValueError: "No model found in config file."
     """
-    with _open(path) as file:
+    with opened(path) as file:
         if "model_config" not in file.attrs:
             raise ValueError(
                 f"No model found in config file: {path} may hold weights only; use load_weights."

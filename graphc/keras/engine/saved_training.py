@@ -20,7 +20,7 @@ from graphc.keras.core.objects import serialize_object
 from graphc.keras.core.session import batch_get_value
 from graphc.keras.engine.logs import LONG_NAMES
 
-__all__ = ["compile_from", "optimizer_state", "training_config"]
+__all__ = ["compile_from", "optimizer_state", "restore_listed", "training_config"]
 
 State = Sequence[tuple[str, Any]]
 
@@ -42,6 +42,18 @@ _OTHERS = {
 _OWN = {
     ("SGD", "m"): "momentum", ("Adamax", "v"): "u", ("RMSprop", "accumulator"): "rms",
     ("Adadelta", "accumulator"): "accum_grad",
+}  # fmt: skip
+# slots that Keras 3 makes weight by weight
+_TOGETHER = ("momentum", "rms", "accumulator", "accum_grad", "accum_var", "m", "v", "u", "linear")
+# Keras 3 puts the slot's name behind the weight's: "adam/dense_kernel_momentum"
+_BEHIND = {
+    "Adam": {"momentum": "m", "velocity": "v", "velocity_hat": "vhat"},
+    "AdamW": {"momentum": "m", "velocity": "v", "velocity_hat": "vhat"},
+    "Nadam": {"momentum": "m", "velocity": "v"}, "Adamax": {"momentum": "m", "norm": "u"},
+    "SGD": {"momentum": "momentum"}, "Adagrad": {"accumulator": "accumulator"},
+    "RMSprop": {"velocity": "rms", "momentum": "momentum", "average_gradient": "mg"},
+    "Adadelta": {"accumulated_grad": "accum_grad", "accumulated_delta_var": "accum_var"},
+    "Ftrl": {"accumulator": "accumulator", "linear": "linear"},
 }  # fmt: skip
 # tf.keras calls this slot otherwise
 _WRITTEN = {("Adamax", "u"): "v"}
@@ -159,6 +171,21 @@ def compile_from(model: Any, training: dict[str, Any], state: State | None) -> N
         optimizer.restore_later(_Waiting(state))
 
 
+def restore_listed(model: Any, arrays: list[Any]) -> None:
+    """The optimizer goes on from arrays in Keras 3's order: each weight's slots together."""
+    optimizer = model.optimizer
+    kind, params = type(optimizer).__name__, model.trainable_weights
+    turns = [n for group in _ORDER.get(kind, ()) for n in group if n in _TOGETHER]
+    if not arrays or not hasattr(optimizer, "restore_later"):
+        return
+    names = [f"{kind}/{p.op.name}/{n}:0" for p in params for n in turns]
+    if getattr(optimizer, "amsgrad", False):  # the greatest means so far stand at the end
+        names += [f"{kind}/{p.op.name}/vhat:0" for p in params]
+    # in front of the slots stand the number of updates and perhaps the learning rate
+    slots = arrays[max(len(arrays) - len(names), 1) :]
+    optimizer.restore_later(_Waiting([("iteration:0", arrays[0]), *zip(names, slots)]))
+
+
 def _optimizer_config(config: Any) -> Any:
     """Settings of other versions in ours."""
     if not isinstance(config, dict):
@@ -273,6 +300,7 @@ def _by_kind(
     steps: Any = np.int64(0)
     if rest and (_kind(optimizer, rest[0][0])[0] == "iter" or _is_count(rest[0][1])):
         steps = np.int64(rest.pop(0)[1])
+    rest = [(n, a) for n, a in rest if n.rpartition("/")[2] not in ("learning_rate", "u_product")]
     named = [(*_kind(optimizer, name), array) for name, array in rest]
     if not all(kind for kind, _, _ in named):
         named = _ordered(optimizer, [a for _, a in rest], len(params))
@@ -310,6 +338,10 @@ def _kind(optimizer: str, name: str) -> tuple[str, str]:
         if at < len(parts) and ours(parts[at]):
             front = [p for p in parts[:at] if p not in ("training", optimizer)]
             return ours(parts[at]), "/".join([*front, *parts[at + 1 :]])
+    behind = _BEHIND.get(optimizer, {})
+    for slot in sorted(behind, key=len, reverse=True):
+        if parts[-1].endswith(f"_{slot}"):
+            return behind[slot], parts[-1].removesuffix(f"_{slot}")
     return "", ""
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import secrets
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,12 @@ from graphc.keras.core.objects import CustomObjectScope
 from graphc.keras.core.session import batch_get_value
 from graphc.keras.engine.modern import plain_config
 from graphc.keras.engine.network_config import jsonable
-from graphc.keras.engine.saved_training import compile_from, optimizer_state, training_config
+from graphc.keras.engine.saved_training import (
+    compile_from,
+    optimizer_state,
+    restore_listed,
+    training_config,
+)
 from graphc.keras.engine.saved_weights import Found, assign, file_weights, weighted_layers
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]
@@ -141,13 +147,32 @@ def load_weights(model: Any, filepath: Any, by_name: bool = False, **kwargs: Any
     if path.is_dir():
         found = _folder_weights(path, _document(path))
     elif _signature(path):
-        from graphc.keras.engine.hdf5 import read_weights
+        from graphc.keras.engine.hdf5 import holds_objects, read_weights
 
+        if holds_objects(path):
+            _load_objects(model, path, path, by_name or skip)
+            return None
         found = read_weights(path)
+    elif zipfile.is_zipfile(path):
+        from graphc.keras.engine.keras_archive import read_archive
+
+        _load_objects(model, path, read_archive(path)[1], by_name or skip)
+        return None
     else:
         found = _read_weights(path)
     assign(model, found, by_name, skip, str(path))
     return None
+
+
+def _load_objects(model: Any, path: Path, source: Any, choosing: bool) -> None:
+    from graphc.keras.engine.keras_archive import load_arrays
+
+    if choosing:
+        raise NotImplementedError(
+            f"{path} keeps weights by the paths of objects: by_name and skip_mismatch need a file "
+            "of Keras 2's layout"
+        )
+    load_arrays(model, source, str(path))
 
 
 def _load_checkpoint(model: Any, prefix: Path, choosing: bool) -> Any:
@@ -261,12 +286,33 @@ def load_model(filepath: Any, custom_objects: Any = None, compile: bool = True) 
             from graphc.keras.engine.hdf5 import read_model
 
             document, found, training, state = read_model(path)
+        elif zipfile.is_zipfile(path):
+            return _from_archive(path, compile)
         else:
             raise OSError(
                 f"{path} is no saved model: neither HDF5 nor a folder. A file of weights is read "
                 "by model.load_weights."
             )
         return rebuild(document, found, training if compile else None, state, str(path))
+
+
+def _from_archive(path: Path, compiled: bool) -> Any:
+    """The model of a .keras archive."""
+    from graphc.keras.engine.keras_archive import load_arrays, read_archive
+    from graphc.keras.models import model_from_config
+
+    document, weights = read_archive(path)
+    if not isinstance(document, dict) or "class_name" not in document:
+        raise OSError(f"{path} is damaged: its configuration describes no model")
+    model = model_from_config(plain_config(
+        {"class_name": document["class_name"], "config": document["config"]}
+    ))  # fmt: skip
+    state = load_arrays(model, weights, str(path))
+    training = document.get("compile_config")
+    if compiled and training and training.get("optimizer") is not None:
+        compile_from(model, plain_config(training), None)
+        restore_listed(model, state)
+    return model
 
 
 def rebuild(
