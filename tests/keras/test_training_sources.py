@@ -189,6 +189,20 @@ def test_models_that_read_their_own_batches() -> None:
     assert model.predict(None, steps=2).shape == (80, 1)
 
 
+def test_targets_of_the_graph_may_have_weights() -> None:
+    x = layers.Input((1,))
+    model = models.Model(x, [layers.Dense(1, name="a")(x), layers.Dense(1, name="b")(x)])
+    model.compile(keras.optimizers.SGD(0.0), "mse",
+                  target_tensors={"a": tf.constant(Y[:, None]), "b": None})  # fmt: skip
+    a, b = (np.square(p[:, 0] - Y) for p in model.predict(X))
+    weights = np.linspace(0, 1, 40)
+    got = model.evaluate(X, Y, batch_size=40, verbose=0, sample_weight={"b": weights})
+    assert got == pytest.approx([a.mean() + (b * weights).mean(), a.mean(), (b * weights).mean()],
+                                rel=1e-5)  # fmt: skip
+    with pytest.raises(ValueError, match="its targets are a tensor of the graph"):
+        model.fit(X, Y, batch_size=40, verbose=0, class_weight={"a": {0: 1.0}})
+
+
 def test_stateful_models_take_whole_batches() -> None:
     model = models.Sequential([layers.LSTM(3, batch_input_shape=(8, 5, 1), stateful=True),
                                layers.Dense(1)])  # fmt: skip

@@ -13,7 +13,7 @@ import numpy as np
 from graphc.ir.node import Tensor
 from graphc.keras import metrics as metrics_module
 from graphc.keras import optimizers
-from graphc.keras.engine.data import check_classes, sample_weights, standardize
+from graphc.keras.engine.data import check_classes, length_of, sample_weights, standardize
 from graphc.keras.engine.endpoints import Endpoint, MetricFunction, per_output
 from graphc.keras.engine.fitting import Fitting
 from graphc.keras.engine.functions import Step, StepBuilder
@@ -251,7 +251,9 @@ class Model(Fitting, Network):
         for end, target in zip(fed, targets):
             if end.sparse:
                 check_classes(end.name, target)
-        weights = self._weights_of(targets, sample_weight, class_weight, ends)
+        count = length_of(targets) or length_of(inputs)
+        known = dict(zip((e.name for e in fed), targets))
+        weights = self._weights_of(known, count, sample_weight, class_weight, ends)
         return inputs, targets, weights
 
     def _inputs_of(self, x: Any, whole: bool = True) -> list[Any]:
@@ -259,8 +261,17 @@ class Model(Fitting, Network):
         return standardize(x, names, self._feed_inputs, "input", whole)
 
     def _weights_of(
-        self, targets: list[Any], sample_weight: Any, class_weight: Any, ends: list[Endpoint]
+        self, targets: dict[str, Any], count: int, sample_weight: Any, class_weight: Any,
+        ends: list[Endpoint],
     ) -> list[Any]:
+        """A weight array an output.
+
+        Args:
+            targets: by output, of those that are fed. count: of the samples.
+
+        Raises:
+            ValueError: weights by class of targets that the graph holds.
+        """
         if sample_weight is None and class_weight is None:
             return []
         names = [e.name for e in ends]
@@ -275,10 +286,16 @@ class Model(Fitting, Network):
         ):
             given = np.asarray(given)
         samples = per_output(given, names, "sample_weight")
-        return [
-            sample_weights(end.name, target, table, weights, end.temporal)
-            for end, target, table, weights in zip(ends, targets, classes, samples)
-        ]
+        out = []
+        for end, table, weights in zip(ends, classes, samples):
+            target = targets.get(end.name)
+            if target is None and table is not None:
+                raise ValueError(
+                    f"class_weight of output {end.name!r}: its targets are a tensor of the graph"
+                )
+            target = np.empty((count, 1)) if target is None else target
+            out.append(sample_weights(end.name, target, table, weights, end.temporal))
+        return out
 
 
 def _kind_of(leaf: Any) -> str | None:
