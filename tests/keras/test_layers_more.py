@@ -353,3 +353,16 @@ def test_sparse_inputs_count_as_dense_ones() -> None:
     np.testing.assert_array_equal(K.get_value(layer(sparse)), [[2.0], [3.0]])
     with pytest.raises(ValueError, match="ragged inputs are not supported"):
         layers.Input((3,), ragged=True)
+
+
+def test_trainable_goes_down_to_the_layers_inside() -> None:
+    both = layers.Bidirectional(layers.LSTM(2))
+    steps = layers.TimeDistributed(layers.Dense(2))
+    model = models.Sequential([layers.Masking(input_shape=(3, 2)), steps, both])
+    for layer, inner in ((both, both.forward_layer), (steps, steps.layer)):
+        assert layer.trainable_weights and inner.trainable
+        layer.trainable = False
+        assert not layer.trainable_weights and not inner.trainable
+        inner.trainable = True
+    model.trainable = True
+    assert len(model.trainable_weights) == 8 and both.backward_layer.trainable

@@ -106,6 +106,18 @@ class Layer(LayerInfo):
         if "input_dtype" in kwargs and self._dtype is None:
             self._dtype = kwargs["input_dtype"]
 
+    @property
+    def trainable(self) -> bool:  # type: ignore[override]
+        """Whether training changes its weights; setting it sets that of the layers inside too."""
+        return self.__dict__.get("_trainable", True)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self.__dict__["_trainable"] = value
+        if "_inbound_nodes" in self.__dict__:  # not while the base class starts
+            for layer in self.sublayers():
+                layer.trainable = value
+
     # ------------------------------------------------------------ for subclasses
     def build(self, input_shape: Any) -> None:
         """Makes the weights; called once, with the shapes of the first inputs."""

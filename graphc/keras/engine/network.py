@@ -140,18 +140,6 @@ class Network(Layer):
             f"No such layer: {name}. Existing layers: {', '.join(x.name for x in layers)}"
         )
 
-    # ------------------------------------------------------------ trainable
-    @property
-    def trainable(self) -> bool:  # type: ignore[override]
-        return self.__dict__.get("_trainable", True)
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        self.__dict__["_trainable"] = value
-        if "_inbound_nodes" in self.__dict__:  # not while the base class starts
-            for layer in self.sublayers():
-                layer.trainable = value
-
     # ------------------------------------------------------------ losses and updates
     def _relevant(self, items: list[Any]) -> list[Any]:
         if self.inputs is None:
