@@ -363,7 +363,7 @@ def test_archives_that_are_damaged_or_do_not_fit(tmp_path: Path) -> None:
     with pytest.raises(NotImplementedError, match="by the paths of objects"):
         model.load_weights(path, by_name=True)
     deep = models.Sequential([layers.GRU(2, input_shape=(3, 3), name="g")])
-    with pytest.raises(ValueError, match="no value of g/kernel:0 .*layers/gru/cell/vars/0"):
+    with pytest.raises(ValueError, match=r"no value of g/kernel:0 .*layers/gru/cell/vars/0"):
         deep.load_weights(path)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("config.json", "{}")

@@ -105,7 +105,7 @@ def _paths(layer: Any, fronts: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...
         part = attributes[id(variable)]
         number = counts[part]
         counts[part] += 1
-        names = _PARTS.get(part, ("",))
+        names: tuple[str, ...] = _PARTS.get(part, ("",))
         yield tuple(f"{f}{n + '/' if n else ''}vars/{number}" for f in fronts for n in names), (
             variable
         )

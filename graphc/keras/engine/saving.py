@@ -243,6 +243,12 @@ def _drop_old(path: Path, keep: set[str]) -> None:
 
 def _document(path: Path) -> dict[str, Any]:
     file = path / _MODEL
+    if not file.exists() and (path / "saved_model.pb").exists():
+        raise OSError(
+            f"{path} holds TensorFlow's SavedModel, which is a graph and no model of layers: "
+            "tf.saved_model.load runs it in a Session. Save the model as HDF5 or .keras there, or "
+            "load its weights"
+        )
     if not file.exists():
         raise OSError(f"{path} holds no saved model: there is no {_MODEL}")
     try:
