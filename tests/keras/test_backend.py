@@ -315,3 +315,14 @@ def test_names_and_random_numbers() -> None:
     assert abs(K.eval(K.truncated_normal((500,)))).max() <= 2
     with pytest.raises(ValueError, match="sparse placeholders are not supported"):
         K.placeholder((2,), sparse=True)
+
+
+def test_updates_of_a_model_on_a_placeholder() -> None:
+    x, normal = layers.Input((3,)), layers.BatchNormalization(momentum=0.5)
+    model = models.Model(x, normal(x))
+    fed = tf.placeholder(tf.float32, [None, 3])
+    out = model(fed, training=True)
+    updates, data = model.get_updates_for(fed), RNG.random((10, 3))
+    assert len(updates) == 2
+    K.get_session().run([out, *updates], {fed: data})
+    np.testing.assert_allclose(K.get_value(normal.moving_mean), data.mean(0) * 0.5, rtol=1e-5)

@@ -150,8 +150,8 @@ class LayerInfo:
         from graphc.keras.engine.reach import depends_on, unconditional
 
         if inputs is None:
-            return [x for x in self.updates if unconditional(x)]
-        return [x for x in self.updates if depends_on(x, flat(inputs))]
+            return [x for x in distinct(self._every_update()) if unconditional(x)]
+        return [x for x in distinct(self._every_update()) if depends_on(x, flat(inputs))]
 
     @property
     def activity_regularizer(self) -> Any:
