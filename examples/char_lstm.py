@@ -11,28 +11,18 @@ the text; to write, a second one with the same weights keeps its state from char
 from __future__ import annotations
 
 import sys
-from pydoc_data.topics import topics
 
 import numpy as np
+from datasets import documentation
 
 import graphc as tf
 from graphc.keras import layers, models
 
-TOPICS = ("compound", "specialnames", "strings", "formatstrings", "execmodel", "objects")
 WINDOW = 50
 EMBEDDING, UNITS = 32, 128
 BATCH = 64
 EPOCHS = 20
 TEMPERATURE = 0.5
-
-
-def read():
-    """The text's characters as numbers, and the alphabet."""
-    text = "\n".join(topics[name] for name in TOPICS if name in topics)
-    # what is rare becomes a blank
-    alphabet = sorted(c for c in set(text) if text.count(c) > 20)
-    number = {c: n for n, c in enumerate(alphabet)}
-    return np.array([number.get(c, number[" "]) for c in text], np.int32), alphabet
 
 
 def windows(codes):
@@ -60,7 +50,7 @@ def model(symbols):
 
 def build():
     """Fetches and feeds of one training step, for the tools."""
-    codes, alphabet = read()
+    codes, alphabet = documentation()
     made = model(len(alphabet))
     loss = made.total_loss
     train = made.optimizer.get_updates(loss=loss, params=made.trainable_weights)
@@ -86,7 +76,7 @@ def write(trained, alphabet, start="The ", count=300, seed=0):
 def main(epochs=EPOCHS):
     """Trains and writes; bits per character of the text's last part, which it has not seen."""
     tf.set_random_seed(0)
-    codes, alphabet = read()
+    codes, alphabet = documentation()
     x, y = windows(codes)
     cut = int(len(x) * 0.95)
     print(f"{len(codes)} characters, an alphabet of {len(alphabet)}")

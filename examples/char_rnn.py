@@ -8,25 +8,14 @@ each row of the batch: the last state of a step is the first of the next one.
 
 from __future__ import annotations
 
-from pydoc_data.topics import topics
-
 import numpy as np
+from datasets import documentation
 
 import graphc as tf
 
-TOPICS = ("compound", "specialnames", "strings", "formatstrings", "execmodel", "objects")
 ROWS, TIME = 48, 40
 EMBEDDING, UNITS = 32, 128
 EPOCHS = 14
-
-
-def read():
-    """The text's characters as numbers, and the alphabet."""
-    text = "\n".join(topics[name] for name in TOPICS if name in topics)
-    # what is rare becomes a blank
-    alphabet = sorted(c for c in set(text) if text.count(c) > 20)
-    number = {c: n for n, c in enumerate(alphabet)}
-    return np.array([number.get(c, number[" "]) for c in text], np.int32), alphabet
 
 
 def batches(codes):
@@ -59,7 +48,7 @@ def model(symbols):
 
 def build():
     """Fetches and feeds of one training step, for the tools."""
-    codes, alphabet = read()
+    codes, alphabet = documentation()
     x, y, _, last, loss, train, _, _ = model(len(alphabet))
     inputs, targets = next(batches(codes))
     return [loss, last, train], {x: inputs, y: targets}
@@ -81,7 +70,7 @@ def sample(sess, parts, alphabet, start="The ", count=200):
 def main(epochs=EPOCHS):
     """Trains and writes; bits per character after each epoch."""
     tf.set_random_seed(2)
-    codes, alphabet = read()
+    codes, alphabet = documentation()
     parts = model(len(alphabet))
     x, y, first, last, loss, train, _, _ = parts
     print(f"{len(codes)} characters, an alphabet of {len(alphabet)}")

@@ -1,8 +1,21 @@
-"""Real data for the examples, from scikit-learn's bundled sets (extra `examples`)."""
+"""Real data for the examples: scikit-learn's sets (extra `examples`) and Python's own texts."""
 
 from __future__ import annotations
 
 import numpy as np
+
+TOPICS = ("compound", "specialnames", "strings", "formatstrings", "execmodel", "objects")
+
+
+def documentation():
+    """What `help("...")` prints: its characters as int32 numbers, and the alphabet."""
+    from pydoc_data.topics import topics
+
+    text = "\n".join(topics[name] for name in TOPICS if name in topics)
+    # what is rare becomes a blank
+    alphabet = sorted(c for c in set(text) if text.count(c) > 20)
+    number = {c: n for n, c in enumerate(alphabet)}
+    return np.array([number.get(c, number[" "]) for c in text], np.int32), alphabet
 
 
 def _sklearn():

@@ -18,7 +18,7 @@ from graphc.interop.checkpoint import CheckpointReader, write_checkpoint
 from graphc.interop.object_messages import TrackableObjectGraph
 from graphc.keras.core.session import batch_get_value, batch_set_value
 from graphc.keras.engine.base_layer import Layer
-from graphc.keras.engine.saved_weights import weighted_layers
+from graphc.keras.engine.saved_weights import fitted, weighted_layers
 from graphc.tf1.checkpoint_state import update_checkpoint_state
 
 __all__ = ["LoadStatus", "is_checkpoint", "read_checkpoint_weights", "write_checkpoint_weights"]
@@ -150,14 +150,7 @@ def _value(reader: CheckpointReader, graph: Any, path: str, variable: Any, prefi
     key = _key(graph, path.split("/"))
     if key is None or not reader.has_tensor(key):
         raise ValueError(f"{prefix} has no value of {variable.name} (it would be {path})")
-    value = reader.array(key)
-    wanted = tuple(variable.shape.as_list())
-    if value.shape != wanted:
-        raise ValueError(
-            f"weight {variable.name} has shape {wanted}, but the checkpoint has shape "
-            f"{value.shape} ({prefix})"
-        )
-    return value
+    return fitted(variable, reader.array(key), str(prefix))
 
 
 def _key(graph: Any, path: list[str]) -> str | None:

@@ -21,7 +21,7 @@ import numpy as np
 from graphc.keras.core.session import batch_set_value
 from graphc.keras.engine.base_layer import Layer
 from graphc.keras.engine.hdf5 import opened
-from graphc.keras.engine.saved_weights import weighted_layers
+from graphc.keras.engine.saved_weights import fitted, weighted_layers
 
 __all__ = ["load_arrays", "read_archive"]
 
@@ -75,14 +75,7 @@ def _array(file: Any, paths: tuple[str, ...], variable: Any, where: str) -> Any:
     found = next((p for p in paths if p in file), None)
     if found is None:
         raise ValueError(f"{where} has no value of {variable.name} (it would be {paths[0]})")
-    array = np.asarray(file[found])
-    wanted = tuple(variable.shape.as_list())
-    if array.shape != wanted:
-        raise ValueError(
-            f"weight {variable.name} has shape {wanted}, but the file has shape {array.shape} "
-            f"({where}: {found})"
-        )
-    return array
+    return fitted(variable, np.asarray(file[found]), f"{where}: {found}")
 
 
 def _listed(group: Any) -> list[Any]:

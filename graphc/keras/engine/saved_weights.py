@@ -15,7 +15,7 @@ import numpy as np
 from graphc.keras.core.session import batch_set_value
 
 __all__ = [
-    "OWN", "Found", "assign", "converted", "for_keras", "from_keras", "own_weights",
+    "OWN", "Found", "assign", "converted", "fitted", "for_keras", "from_keras", "own_weights",
     "weighted_layers",
 ]  # fmt: skip
 
@@ -127,6 +127,21 @@ def _mismatch(layer: Any, arrays: list[Any]) -> str | None:
                 f"{tuple(variable.shape.as_list())}, but the file has shape {tuple(array.shape)}"
             )
     return None
+
+
+def fitted(variable: Any, array: Array, where: str) -> Array:
+    """The array, which a file holds for the variable.
+
+    Raises:
+        ValueError: another shape.
+    """
+    wanted = tuple(variable.shape.as_list())
+    if array.shape != wanted:
+        raise ValueError(
+            f"weight {variable.name} has shape {wanted}, but the file has shape {array.shape} "
+            f"({where})"
+        )
+    return array
 
 
 # ------------------------------------------------------------------ other layouts
