@@ -242,6 +242,99 @@ class Cases:
                 True, metrics=[self.keras.metrics.SparseCategoricalAccuracy(name="s")])),
         }  # fmt: skip
 
+    def binary_tagger(self, metric: Any, **kwargs: Any) -> Any:
+        L = self.L
+        model = self.keras.Sequential([
+            L.Embedding(6, 3, mask_zero=True, input_length=7),
+            L.SimpleRNN(4, return_sequences=True),
+            L.TimeDistributed(L.Dense(1, activation="sigmoid")),
+        ])  # fmt: skip
+        set_weights(model)
+        model.compile(self.optimizers.SGD(0.5), "binary_crossentropy", **{**metric, **kwargs})
+        return model
+
+    def on_masks(self) -> dict[str, Callable[[], Any]]:
+        metrics = self.keras.metrics
+        made = {
+            "AUC": lambda: metrics.AUC(num_thresholds=20, name="m"),
+            "Precision": lambda: metrics.Precision(name="m"),
+            "Recall": lambda: metrics.Recall(name="m"),
+            "RMSE": lambda: metrics.RootMeanSquaredError(name="m"), "mae": lambda: "mae",
+        }  # fmt: skip
+        tags = (TAGS > 1).astype("f")
+
+        def fit(name: str, weights: Any) -> Any:
+            key = "metrics" if weights is None else "weighted_metrics"
+            mode = {"sample_weight_mode": "temporal"} if np.ndim(weights) == 2 else {}
+            model = self.binary_tagger({key: [made[name]()]}, **mode)
+            return model.fit(WORDS, tags, epochs=2, sample_weight=weights, **SHORT).history
+
+        return {
+            f"masked {name}, {what}": lambda name=name, weights=weights: fit(name, weights)
+            for name in made
+            for what, weights in (("alike", None), ("weights", W), ("of steps", STEP_WEIGHTS))
+        }  # fmt: skip
+
+    def on_layers(self) -> dict[str, Callable[[], Any]]:
+        L, keras, K = self.L, self.keras, self.K
+
+        def fit(model: Any, x: Any = X, metrics: Any = (), **kwargs: Any) -> Any:
+            set_weights(model)
+            model.compile(self.optimizers.SGD(0.1), "mse", list(metrics))
+            return model.fit(x, Y, epochs=3, **{**EVEN, **kwargs}).history
+
+        def normalized() -> Any:
+            return keras.Sequential([
+                L.Dense(4, input_shape=(5,)), L.BatchNormalization(), L.Activation("relu"),
+                L.Dense(1),
+            ])  # fmt: skip
+
+        def frozen() -> Any:
+            model = normalized()
+            model.layers[1].trainable = False
+            return fit(model)
+
+        def bounded() -> Any:
+            rules = keras.regularizers
+            return fit(keras.Sequential([
+                L.Dense(4, input_shape=(5,), kernel_regularizer=rules.l1_l2(0.01, 0.02),
+                        activity_regularizer=rules.l2(0.01)),
+                L.Dense(1, kernel_constraint=keras.constraints.max_norm(0.2),
+                        bias_regularizer="l2"),
+            ]), validation_data=(X, Y))  # fmt: skip
+
+        def added() -> Any:
+            x = L.Input((5,))
+            hidden = L.Dense(3)(x)
+            model = keras.Model(x, L.Dense(1)(hidden))
+            model.add_loss(K.mean(K.square(hidden)) * 0.1)
+            model.add_metric(K.mean(hidden), name="hidden", aggregation="mean")
+            return fit(model, metrics=["mae"], validation_data=(X, Y))
+
+        def shared() -> Any:
+            dense, a, b = L.Dense(3, activation="tanh"), L.Input((5,)), L.Input((5,))
+            model = keras.Model([a, b], L.Dense(1)(L.subtract([dense(a), dense(b)])))
+            return fit(model, [X, X[::-1]])
+
+        def inner() -> Any:
+            encoder = keras.Sequential([L.Dense(3, activation="tanh", input_shape=(5,))])
+            x = L.Input((5,))
+            return fit(keras.Model(x, L.Dense(1)(encoder(x))))
+
+        def stateful() -> Any:
+            model = keras.Sequential([
+                L.SimpleRNN(3, stateful=True, batch_input_shape=(10, 5, 1)), L.Dense(1),
+            ])  # fmt: skip
+            history = fit(model, X[..., None], batch_size=10)
+            model.reset_states()
+            return [history, model.predict(X[:10, :, None], batch_size=10)]
+
+        return {
+            "normalized": lambda: fit(normalized(), validation_data=(X, Y)), "frozen": frozen,
+            "bounded": bounded, "added losses": added, "shared": shared, "inner": inner,
+            "stateful": stateful,
+        }  # fmt: skip
+
     def on_sources(self) -> dict[str, Callable[[], Any]]:
         def fit(x: Any, model: Any = None, **kwargs: Any) -> Any:
             model = self.dense() if model is None else model
@@ -286,6 +379,7 @@ class Cases:
             **{f"tutorial {n}": lambda n=n: self.three_epochs(n)
                for n in ("mlp", "mlp_sgd", "cnn", "lstm")},
             **self.on_dense(), **self.on_double(), **self.on_tagger(), **self.on_sources(),
+            **self.on_masks(), **self.on_layers(),
         }  # fmt: skip
 
 
