@@ -15,6 +15,7 @@ from graphc.passes.algebra import Algebra
 from graphc.passes.base import Pass
 from graphc.passes.control import Control
 from graphc.passes.convolve import Convolve
+from graphc.passes.crop import Crop
 from graphc.passes.expand import Expand
 from graphc.passes.fold import Fold
 from graphc.passes.layout import Layout
@@ -33,6 +34,7 @@ PIPELINE: tuple[Pass, ...] = (
     Stabilize(),  # log(softmax), log(1 + x) ...
     Movement(),  # reshapes of reshapes, transposes of transposes, slices of whole tensors
     Layout(),  # transposes into GEMM flags
+    Crop(),  # convolutions compute only what a pool reads
     Fold(name="fold_again"),
     Algebra(name="algebra_again"),
 )
