@@ -15,6 +15,7 @@ import numpy as np
 from graphc.config import Config
 from graphc.ir.program import Program
 from graphc.ir.shape import shape_env
+from graphc.kernel.pieces import in_pieces
 from graphc.passes.pipeline import Observer, optimize
 from graphc.runtime import cache, codegen, tiles
 from graphc.runtime.binding import Binding
@@ -45,6 +46,9 @@ class CpuPlan:
         self.program = optimize(program, config, observer)
         with shape_env(self.program.env):
             self.schedule: Schedule = schedule(self.program, config)
+        for step in self.schedule.steps:
+            if step.kernel is not None:
+                step.kernel = in_pieces(step.kernel)
         self.kernels: dict[Step, codegen.CompiledKernel] = {}
         self.addresses = self._compile()
         if dump is not None:
