@@ -16,9 +16,9 @@ HEAD = """# Benchmarks
 The same work in graphc and in its peers: one process a peer and work, peers in turn within each
 round, results checked against references in float64 (a wrong one does not count). A number is the
 median of a process, the median of rounds of those; rounds in which others used more than 0.15 of a
-core do not count where an undisturbed one exists. A ratio is the best peer's time over graphc's:
-above 1, graphc is faster; the ratio of the fastest repeats stands beside it, because others on the
-machine disturb it least. graphc runs as a TensorFlow 1 program does: `session.run` with NumPy
+core do not count where an undisturbed one exists, and are marked otherwise. A ratio is the best
+peer's time over graphc's: above 1, graphc is faster; the ratio of the fastest repeats stands beside
+it, because others on the machine disturb it least. graphc runs as a TensorFlow 1 program does: `session.run` with NumPy
 feeds, the loss fetched each step; `make_callable` where the row says so. Peers keep their arrays
 where they want them; TensorFlow's sessions and PyTensor are fed with NumPy.
 
@@ -33,10 +33,13 @@ process with filled caches, there with the import. Peak memory is of the whole p
 """
 
 
-def write(lines: Sequence[report.Line], single: Sequence[report.Line], folder: Path) -> None:
+def write(
+    lines: Sequence[report.Line], single: Sequence[report.Line], left_out: str, folder: Path
+) -> None:
     """Writes benchmarks.md, and the chart where matplotlib is installed.
 
-    `single` are measurements with one thread, for graphc's scaling.
+    `single` are measurements with one thread, for graphc's scaling; `left_out` names variants that
+    have no measurement that counts.
     """
     found = report.results(lines)
     folder.mkdir(parents=True, exist_ok=True)
@@ -48,6 +51,8 @@ def write(lines: Sequence[report.Line], single: Sequence[report.Line], folder: P
         parts.append(
             f"Geometric mean over W1 to W13 and BERT: **{mean:.2f}** (wanted: {MEAN_TARGET}).\n"
         )
+    if left_out:
+        parts.append(f"Without an undisturbed measurement, and so left out: {left_out}.\n")
     parts += [limits(lines), scaling(lines, single)]
     parts.append("## Every variant\n\n" + details(lines))
     parts.append(HOW)

@@ -1,6 +1,9 @@
 """Reads what was measured: medians, ratios, the table.
 
-    python -m tools.bench.report [--folder DIR] [--threads N] [--docs DIR]
+    python -m tools.bench.report [--folder DIR] [--threads N] [--quiet] [--docs DIR]
+
+--quiet is for a machine with other users: only undisturbed measurements count; graphc's of the
+version measured last, the peers' of all rounds.
 """
 
 from __future__ import annotations
@@ -53,6 +56,15 @@ def latest(lines: Sequence[Line], threads: int) -> list[Line]:
         line
         for line in lines
         if line["threads"] == threads and line["graphc"] == version[line["group"]]
+    ]
+
+
+def undisturbed(lines: Sequence[Line], threads: int) -> list[Line]:
+    """What was measured on a quiet machine: of graphc the newest version, of peers all rounds."""
+    calm = [r for r in lines if r["threads"] == threads and r.get("foreign", 0.0) < CLEAN]
+    newest = {(r["work"], r["mode"]): r["graphc"] for r in calm if r["peer"] == "graphc"}
+    return [
+        r for r in calm if r["peer"] != "graphc" or r["graphc"] == newest[r["work"], r["mode"]]
     ]
 
 
@@ -203,23 +215,28 @@ def text(lines: Sequence[Line]) -> str:
     return "\n".join(out + [f"failed: {e}" for e in errors])
 
 
-def write_docs(lines: Sequence[Line], threads: int, folder: Path) -> None:
-    """benchmarks.md and its chart, from all measurements."""
-    from tools.bench.page import write
+def publish(lines: Sequence[Line], threads: int, docs: Path | None, quiet: bool = False) -> None:
+    """Prints the table; with `docs`, writes benchmarks.md and its chart there."""
+    select = undisturbed if quiet else latest
+    chosen = select(lines, threads)
+    print(text(chosen))
+    if docs is not None:
+        from tools.bench.page import write
 
-    write(latest(lines, threads), latest(lines, 1) if threads > 1 else [], folder)
+        names = [{f"{r['work']} {r['peer']} {r['variant']}" for r in some if "median_s" in r}
+                 for some in (latest(lines, threads), chosen)]  # fmt: skip
+        left_out = ", ".join(sorted(names[0] - names[1]))
+        write(chosen, select(lines, 1) if threads > 1 else [], left_out, docs)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--folder", type=Path, default=environments.folder())
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--quiet", action="store_true", help="only undisturbed measurements")
     parser.add_argument("--docs", type=Path, help="folder for benchmarks.md and its chart")
     args = parser.parse_args(argv)
-    lines = read(args.folder / "results.jsonl")
-    print(text(latest(lines, args.threads)))
-    if args.docs:
-        write_docs(lines, args.threads, args.docs)
+    publish(read(args.folder / "results.jsonl"), args.threads, args.docs, args.quiet)
     return 0
 
 

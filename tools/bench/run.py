@@ -66,10 +66,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             python = pythons.get(job.peer, sys.executable)
             for line in process.measure(python, job, settings):
                 report.append(results, line | fields)
-    lines = report.read(results)
-    print(report.text(report.latest(lines, args.threads)))
-    if args.docs:
-        report.write_docs(lines, args.threads, args.docs)
+    report.publish(report.read(results), args.threads, args.docs)
     return 0
 
 
