@@ -18,9 +18,9 @@ round, results checked against references in float64 (a wrong one does not count
 median of a process, the median of rounds of those; rounds in which others used more than 0.15 of a
 core do not count where an undisturbed one exists, and are marked otherwise. A ratio is the best
 peer's time over graphc's: above 1, graphc is faster; the ratio of the fastest repeats stands beside
-it, because others on the machine disturb it least. graphc runs as a TensorFlow 1 program does: `session.run` with NumPy
-feeds, the loss fetched each step; `make_callable` where the row says so. Peers keep their arrays
-where they want them; TensorFlow's sessions and PyTensor are fed with NumPy.
+it, because others on the machine disturb it least. graphc runs as a TensorFlow 1 program does:
+`session.run` with NumPy feeds, the loss fetched each step; `make_callable` where the row says so.
+Peers keep their arrays where they want them; TensorFlow's sessions and PyTensor are fed with NumPy.
 
 Variants: JAX under `jit` (parameters donated); TensorFlow's session, the same with XLA, and
 `tf.function(jit_compile=True)`; PyTorch eager with fused optimizers, `torch.compile`, the same with
