@@ -297,3 +297,28 @@ def test_losses_metrics_and_updates_of_layers() -> None:
     assert history["top"][0] == pytest.approx(0.5)
     assert history["loss"][0] == pytest.approx(0.01 + 0.5 + 0.5)
     assert K.get_value(own.count) == 1.0
+
+
+class Times(layers.Layer):
+    """It forgets to tell its argument."""
+
+    def __init__(self, factor: float = 2.0, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.factor = factor
+
+    def call(self, inputs: Any) -> Any:  # type: ignore[override]
+        return inputs * self.factor
+
+
+def test_a_layer_that_forgets_its_arguments_is_not_written() -> None:
+    model = models.Sequential([Times(3.0, input_shape=(2,), name="times")])
+    np.testing.assert_array_equal(model.predict(np.ones((1, 2))), [[3.0, 3.0]])
+    with pytest.raises(NotImplementedError, match=r"(?s)override `get_config`: Times has factor"):
+        model.to_json()
+
+
+def test_an_unknown_layer_is_named_with_its_place() -> None:
+    text = json.dumps({"class_name": "Sequential", "config": {"name": "s", "layers": [
+        {"class_name": "Nope", "config": {"name": "odd"}}]}})
+    with pytest.raises(ValueError, match=r"Unknown layer: Nope \(named 'odd'\).*custom_objects"):
+        models.model_from_json(text)

@@ -93,8 +93,16 @@ def deserialize_object(
     if isinstance(identifier, Mapping):
         if "class_name" not in identifier or "config" not in identifier:
             raise ValueError(f"Improper config format: {identifier}")
-        cls = lookup(identifier["class_name"], table, custom_objects, kind)
         config = identifier["config"] or {}
+        try:
+            cls = lookup(identifier["class_name"], table, custom_objects, kind)
+        except ValueError as err:
+            known = isinstance(config, Mapping) and "name" in config
+            named = f" (named {config['name']!r})" if known else ""
+            raise ValueError(
+                f"{err}{named}. Give classes and functions of your own in custom_objects, or in a "
+                "custom_object_scope"
+            ) from None
         config = dict(config) if isinstance(config, Mapping) else config  # or a list of layers
         if not hasattr(cls, "from_config"):
             with CustomObjectScope(custom_objects or {}):

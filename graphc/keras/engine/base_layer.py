@@ -397,7 +397,18 @@ class Layer(LayerInfo):
 
     # ------------------------------------------------------------ configuration
     def get_config(self) -> dict[str, Any]:
-        """What from_config makes an equal layer from (without weights)."""
+        """What from_config makes an equal layer from (without weights).
+
+        Raises:
+            NotImplementedError: a user's class with arguments of its own that does not say them.
+        """
+        if type(self).get_config is Layer.get_config:
+            own = _own_arguments(type(self))
+            if own:
+                raise NotImplementedError(
+                    f"Layers with arguments in `__init__` must override `get_config`: "
+                    f"{type(self).__name__} has {', '.join(own)}{self._whence()}"
+                )
         config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
         if hasattr(self, "_batch_input_shape"):
             config["batch_input_shape"] = self._batch_input_shape
@@ -440,6 +451,14 @@ class Layer(LayerInfo):
                 if id(layer) not in seen and layer is not self:
                     seen.add(id(layer))
                     yield layer
+
+
+def _own_arguments(cls: type) -> list[str]:
+    """The arguments of a class that Layer does not know."""
+    known = {"self", "trainable", "name", "dtype", "dynamic", *_ALLOWED}
+    plain = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    found = inspect.signature(cls.__init__).parameters.values()  # type: ignore[misc]
+    return [p.name for p in found if p.name not in known and p.kind in plain]
 
 
 def _layers_in(value: Any) -> Iterator[Layer]:
