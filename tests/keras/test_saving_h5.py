@@ -375,3 +375,20 @@ def test_archives_that_are_damaged_or_do_not_fit(tmp_path: Path) -> None:
             archive.writestr("model.weights.h5", b"")
         with pytest.raises(OSError, match=text):
             models.load_model(path)
+
+
+def test_layers_of_newer_versions(tmp_path: Path) -> None:
+    config = models.Sequential([layers.Dense(2, input_shape=(3,))]).get_config()
+    config["layers"][1:1] = [
+        {"class_name": "Rescaling", "config": {"name": "r", "scale": [1.0, 2.0, 4.0],
+                                               "offset": -1.0}},
+        {"class_name": "UnitNormalization", "config": {"name": "u", "axis": [-1]}},
+    ]  # fmt: skip
+    made = models.Sequential.from_config(config)
+    made.save(tmp_path / "m.h5")
+    x = RNG.integers(0, 9, (4, 3))
+    for model in (made, models.load_model(tmp_path / "m.h5")):
+        kernel, bias = made.get_weights()
+        scaled = x * [1, 2, 4] - 1.0
+        wanted = scaled / np.linalg.norm(scaled, axis=-1, keepdims=True) @ kernel + bias
+        np.testing.assert_allclose(model.predict(x), wanted, rtol=1e-5, atol=1e-6)

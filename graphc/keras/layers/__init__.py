@@ -69,6 +69,8 @@ _ELSEWHERE = {
     "BatchNormalizationV2": "graphc.keras.layers.normalization",
     "TFOpLambda": "graphc.keras.engine.op_lambda",
     "SlicingOpLambda": "graphc.keras.engine.op_lambda",
+    "Rescaling": "graphc.keras.engine.newer_layers",
+    "UnitNormalization": "graphc.keras.engine.newer_layers",
 }  # fmt: skip
 _RENAMED = {
     "Functional": "Model", "Network": "Model", "BatchNormalizationV1": "BatchNormalization",
