@@ -260,3 +260,17 @@ def test_in_a_plain_graph() -> None:
         session.run(tf.global_variables_initializer())
         got = [session.run([loss, step], {x: np.ones((2, 3))})[0] for _ in range(60)]
     assert got[-1] < got[0] * 0.1
+
+
+def test_in_one_graph_after_the_other(tmp_path: Any) -> None:
+    shared = O.Adam(0.05)
+    for count in (2, 3):
+        K.clear_session()
+        model = models.Sequential([layers.Dense(1, input_shape=(count,))])
+        model.compile(shared, "mse")
+        model.fit(np.ones((8, count)), np.ones(8), batch_size=4, verbose=0)
+        assert K.get_value(shared.iterations) == 2 and len(shared.get_weights()) == 5
+        model.save(tmp_path / f"{count}")
+        again = models.load_model(tmp_path / f"{count}")
+        again.fit(np.ones((4, count)), np.ones(4), verbose=0)
+        assert K.get_value(again.optimizer.iterations) == 3

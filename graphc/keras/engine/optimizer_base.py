@@ -95,12 +95,16 @@ class Optimizer(OwnRules):
 
     # ------------------------------------------------------------ the rate
     def _enter_graph(self) -> None:
-        """In another graph than before, the rate and the iterations are made anew."""
+        """In another graph than before, the rate, the iterations and the slots are made anew."""
         graph = root_graph()
         if self._iterations is not None and self._iterations.graph is not graph:
             self._iterations = None
         if self._rate_variable is not None and self._rate_variable.graph is not graph:
             self._rate_variable = None
+        if any(s.graph is not graph for s in self._slots):
+            self._slots = [s for s in self._slots if s.graph is graph]
+            self._slot_owners = {s: o for s, o in self._slot_owners.items() if s.graph is graph}
+            self._slot_table = {k: s for k, s in self._slot_table.items() if s.graph is graph}
 
     @property
     def lr(self) -> Any:
@@ -348,9 +352,8 @@ class Optimizer(OwnRules):
     # ------------------------------------------------------------ state and configuration
     @property
     def weights(self) -> list[Any]:
-        """The iterations and the slots of this graph, once training has been prepared."""
-        steps = self.iterations
-        return [steps, *(s for s in self._slots if s.graph is steps.graph)]
+        """The iterations and the slots, once training has been prepared."""
+        return [self.iterations, *self._slots]
 
     @weights.setter
     def weights(self, variables: list[Any]) -> None:
