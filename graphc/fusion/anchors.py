@@ -101,7 +101,7 @@ class _Anchoring:
             return "what reads the product is no kernel"
         if group in self.anchors:
             return "the kernel stands behind another product already"
-        if not group.regular or group.reduces:
+        if not group.regular or group.reduces or group.sums:
             return "the product must be finished before it is reduced"
         if group.domain != strip(product.known_dims):
             return "the two loop over different domains"

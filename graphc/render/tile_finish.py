@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from graphc.ir.shape import Dim
+from graphc.ir.shape import Dim, dims_product
 from graphc.kernel.expr import Buffer
 from graphc.kernel.nest import Kernel
 from graphc.kernel.tiles.finish import end_of, start_of
@@ -58,6 +58,16 @@ class Finish:
             for n, b in enumerate(self.outputs)
         ]
         return [("ptr", name) for name in (*(self.names[b] for b in self.inputs), *outs)]
+
+    def streams(self) -> list[tuple[str, int, bool]]:
+        """(pointer, element size, whether it is written) of what is as large as the output."""
+        whole = dims_product(self.outputs[0].shape)
+        buffers = dict.fromkeys((*self.inputs, *self.outputs))
+        return [
+            (self.names[b], b.dtype.size, b in self.outputs)
+            for b in buffers
+            if dims_product(b.shape) == whole
+        ]
 
     def written(self) -> set[str]:
         """The names of pointers that are stored through."""

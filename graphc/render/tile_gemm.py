@@ -18,9 +18,10 @@ from graphc.kernel.tiles.gemm import GemmTile
 from graphc.render.tile_finish import Finish
 from graphc.render.tile_module import tile_module
 from graphc.render.tile_pack import PackPrinter, PackSpec
-from graphc.render.tile_writer import Index, TileWriter
+from graphc.render.tile_writer import Index, LoopBody, TileWriter
 
 Span = tuple[Index, Index]
+LINE = 64  # bytes of a cache line
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class GemmPrinter:
         self.lda = self.m if spec.trans_a else self.k
         self.ldb: Index = spec.tile.columns if spec.packing else self.n
         self.packer = _packer(spec) if spec.packing else None
-        self.spare = self.own_panels = self.pack_symbol = ""
+        self.spare = self.own_panels = self.own_rows = self.pack_symbol = ""
         self.batch: Index = 0
 
     def slots(self) -> list[tuple[str, str]]:
@@ -64,7 +65,7 @@ class GemmPrinter:
         out = [("ptr", "%a"), ("ptr", "%b")]
         out += [("ptr", "%y")] if self.finish is None else self.finish.pointers()
         packs = self.packer is not None
-        out += [("ptr", "%panels")] if packs else []
+        out += [("ptr", "%p")] if packs else []
         out += [("i64", d) for d in (self.m, self.n, self.k) if isinstance(d, str)]
         out += [("i64", "%piece")] if packs else []
         return out if self.finish is None else out + self.finish.dims()
@@ -75,9 +76,11 @@ class GemmPrinter:
         self.pack_symbol = f"{symbol}.pack"
         self.spare = w.scratch(self.spec.tile.rows * self.spec.tile.columns)
         if self.packer is not None:
-            size = w.mul(self.k, self.spec.tile.columns * self.spec.group)
             piece = w.op("sdiv i64 %lo, %piece")
-            self.own_panels = w.at("%panels", w.mul(piece, size))
+            own = w.mul(piece, w.mul(self.k, self.spec.packed_step))
+            self.own_panels = w.at("%p", own)
+            columns = self.spec.tile.columns * self.spec.group
+            self.own_rows = w.at(self.own_panels, w.mul(self.k, columns))
         if self.spec.batched:
             self.batches()
         else:
@@ -160,6 +163,8 @@ class GemmPrinter:
 
         def across(row: Index, size: _Part) -> None:
             """The tiles of one row of tiles."""
+            if self.spec.packs_rows:
+                self.pack_rows(a, row, size)
             if self.spec.group == 1:
                 self.tile(a, b, c, (row, w.mul(panels[0], self.spec.tile.columns)), size)
                 return
@@ -183,6 +188,21 @@ class GemmPrinter:
         else:
             w.when("slt", full, tiles[1], last)
 
+    def pack_rows(self, a: str, row: Index, part: _Part) -> None:
+        """Copy a tile's part of a transposed A, so that it lies together."""
+        w, lanes = self.w, self.spec.tile.lanes
+        count: Index = part.rows if part.some is None else part.some
+        starts = range(0, part.rows, lanes)
+        masks = [w.mask(w.sub(count, v)) for v in starts]
+
+        def one(k: str, _: list[str]) -> None:
+            source = w.at(a, w.add(w.mul(k, self.lda), row))
+            target = w.at(self.own_rows, w.mul(k, self.spec.row_step))
+            for v, mask in zip(starts, masks, strict=True):
+                w.store(w.load(w.at(source, v), mask), w.at(target, v))
+
+        w.loop(0, self.k, 1, one)
+
     def packed(self, b: str, panels: Span) -> str:
         """Pack some panels of B; where panel 0 would lie before them."""
         w = self.w
@@ -196,31 +216,15 @@ class GemmPrinter:
     # -------------------------------------------------------------- one tile
     def tile(self, a: str, b: str, c: str, at: Span, part: _Part) -> None:
         """The tile at (row, column): its sums over k, and what happens with them."""
-        w, spec = self.w, self.spec
-        a = w.at(a, at[0] if spec.trans_a else w.mul(at[0], self.lda))
-        b = w.at(b, w.mul(at[1], self.k) if spec.packing else at[1])
-        steps = self.row_steps(part)
-        lanes = spec.tile.lanes
-
-        def body(k: str, sums: list[str]) -> list[str]:
-            bk = w.at(b, w.opaque(w.mul(k, self.ldb)))
-            ak = w.at(a, w.opaque(w.mul(k, self.lda if spec.trans_a else 1)))
-            masks = (None,) * part.vectors if spec.packing else part.masks
-            vectors = [w.load(w.at(bk, v * lanes), mask) for v, mask in enumerate(masks)]
-            out = []
-            for r, step in enumerate(steps):
-                one = w.broadcast(w.at(ak, step))
-                for v, vector in enumerate(vectors):
-                    out.append(w.fma(one, vector, sums[r * part.vectors + v]))
-            return out
-
-        sums = w.loop(0, self.k, 1, body, w.zeros(part.rows * part.vectors))
+        w = self.w
+        sums = self.sums(a, b, at, part)
         if self.finish is None:
             self.put(sums, w.at(c, w.add(w.mul(at[0], self.n), at[1])), part)
             return
         for n, value in enumerate(sums):
             r, v = divmod(n, part.vectors)
-            w.store(value, w.at(self.spare, r * spec.tile.columns + v * lanes))
+            where = r * self.spec.tile.columns + v * self.spec.tile.lanes
+            w.store(value, w.at(self.spare, where))
         rows = part.rows if part.some is None else part.some
         box = {
             "batch": (self.batch, w.add(self.batch, 1)),
@@ -228,6 +232,61 @@ class GemmPrinter:
             "column": (at[1], w.add(at[1], part.columns)),
         }
         self.finish.call(w, self.spare, box)
+
+    def sums(self, a: str, b: str, at: Span, part: _Part) -> list[str]:
+        """A tile's sums over k, a vector after the other, row by row."""
+        w, spec = self.w, self.spec
+        along = self.lda if spec.trans_a else 1
+        if spec.packs_rows:
+            a, along = self.own_rows, spec.row_step
+        else:
+            a = w.at(a, at[0] if spec.trans_a else w.mul(at[0], self.lda))
+        b = w.at(b, w.mul(at[1], self.k) if spec.packing else at[1])
+        rows = self.row_steps(part)
+        masks = (None,) * part.vectors if spec.packing else part.masks
+
+        def body(k: str, sums: list[str]) -> list[str]:
+            bk = w.at(b, w.opaque(w.mul(k, self.ldb)))
+            ak = w.at(a, w.opaque(w.mul(k, along)))
+            vectors = [w.load(w.at(bk, v * spec.tile.lanes), m) for v, m in enumerate(masks)]
+            out = []
+            for r, row in enumerate(rows):
+                one = w.broadcast(w.at(ak, row))
+                for v, vector in enumerate(vectors):
+                    out.append(w.fma(one, vector, sums[r * part.vectors + v]))
+            return out
+
+        zeros = w.zeros(part.rows * part.vectors)
+        if spec.far:
+            return self.asking(at, part, body, zeros)
+        return w.loop(0, self.k, 1, body, zeros)
+
+    def asking(self, at: Span, part: _Part, body: LoopBody, sums: list[str]) -> list[str]:
+        """The loop over k in as many parts as there are rows, each behind a request for a row.
+
+        What the finish reads and writes comes while the sums are computed. A tile's rows lie far
+        apart, so that the processor does not guess them; all requests at once would stand in the
+        way of the loop's own loads.
+        """
+        w = self.w
+        each = w.div(self.k, part.rows)
+        streams = [("%y", self.spec.dtype.size, True)]
+        if self.finish is not None:
+            streams = self.finish.streams()
+        batch = w.mul(self.batch, self.m) if self.finish is not None else 0
+        start = w.add(w.mul(w.add(batch, at[0]), self.n), at[1])
+
+        def one(r: str, inside: list[str]) -> list[str]:
+            row = w.add(start, w.mul(r, self.n))
+            for pointer, size, written in streams:
+                place = w.at(pointer, w.opaque(w.mul(row, size)), "i8")
+                for line in range(0, part.vectors * self.spec.tile.lanes * size, LINE):
+                    w.prefetch(w.at(place, line, "i8"), written)
+            first = w.mul(r, each)
+            return w.loop(first, w.add(first, each), 1, body, inside)
+
+        sums = w.loop(0, part.rows, 1, one, sums)
+        return w.loop(w.mul(each, part.rows), self.k, 1, body, sums)
 
     def row_steps(self, part: _Part) -> list[Index]:
         """Elements of A from a tile's first row to each of its rows, valid ones only."""

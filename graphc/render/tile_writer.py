@@ -180,9 +180,10 @@ class TileWriter(Writer):
             f"{self.mask_type} {mask}",
         )  # fmt: skip
 
-    def prefetch(self, pointer: str) -> None:
-        """Ask for a cache line that is read soon; any address does."""
-        self.call_void("llvm.prefetch.p0", f"ptr {pointer}", "i32 0", "i32 3", "i32 1")
+    def prefetch(self, pointer: str, written: bool = False) -> None:
+        """Ask for a cache line that is read (or written) soon; any address does."""
+        kind = f"i32 {int(written)}"
+        self.call_void("llvm.prefetch.p0", f"ptr {pointer}", kind, "i32 3", "i32 1")
 
     def broadcast(self, pointer: str) -> str:
         """One element in all lanes."""

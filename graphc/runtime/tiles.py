@@ -121,10 +121,8 @@ class TileCall:
 
     @property
     def panels(self) -> Dim:
-        """Elements of memory for panels of B, a part for each piece."""
-        if not self.spec.packing:
-            return 0
-        return self.product.k * (self.spec.tile.columns * self.spec.group * MAX_PIECES)
+        """Elements of memory for what is packed, a part for each piece."""
+        return self.product.k * (self.spec.packed_step * MAX_PIECES)
 
     @functools.cached_property
     def kernel_name(self) -> str:
@@ -220,7 +218,8 @@ def tile_call(product: GemmCall, config: Config, hints: Mapping[str, int]) -> Ti
     if columns is None or columns < 2 or 2.0 * batch * m * n * k < FEW_FLOPS:
         return None
     dtype = product.out.dtype
-    packing = "turn" if product.trans_b else "copy" if _packs(m, n, k, dtype.size) else ""
+    packs = _packs(m, n, k, dtype.size) or (product.trans_a and _packs(n, m, k, dtype.size))
+    packing = "turn" if product.trans_b else "copy" if packs else ""
     if packing and m < FEW_ROWS:
         return None  # reading B once is all the work
     spec = gemm_tile(
@@ -231,10 +230,11 @@ def tile_call(product: GemmCall, config: Config, hints: Mapping[str, int]) -> Ti
 
 
 def _packs(m: int, n: int, k: int, itemsize: int) -> bool:
-    """Whether panels pay: rows of B lie so that the cache cannot hold a panel's part of them."""
+    """Whether panels of (K, N) pay for M rows: the cache cannot hold them where they lie."""
     lines = n * itemsize / CACHE_LINE
     step = math.gcd(int(lines), CACHE_SETS) if lines.is_integer() else 1
-    return m >= MANY_ROWS and k > 2 * CACHE_WAYS * CACHE_SETS // step
+    fits = CACHE_WAYS * CACHE_SETS // step
+    return (k > 2 * fits and m >= MANY_ROWS) or (k >= fits and m >= 16 * MANY_ROWS)
 
 
 _addresses: dict[str, int] = {}

@@ -39,7 +39,7 @@ def run(
     each = max(1, -(-tasks // chunks))
     pointers = [a.ctypes.data, b.ctypes.data, out.ctypes.data]
     if spec.packing:
-        panels = np.full(chunks * k * spec.tile.columns * spec.group, np.nan, a.dtype)
+        panels = np.full(chunks * k * spec.packed_step, np.nan, a.dtype)
         pointers.append(panels.ctypes.data)
         extra.append(each)
     words = np.array([*pointers, *extra], np.int64)
@@ -138,6 +138,15 @@ def test_nothing_to_add_is_zero() -> None:
     np.testing.assert_array_equal(out, np.zeros((1, 3, 5), np.float32))
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_tiles_ask_early_for_what_is_far(known: bool) -> None:
+    for size in SIZES:
+        a, b, expected = operands(*size)
+        sizes = size if known else (None, size[1], None)
+        spec = gemm_tile(WIDE, as_dtype("float32"), sizes, size)
+        close(run(replace(spec, far=True), a, b), expected)
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     st.integers(1, 30), st.integers(1, 70), st.integers(0, 20), st.booleans(), st.booleans(),
@@ -190,18 +199,21 @@ def test_packed_operands(trans: bool, known: bool, dtype: Any) -> None:
 
 @pytest.mark.parametrize("packing", ["copy", "turn"])
 @pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("trans_a", [True, False])
 @pytest.mark.parametrize("batch", [1, 3])
-def test_tasks_pack_what_they_need(packing: str, known: bool, batch: int) -> None:
+def test_tasks_pack_what_they_need(
+    packing: str, known: bool, trans_a: bool, batch: int
+) -> None:
     for m, n, k in ((21, 37, 11), (8, 200, 33), (3, 16, 1), (50, 31, 64)):
-        a, b, expected = operands(m, n, k, batch=batch)
+        a, b, expected = operands(m, n, k, trans_a, batch)
         if packing == "turn":
             b = np.ascontiguousarray(np.swapaxes(b, 1, 2))
         sizes = (m, n, k) if known else (None, n, None)
         for group in (1, 2, 3):
             spec = gemm_tile(
-                WIDE, as_dtype("float32"), sizes, (m, n, k), packing=packing, batched=batch > 1
+                WIDE, as_dtype("float32"), sizes, (m, n, k), trans_a, packing, batch > 1
             )
-            spec = replace(spec, group=group)
+            spec = replace(spec, group=group, far=group == 2)
             whole = run(spec, a, b, n=n)
             close(whole, expected)
             for chunks in (2, 3, 5):

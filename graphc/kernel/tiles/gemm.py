@@ -18,6 +18,7 @@ from graphc.kernel.tiles.machine import Machine, Tile, tiles_of
 TILE_CYCLES = 30.0  # of starting and storing a tile
 PACKED_BYTES = 1 << 19  # of B that a task packs at a time: it stays in the second cache
 MAX_GROUP = 8
+FAR_BYTES = 1 << 18  # of C, beside A and B
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,9 @@ class GemmTile:
         m, n, k: rows and columns of C, length of the sums; None where only the run knows.
         trans_a: A is stored (K, M). packing: "copy": a task copies the columns of B that it needs
             to a panel (K, tile.columns) of its own before it uses them; "turn": the same, and B is
-            stored (N, K); "": B is read where it lies. group: panels that are packed at a time.
+            stored (N, K); "": B is read where it lies. With B, a transposed A is packed as well,
+            tile by tile. group: panels that are packed at a time.
+        far: C is too large for the cache, so that tiles ask for their part of it early.
         batched: all three step on from one product to the next.
         by_columns: tasks are panels of columns, not tiles of rows.
     """
@@ -43,6 +46,7 @@ class GemmTile:
     by_columns: bool
     tile: Tile
     group: int = 1
+    far: bool = False
 
     @property
     def key(self) -> str:
@@ -51,7 +55,7 @@ class GemmTile:
         flags = "".join(
             letter
             for letter, on in zip(
-                "tbc", (self.trans_a, self.batched, self.by_columns), strict=True
+                "tbcf", (self.trans_a, self.batched, self.by_columns, self.far), strict=True
             )
             if on
         )
@@ -59,6 +63,22 @@ class GemmTile:
             flags += f"_{self.packing}{self.group}"
         tile = f"{self.tile.rows}x{self.tile.vectors}x{self.tile.lanes}"
         return f"{self.dtype.name}_{sizes}_{flags}_{tile}"
+
+    @property
+    def packs_rows(self) -> bool:
+        """Whether a tile's part of A is packed."""
+        return self.trans_a and bool(self.packing)
+
+    @property
+    def row_step(self) -> int:
+        """Elements from one step of k to the next in a packed part of A: whole vectors."""
+        return -(-self.tile.rows // self.tile.lanes) * self.tile.lanes
+
+    @property
+    def packed_step(self) -> int:
+        """Elements that a piece packs, for each step of k."""
+        columns = self.tile.columns * self.group if self.packing else 0
+        return columns + (self.row_step if self.packs_rows else 0)
 
     def tasks(self, batch: int, m: int, n: int) -> int:
         """How many tasks there are: what a step's extent counts."""
@@ -82,7 +102,8 @@ def gemm_tile(
     tile, by_columns = _blocks(machine, dtype.size, hints, choices)
     panel = hints[2] * tile.columns * dtype.size
     group = min(max(PACKED_BYTES // max(panel, 1), 1), MAX_GROUP) if packing else 1
-    return GemmTile(dtype, *sizes, trans_a, packing, batched, by_columns, tile, group)
+    far = hints[0] * hints[1] * dtype.size > FAR_BYTES
+    return GemmTile(dtype, *sizes, trans_a, packing, batched, by_columns, tile, group, far)
 
 
 @functools.lru_cache(maxsize=4096)
