@@ -29,18 +29,17 @@ from graphc.kernel.nest import Kernel, renamed
 from graphc.kernel.optimize import in_place
 from graphc.ops.control import HOLDERS, is_stack
 from graphc.passes.base import VIEWS
-from graphc.runtime.conv_tiles import ConvCall
 from graphc.runtime.inplace import UpdatePlacer
 from graphc.runtime.loops import carry_in_place, control_steps, stack_of
 from graphc.runtime.rows import RowsCall, rows_call, scratch_elements
 from graphc.runtime.steps import Schedule, Step, Storage, Unit, kernel_name, origins_of
 from graphc.runtime.tile_steps import (
+    Tiled,
     finish_in_place,
     finish_unit,
     product_calls,
     product_steps,
 )
-from graphc.runtime.tiles import TileCall
 
 # known when extents are: written at binding
 BIND_OPS = frozenset({"bound", "shape", "shape_n", "size", "rank"})
@@ -194,8 +193,7 @@ class Scheduler:
 
     def takes_epilogue(self, node: Node) -> bool:
         """Whether the node's step can run a group on its tiles."""
-        call = self.products.get(node)
-        return isinstance(call, TileCall) or (isinstance(call, ConvCall) and call.takes_finish)
+        return isinstance(call := self.products.get(node), Tiled) and call.takes_finish
 
     def _lower(self, unit: Unit) -> None:
         assert unit.group is not None
@@ -251,7 +249,7 @@ class Scheduler:
         if isinstance(unit.call, RowsCall):
             call = unit.call
             return source is call.base and source not in (call.ids, call.rows)
-        if isinstance(unit.call, TileCall | ConvCall):
+        if isinstance(unit.call, Tiled):
             return finish_in_place(self, unit, value, source)
         try:
             unit.kernels = in_place(unit.kernels, {self.buffer_of(value): self.buffer_of(source)})
@@ -292,7 +290,7 @@ class Scheduler:
         kept = {self.home[t] for t in self.program.roots}
         for unit in order:
             into = isinstance(unit.call, RowsCall) and unit.call.base is not None
-            one = len(unit.kernels) == 1 or isinstance(unit.call, TileCall | ConvCall)
+            one = len(unit.kernels) == 1 or isinstance(unit.call, Tiled)
             if not into and (unit.group is None or not one):
                 continue
             dying = [

@@ -30,7 +30,8 @@ from graphc.runtime.tiles import TileCall, tile_call
 if TYPE_CHECKING:
     from graphc.runtime.schedule import Scheduler
 
-ProductCall = GemmCall | TileCall | ConvCall
+Tiled = TileCall | ConvCall
+ProductCall = GemmCall | Tiled
 
 
 def product_calls(program: Program, config: Config) -> dict[Node, ProductCall]:
@@ -87,7 +88,7 @@ def _whole(unit: Unit) -> Group:
 def finish_unit(scheduler: Scheduler, unit: Unit, anchor: Anchor) -> None:
     """Give the unit's call its finish: the group's outputs, and the product where it is read."""
     call, group = unit.call, unit.group
-    assert isinstance(call, TileCall | ConvCall) and group is not None
+    assert isinstance(call, Tiled) and group is not None
     product = anchor.product
     acc = Buffer(("product", product), product.dtype, product.known_dims, "product")
 
@@ -121,7 +122,7 @@ def _itself(out: Buffer, acc: Buffer) -> Compute:
 def finish_in_place(scheduler: Scheduler, unit: Unit, value: Tensor, source: Tensor) -> bool:
     """Whether the unit's finish writes `value` where it reads `source`; it then does so."""
     call = unit.call
-    assert isinstance(call, TileCall | ConvCall)
+    assert isinstance(call, Tiled)
     if call.finish is None or source in call.operands:
         return False
     to = {scheduler.buffer_of(value): scheduler.buffer_of(source)}

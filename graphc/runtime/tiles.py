@@ -108,6 +108,7 @@ class TileCall:
     kind = "tile"
     may_fail = False
     named = True
+    takes_finish = True
     pack = None  # no step in front: tasks pack for themselves
 
     @property
