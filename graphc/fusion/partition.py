@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from graphc.config import Config
 from graphc.fusion.footprint import Access, Dims, Footprint, Footprints, strip
 from graphc.fusion.reach import Reach
+from graphc.fusion.turn import turn_of
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program, consumers_of
 from graphc.ir.shape import evaluate
@@ -88,12 +89,12 @@ class Partition:
 def is_fusable(node: Node) -> bool:
     """Whether the node has a kernel definition for its dtypes.
 
-    Sources, GEMM, tiles and host ops have none; strings and complex numbers stay on the host, and
-    so does what has a shape that depends on data.
+    Sources, GEMM, tiles, turned matrices and host ops have none; strings and complex numbers stay
+    on the host, and so does what has a shape that depends on data.
     """
     if node.op.kernel is None or node.op.family in ("host", "extern", "source"):
         return False
-    if node.attrs.get("tiled"):
+    if node.attrs.get("tiled") or turn_of(node) is not None:
         return False
     if any(t.dims is None or None in t.dims for t in node.outputs):
         return False  # only the run knows its shape
@@ -214,7 +215,10 @@ class Partitioner:
     def _ends_product(self, group: Group) -> bool:
         """Whether a product may finish the group on its tiles, which saves more."""
         for tensor in (t for n in group.nodes for t in n.inputs):
-            outside = tensor.node not in self.group_of and tensor.node.op.family != "source"
+            source = tensor
+            while source.node.op.name in VIEWS:
+                source = source.node.inputs[0]
+            outside = source.node not in self.group_of and source.node.op.family != "source"
             if outside and strip(tensor.known_dims) == group.domain:
                 return True
         return False

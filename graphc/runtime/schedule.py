@@ -40,6 +40,7 @@ from graphc.runtime.tile_steps import (
     product_calls,
     product_steps,
 )
+from graphc.runtime.turn import TurnCall, turn_call
 
 # known when extents are: written at binding
 BIND_OPS = frozenset({"bound", "shape", "shape_n", "size", "rank"})
@@ -149,7 +150,7 @@ class Scheduler:
             if node.op.name in HOLDERS:
                 unit = Unit([node], None, None, control=True)
             elif group is None:
-                call = self.products.get(node) or rows_call(node)
+                call = self.products.get(node) or rows_call(node) or turn_call(node)
                 unit = Unit([node], None, call, flagged=call is not None and call.may_fail)
             elif group in done:
                 continue
@@ -332,7 +333,7 @@ class Scheduler:
                 continue
             if isinstance(unit.call, RowsCall):
                 steps.extend(self._rows_steps(unit.call))
-            elif unit.call is not None:
+            elif unit.call is not None and not isinstance(unit.call, TurnCall):
                 steps.extend(product_steps(self, unit))
             elif unit.group is not None:
                 steps.extend(self._kernel_step(unit, k) for k in unit.kernels)
@@ -342,7 +343,8 @@ class Scheduler:
                 node = unit.nodes[0]
                 reads = tuple(self.home[t] for t in node.inputs)
                 writes = tuple(self.out(t) for t in node.outputs)
-                steps.append(Step("host", node.op.name, reads, writes, node=node))
+                kind = "host" if unit.call is None else unit.call.kind
+                steps.append(Step(kind, node.op.name, reads, writes, call=unit.call, node=node))
         return steps
 
     def _rows_steps(self, call: RowsCall) -> list[Step]:
@@ -430,9 +432,7 @@ class Scheduler:
             (n for n, s in enumerate(steps) if any(w.kind == "variable" for w in s.writes)),
             len(steps),
         )
-        written = {
-            w for s in steps for w in s.writes if w.kind == "variable"
-        }
+        written = {w for s in steps for w in s.writes if w.kind == "variable"}
         early = [c for c in fetch_copies if c.reads[0].kind in ("variable", "feed", "const")
                  and c.reads[0] not in written]  # fmt: skip
         late = [c for c in fetch_copies if c not in early]

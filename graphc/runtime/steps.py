@@ -18,8 +18,9 @@ from graphc.runtime.conv_tiles import ConvCall
 from graphc.runtime.extern import GemmCall
 from graphc.runtime.rows import RowsCall
 from graphc.runtime.tiles import PackCall, TileCall
+from graphc.runtime.turn import TurnCall
 
-Call = GemmCall | RowsCall | TileCall | PackCall | ConvCall
+Call = GemmCall | RowsCall | TileCall | PackCall | ConvCall | TurnCall
 
 
 @dataclass(eq=False)
