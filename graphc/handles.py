@@ -58,7 +58,9 @@ class Handle:
             values, self.dtypes, self.seen, self.tensors, strict=True
         ):
             if type(value) is not np.ndarray or value.dtype is not dtype:
-                value = to_array(tensor, value)
+                # a learning rate or a keep_prob, fed at every step
+                plain = type(value) is float and dtype is not None and dtype.kind == "f"
+                value = np.array(value, dtype) if plain else to_array(tensor, value)
             shape = value.shape
             if shape not in seen:
                 check_shape(tensor, shape)
