@@ -54,7 +54,7 @@ def load_data(
                 f"After filtering for sequences shorter than maxlen={maxlen}, no sequence was "
                 "kept. Increase maxlen."
             )
-    words = num_words or max(max(s) for s in xs) + 1
+    words = num_words or max(max(s) for s in xs)  # as in Keras, without the greatest number
     xs = [_limited(s, skip_top, words, oov_char) for s in xs]
     return (_lists(xs[:first]), labels[:first]), (_lists(xs[first:]), labels[first:])
 

@@ -35,7 +35,7 @@ def load_data(
     if maxlen:
         kept = [k for k, s in enumerate(xs) if len(s) < maxlen]
         xs, labels = [xs[k] for k in kept], labels[kept]
-    words = num_words or max(max(s) for s in xs) + 1
+    words = num_words or max(max(s) for s in xs)  # as in Keras, without the greatest number
     xs = [_limited(s, skip_top, words, oov_char) for s in xs]
     cut = int(len(xs) * (1 - test_split))
     return (_lists(xs[:cut]), labels[:cut]), (_lists(xs[cut:]), labels[cut:])
