@@ -239,6 +239,8 @@ def test_large_filters_over_few_pixels_have_blocks_of_channels_as_tasks() -> Non
     assert spec.by_columns and not spec.packing
     assert Case((1, 7, 7, 64), (1, 1, 64, 1024), hint=1).forward().packing
     assert not CASES["same"].forward().by_columns
+    # one long row
+    assert Case((1, 500, 8), (3, 8, 64), (1,), (1,), hint=1).forward().by_columns
 
 
 def test_few_channels_take_all_taps_of_a_row_together() -> None:

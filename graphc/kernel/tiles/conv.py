@@ -28,7 +28,7 @@ L2_BYTES = 256 << 10
 MAX_BORDERS = 24  # loops over channels that tiles at the edge may be made of
 FEWEST_SUMS = 12  # accumulators that every processor has registers for
 DEPTHWISE_SUMS = 12  # of a tile: each has a load of its own, so that more save none
-MIN_BLOCKS = 4  # of output channels, that threads share
+MIN_BLOCKS = 4  # tasks that threads share evenly enough
 FAR_ROW = 1024  # bytes from which on the rows of a filter collide in caches
 CODE_SIZE = 4000.0  # multiply-adds in the code that double the price of a tile
 MAX_EDGE = 8  # outputs at the edge of a row that have code of their own
@@ -154,6 +154,8 @@ def conv_tile(
     around = prod(axis[0].size for axis in axes) * depth
     around += prod(sum(s.count for s in axis) for axis in axes) * channels
     by_columns = blocks >= MIN_BLOCKS and nbytes > images * around * dtype.size
+    rows = prod(max(s.count for s in axis) for axis in axes[:-1]) * -(-images // best[1][2])
+    by_columns = by_columns or (rows < MIN_BLOCKS and blocks > 1)
     row = channels * dtype.size
     far = row >= FAR_ROW and nbytes > L1_BYTES and not depthwise
     packing = by_columns and not packed and far
