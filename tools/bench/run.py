@@ -62,6 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for job in jobs(args.works, ["graphc", *peers]):
             if (number, job.group, job.peer) in done:
                 continue
+            print(f"round {number}: {job.group} {job.peer}", file=sys.stderr, flush=True)
             fields = {"round": number, "group": job.group, "peer": job.peer, "graphc": version}
             python = pythons.get(job.peer, sys.executable)
             for line in process.measure(python, job, settings):
