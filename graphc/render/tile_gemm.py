@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from graphc.kernel.tiles.gemm import GemmTile
 from graphc.render.tile_finish import Finish
 from graphc.render.tile_module import tile_module
-from graphc.render.tile_pack import PackPrinter, PackSpec
+from graphc.render.tile_pack import AHEAD, PackPrinter, PackSpec
 from graphc.render.tile_writer import Index, LoopBody, TileWriter
 
 Span = tuple[Index, Index]
@@ -161,18 +161,26 @@ class GemmPrinter:
         full = w.div(self.m, rows)
         end = tiles[1] if self.m == w.mul(full, rows) else w.least(tiles[1], full)
 
-        def across(row: Index, size: _Part) -> None:
-            """The tiles of one row of tiles."""
-            if self.spec.packs_rows:
-                self.pack_rows(a, row, size)
+        def across(row: Index, size: _Part, slot: Index = 0) -> None:
+            """The tiles of one row of tiles; where A is packed, the one in that slot."""
             if self.spec.group == 1:
-                self.tile(a, b, c, (row, w.mul(panels[0], self.spec.tile.columns)), size)
+                at = (row, w.mul(panels[0], self.spec.tile.columns))
+                self.tile((a, b, c), at, size, slot)
                 return
             w.loop(panels[0], panels[1], 1, lambda p, _: self.tile(
-                a, b, c, (row, w.mul(p, self.spec.tile.columns)), size
+                (a, b, c), (row, w.mul(p, self.spec.tile.columns)), size, slot
             ))  # fmt: skip
 
-        w.loop(tiles[0], end, 1, lambda t, _: across(w.mul(t, rows), part))
+        def several(first: str, _: list[str]) -> None:
+            """A group of rows of tiles, whose part of A is packed first."""
+            last = w.least(w.add(first, self.spec.row_group), end)
+            self.pack_rows(a, first, last, part)
+            w.loop(first, last, 1, lambda t, _: across(w.mul(t, rows), part, w.sub(t, first)))
+
+        if self.spec.packs_rows:
+            w.loop(tiles[0], end, self.spec.row_group, several)
+        else:
+            w.loop(tiles[0], end, 1, lambda t, _: across(w.mul(t, rows), part))
         left = w.sub(self.m, w.mul(full, rows))
         if left == 0:
             return
@@ -181,6 +189,8 @@ class GemmPrinter:
         rest = _Part(count, part.vectors, part.masks, part.columns, some)
 
         def last() -> None:
+            if self.spec.packs_rows:
+                self.pack_rows(a, full, w.add(full, 1), rest)
             across(w.mul(full, rows), rest)
 
         if isinstance(left, str):
@@ -188,20 +198,28 @@ class GemmPrinter:
         else:
             w.when("slt", full, tiles[1], last)
 
-    def pack_rows(self, a: str, row: Index, part: _Part) -> None:
-        """Copy a tile's part of a transposed A, so that it lies together."""
-        w, lanes = self.w, self.spec.tile.lanes
+    def pack_rows(self, a: str, first: Index, last: Index, part: _Part) -> None:
+        """Copy some tiles' parts of a transposed A, so that each lies together."""
+        w, lanes, rows = self.w, self.spec.tile.lanes, self.spec.tile.rows
         count: Index = part.rows if part.some is None else part.some
         starts = range(0, part.rows, lanes)
         masks = [w.mask(w.sub(count, v)) for v in starts]
 
-        def one(k: str, _: list[str]) -> None:
-            source = w.at(a, w.add(w.mul(k, self.lda), row))
-            target = w.at(self.own_rows, w.mul(k, self.spec.row_step))
+        def one(k: str, t: str) -> None:
+            source = w.at(a, w.add(w.mul(k, self.lda), w.mul(t, rows)))
+            slot = w.mul(w.sub(t, first), self.k)
+            target = w.at(self.own_rows, w.mul(w.add(slot, k), rows))
             for v, mask in zip(starts, masks, strict=True):
-                w.store(w.load(w.at(source, v), mask), w.at(target, v))
+                w.store(w.load(w.at(source, v), mask), w.at(target, v), mask)
 
-        w.loop(0, self.k, 1, one)
+        def step(k: str, _: list[str]) -> None:
+            # rows lie on different pages: the processor does not guess the next one
+            ahead = w.at(a, w.add(w.mul(w.add(k, AHEAD), self.lda), w.mul(first, rows)))
+            for line in range(0, rows * self.spec.row_group * self.spec.dtype.size, LINE):
+                w.prefetch(w.at(ahead, line, "i8"))
+            w.loop(first, last, 1, lambda t, _: one(k, t))
+
+        w.loop(0, self.k, 1, step)
 
     def packed(self, b: str, panels: Span) -> str:
         """Pack some panels of B; where panel 0 would lie before them."""
@@ -214,9 +232,12 @@ class GemmPrinter:
         return origin
 
     # -------------------------------------------------------------- one tile
-    def tile(self, a: str, b: str, c: str, at: Span, part: _Part) -> None:
+    def tile(self, operands: tuple[str, str, str], at: Span, part: _Part, slot: Index) -> None:
         """The tile at (row, column): its sums over k, and what happens with them."""
         w = self.w
+        a, b, c = operands
+        if self.spec.packs_rows:
+            a = w.at(self.own_rows, w.mul(w.mul(slot, self.k), self.spec.tile.rows))
         sums = self.sums(a, b, at, part)
         if self.finish is None:
             self.put(sums, w.at(c, w.add(w.mul(at[0], self.n), at[1])), part)
@@ -238,7 +259,7 @@ class GemmPrinter:
         w, spec = self.w, self.spec
         along = self.lda if spec.trans_a else 1
         if spec.packs_rows:
-            a, along = self.own_rows, spec.row_step
+            along = spec.tile.rows
         else:
             a = w.at(a, at[0] if spec.trans_a else w.mul(at[0], self.lda))
         b = w.at(b, w.mul(at[1], self.k) if spec.packing else at[1])

@@ -213,7 +213,7 @@ def test_tasks_pack_what_they_need(
             spec = gemm_tile(
                 WIDE, as_dtype("float32"), sizes, (m, n, k), trans_a, packing, batch > 1
             )
-            spec = replace(spec, group=group, far=group == 2)
+            spec = replace(spec, group=group, row_group=group, far=group == 2)
             whole = run(spec, a, b, n=n)
             close(whole, expected)
             for chunks in (2, 3, 5):

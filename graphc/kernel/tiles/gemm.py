@@ -30,7 +30,8 @@ class GemmTile:
         trans_a: A is stored (K, M). packing: "copy": a task copies the columns of B that it needs
             to a panel (K, tile.columns) of its own before it uses them; "turn": the same, and B is
             stored (N, K); "": B is read where it lies. With B, a transposed A is packed as well,
-            tile by tile. group: panels that are packed at a time.
+            so that a cache line of it serves several tiles. group, row_group: panels, tiles of rows
+            that are packed at a time.
         far: C is too large for the cache, so that tiles ask for their part of it early.
         batched: all three step on from one product to the next.
         by_columns: tasks are panels of columns, not tiles of rows.
@@ -46,6 +47,7 @@ class GemmTile:
     by_columns: bool
     tile: Tile
     group: int = 1
+    row_group: int = 1
     far: bool = False
 
     @property
@@ -60,7 +62,7 @@ class GemmTile:
             if on
         )
         if self.packing:
-            flags += f"_{self.packing}{self.group}"
+            flags += f"_{self.packing}{self.group}.{self.row_group}"
         tile = f"{self.tile.rows}x{self.tile.vectors}x{self.tile.lanes}"
         return f"{self.dtype.name}_{sizes}_{flags}_{tile}"
 
@@ -70,15 +72,10 @@ class GemmTile:
         return self.trans_a and bool(self.packing)
 
     @property
-    def row_step(self) -> int:
-        """Elements from one step of k to the next in a packed part of A: whole vectors."""
-        return -(-self.tile.rows // self.tile.lanes) * self.tile.lanes
-
-    @property
     def packed_step(self) -> int:
         """Elements that a piece packs, for each step of k."""
         columns = self.tile.columns * self.group if self.packing else 0
-        return columns + (self.row_step if self.packs_rows else 0)
+        return columns + (self.tile.rows * self.row_group if self.packs_rows else 0)
 
     def tasks(self, batch: int, m: int, n: int) -> int:
         """How many tasks there are: what a step's extent counts."""
@@ -100,10 +97,19 @@ def gemm_tile(
     # who packs columns keeps them: all rows pass by
     choices = (True,) if packing else (False,) if batched else (False, True)
     tile, by_columns = _blocks(machine, dtype.size, hints, choices)
-    panel = hints[2] * tile.columns * dtype.size
-    group = min(max(PACKED_BYTES // max(panel, 1), 1), MAX_GROUP) if packing else 1
+    group = row_group = 1
+    if packing:
+        group = _fitting(PACKED_BYTES, hints[2] * tile.columns * dtype.size)
+        row_group = _fitting(PACKED_BYTES // 2, hints[2] * tile.rows * dtype.size)
     far = hints[0] * hints[1] * dtype.size > FAR_BYTES
-    return GemmTile(dtype, *sizes, trans_a, packing, batched, by_columns, tile, group, far)
+    return GemmTile(
+        dtype, *sizes, trans_a, packing, batched, by_columns, tile, group, row_group, far
+    )
+
+
+def _fitting(total: int, each: int) -> int:
+    """How many of a size fit into the memory for them."""
+    return min(max(total // max(each, 1), 1), MAX_GROUP)
 
 
 @functools.lru_cache(maxsize=4096)
