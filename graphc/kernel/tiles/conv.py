@@ -143,7 +143,10 @@ def conv_tile(
             _row_cost(s, width, several, vectors, prod(taps) * depth * lanes * dtype.size)
             for s in axes[-1]
         )
-        cost *= -(-channels // (lanes * vectors)) / several
+        blocks = -(-channels // (lanes * vectors))
+        cost *= blocks / several
+        if _rows(axes, images, several) < MIN_BLOCKS and blocks == 1:
+            cost *= 2  # nothing for a second thread
         size = sum(_code_size(s, width) for s in axes[-1]) * vectors * several
         cost *= 1 + size / CODE_SIZE
         if best is None or cost < best[0] * 0.999:
@@ -154,8 +157,8 @@ def conv_tile(
     around = prod(axis[0].size for axis in axes) * depth
     around += prod(sum(s.count for s in axis) for axis in axes) * channels
     by_columns = blocks >= MIN_BLOCKS and nbytes > images * around * dtype.size
-    rows = prod(max(s.count for s in axis) for axis in axes[:-1]) * -(-images // best[1][2])
-    by_columns = by_columns or (rows < MIN_BLOCKS and blocks > 1)
+    few = _rows(axes, images, best[1][2]) < MIN_BLOCKS
+    by_columns = by_columns or (few and blocks > 1)
     row = channels * dtype.size
     far = row >= FAR_ROW and nbytes > L1_BYTES and not depthwise
     packing = by_columns and not packed and far
@@ -163,6 +166,11 @@ def conv_tile(
         dtype, tuple(axes), depth, channels, tuple(taps), depthwise, packed or far, packing,
         by_columns, lanes, *best[1],
     )  # fmt: skip
+
+
+def _rows(axes: Sequence[tuple[Sweep, ...]], images: int, several: int) -> int:
+    """Rows of tiles of so many images, `several` in a tile."""
+    return prod(max(s.count for s in axis) for axis in axes[:-1]) * -(-images // several)
 
 
 def servable(sweeps: Sequence[Sweep]) -> bool:
