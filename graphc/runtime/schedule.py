@@ -32,6 +32,7 @@ from graphc.passes.base import VIEWS
 from graphc.runtime.inplace import UpdatePlacer
 from graphc.runtime.loops import carry_in_place, control_steps, stack_of
 from graphc.runtime.rows import RowsCall, rows_call, scratch_elements
+from graphc.runtime.scan import MovingCall, moving_call
 from graphc.runtime.steps import Schedule, Step, Storage, Unit, kernel_name, origins_of
 from graphc.runtime.tile_steps import (
     Tiled,
@@ -40,7 +41,6 @@ from graphc.runtime.tile_steps import (
     product_calls,
     product_steps,
 )
-from graphc.runtime.turn import TurnCall, turn_call
 
 # known when extents are: written at binding
 BIND_OPS = frozenset({"bound", "shape", "shape_n", "size", "rank"})
@@ -150,7 +150,7 @@ class Scheduler:
             if node.op.name in HOLDERS:
                 unit = Unit([node], None, None, control=True)
             elif group is None:
-                call = self.products.get(node) or rows_call(node) or turn_call(node)
+                call = self.products.get(node) or rows_call(node) or moving_call(node)
                 unit = Unit([node], None, call, flagged=call is not None and call.may_fail)
             elif group in done:
                 continue
@@ -333,7 +333,7 @@ class Scheduler:
                 continue
             if isinstance(unit.call, RowsCall):
                 steps.extend(self._rows_steps(unit.call))
-            elif unit.call is not None and not isinstance(unit.call, TurnCall):
+            elif unit.call is not None and not isinstance(unit.call, MovingCall):
                 steps.extend(product_steps(self, unit))
             elif unit.group is not None:
                 steps.extend(self._kernel_step(unit, k) for k in unit.kernels)

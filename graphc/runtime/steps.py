@@ -17,10 +17,11 @@ from graphc.kernel.nest import Kernel
 from graphc.runtime.conv_tiles import ConvCall
 from graphc.runtime.extern import GemmCall
 from graphc.runtime.rows import RowsCall
+from graphc.runtime.scan import ScanCall
 from graphc.runtime.tiles import PackCall, TileCall
 from graphc.runtime.turn import TurnCall
 
-Call = GemmCall | RowsCall | TileCall | PackCall | ConvCall | TurnCall
+Call = GemmCall | RowsCall | TileCall | PackCall | ConvCall | TurnCall | ScanCall
 
 
 @dataclass(eq=False)
