@@ -304,6 +304,24 @@ def _torch_layer_norm(torch: Any, x: list[Any], width: tuple[int, ...]) -> Any:
     return out, back(x[3], x[0], width, mean, scale, x[1], x[2], masks)
 
 
+# ------------------------------------------------------------------ ONNX Runtime
+def ort_prepare(name: str) -> Work | None:
+    if name != "softmax":
+        return None
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    ends = [helper.make_tensor_value_info(n, TensorProto.FLOAT, ROWS) for n in ("x", "y")]
+    node = helper.make_node("Softmax", ["x"], ["y"], axis=1)
+    graph = helper.make_graph([node], "softmax", ends[:1], ends[1:])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 2
+    session = onnxruntime.InferenceSession(model.SerializeToString(), options)
+    feed = {"x": inputs(name)[0]}
+    return lambda: session.run(None, feed)
+
+
 # ------------------------------------------------------------------ graphc
 def graphc_prepare(name: str) -> Work:
     import graphc as tf
@@ -412,4 +430,5 @@ PREPARE: dict[str, Callable[[str], Work | None]] = {
     "numpy": numpy_prepare,
     "jax": jax_prepare,
     "torch": torch_prepare,
+    "ort": ort_prepare,
 }
