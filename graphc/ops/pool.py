@@ -46,8 +46,10 @@ def _pooled(ctx: InferContext, i: int) -> Any:
     check_strides(ctx, rank, ("ksize", "strides"), ())
     _check_batch(ctx)
     shape = ctx.shape(i) or (None,) * rank
-    padding = padding_of(a, range(rank))
-    return output_dims(ctx, shape, a["ksize"], a["strides"], (1,) * rank, padding)
+    padding = padding_of(a, range(1, rank))
+    rest = shape[1:], a["ksize"][1:], a["strides"][1:], (1,) * (rank - 1), padding
+    # no window lies along the batch, which may be empty
+    return (shape[0], *output_dims(ctx, *rest))
 
 
 def _check_batch(ctx: InferContext) -> None:
