@@ -291,3 +291,20 @@ def cases(draw: Any) -> Case:
 @given(cases())
 def test_random_convolutions(case: Case) -> None:
     check(case)
+
+
+def test_code_for_neon_multiplies_and_adds_in_registers() -> None:
+    import llvmlite.binding as llvm
+
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    case = Case((2, 9, 12, 8), (3, 3, 8, 32), machine=Machine(16, 32, True))
+    target = jit.Target("aarch64-unknown-linux-gnu", "generic", "+neon")
+    for text in (
+        conv_module(case.forward(), "tile"),
+        conv_module(case.backward(), "tile"),
+        filter_module(case.filters(), "tile"),
+    ):
+        assembly = jit.assembly(text, target=target)
+        assert assembly.count("fmla") > 12
+        assert "bl\tfma" not in assembly
