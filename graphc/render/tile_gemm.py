@@ -54,6 +54,8 @@ class GemmPrinter:
         self.ldb: Index = spec.tile.columns if spec.packing else self.n
         self.packer = _packer(spec) if spec.packing else None
         self.spare = self.own_panels = self.own_rows = self.pack_symbol = ""
+        self.next_panels = ""
+        self.done: Index = 0  # rows of tiles of the group of panels before a tile
         self.batch: Index = 0
 
     def slots(self) -> list[tuple[str, str]]:
@@ -156,20 +158,25 @@ class GemmPrinter:
     def panels(self, a: str, b: str, c: str, panels: Span, tiles: Span, part: _Part) -> None:
         """Some tiles of some panels: those of all their rows, then the last one if it is not."""
         w, rows = self.w, self.spec.tile.rows
+        self.next_panels = ""
         if self.packer is not None:
+            if self.spec.ahead:
+                self.next_panels = w.at(b, w.mul(panels[1], self.spec.tile.columns))
             b = self.packed(b, panels)
         full = w.div(self.m, rows)
         end = tiles[1] if self.m == w.mul(full, rows) else w.least(tiles[1], full)
 
         def across(row: Index, size: _Part, slot: Index = 0) -> None:
             """The tiles of one row of tiles; where A is packed, the one in that slot."""
-            if self.spec.group == 1:
-                at = (row, w.mul(panels[0], self.spec.tile.columns))
+            def one(p: Index) -> None:
+                self.done = w.add(w.mul(row, self.spec.group), w.mul(w.sub(p, panels[0]), rows))
+                at = (row, w.mul(p, self.spec.tile.columns))
                 self.tile((a, b, c), at, size, slot)
-                return
-            w.loop(panels[0], panels[1], 1, lambda p, _: self.tile(
-                (a, b, c), (row, w.mul(p, self.spec.tile.columns)), size, slot
-            ))  # fmt: skip
+
+            if self.spec.group == 1:
+                one(panels[0])
+            else:
+                w.loop(panels[0], panels[1], 1, lambda p, _: one(p))
 
         def several(first: str, _: list[str]) -> None:
             """A group of rows of tiles, whose part of A is packed first."""
@@ -278,7 +285,7 @@ class GemmPrinter:
             return out
 
         zeros = w.zeros(part.rows * part.vectors)
-        if spec.far:
+        if spec.far or self.next_panels:
             return self.asking(at, part, body, zeros)
         return w.loop(0, self.k, 1, body, zeros)
 
@@ -294,6 +301,8 @@ class GemmPrinter:
         streams = [("%y", self.spec.dtype.size, True)]
         if self.finish is not None:
             streams = self.finish.streams()
+        if not self.spec.far:
+            streams = []
         batch = w.mul(self.batch, self.m) if self.finish is not None else 0
         start = w.add(w.mul(w.add(batch, at[0]), self.n), at[1])
 
@@ -303,11 +312,32 @@ class GemmPrinter:
                 place = w.at(pointer, w.opaque(w.mul(row, size)), "i8")
                 for line in range(0, part.vectors * self.spec.tile.lanes * size, LINE):
                     w.prefetch(w.at(place, line, "i8"), written)
+            self.ask_panels(r)
             first = w.mul(r, each)
             return w.loop(first, w.add(first, each), 1, body, inside)
 
         sums = w.loop(0, part.rows, 1, one, sums)
         return w.loop(w.mul(each, part.rows), self.k, 1, body, sums)
+
+    def ask_panels(self, row: str) -> None:
+        """Ask for what a row of a tile has to of the panels that are packed next.
+
+        The rows of all tiles of a group of panels ask for all rows of the next group.
+        """
+        if not self.next_panels:
+            return
+        w, spec = self.w, self.spec
+        rows = w.mul(self.m, spec.group)
+        each = w.add(w.div(w.sub(self.k, 1), rows), 1)
+        first = w.mul(w.add(self.done, row), each)
+        width = spec.tile.columns * spec.group * spec.dtype.size
+
+        def one(k: str, _: list[str]) -> None:
+            place = w.at(self.next_panels, w.opaque(w.mul(k, self.n)))
+            for line in range(0, width, LINE):
+                w.prefetch(w.at(place, line, "i8"), nearest=False)
+
+        w.loop(first, w.least(w.add(first, each), self.k), 1, one)
 
     def row_steps(self, part: _Part) -> list[Index]:
         """Elements of A from a tile's first row to each of its rows, valid ones only."""

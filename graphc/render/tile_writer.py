@@ -180,10 +180,10 @@ class TileWriter(Writer):
             f"{self.mask_type} {mask}",
         )  # fmt: skip
 
-    def prefetch(self, pointer: str, written: bool = False) -> None:
-        """Ask for a cache line that is read (or written) soon; any address does."""
-        kind = f"i32 {int(written)}"
-        self.call_void("llvm.prefetch.p0", f"ptr {pointer}", kind, "i32 3", "i32 1")
+    def prefetch(self, pointer: str, written: bool = False, nearest: bool = True) -> None:
+        """Ask for a cache line that is read (or written) soon, or into the second cache."""
+        kind, place = f"i32 {int(written)}", f"i32 {3 if nearest else 2}"
+        self.call_void("llvm.prefetch.p0", f"ptr {pointer}", kind, place, "i32 1")
 
     def broadcast(self, pointer: str) -> str:
         """One element in all lanes."""

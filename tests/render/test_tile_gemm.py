@@ -139,6 +139,16 @@ def test_nothing_to_add_is_zero() -> None:
 
 
 @pytest.mark.parametrize("known", [True, False])
+def test_tiles_ask_for_the_panels_that_come_next(known: bool) -> None:
+    m, n, k = 20, 2000, 600
+    a, b, expected = operands(m, n, k)
+    sizes = (m if known else None, n, k)
+    spec = gemm_tile(WIDE, as_dtype("float32"), sizes, (m, n, k), packing="copy")
+    assert spec.ahead
+    close(run(spec, a, b, chunks=2), expected)
+
+
+@pytest.mark.parametrize("known", [True, False])
 def test_tiles_ask_early_for_what_is_far(known: bool) -> None:
     for size in SIZES:
         a, b, expected = operands(*size)

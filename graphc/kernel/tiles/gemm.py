@@ -17,6 +17,7 @@ from graphc.kernel.tiles.machine import Machine, Tile, tiles_of
 
 TILE_CYCLES = 30.0  # of starting and storing a tile
 PACKED_BYTES = 1 << 19  # of B that a task packs at a time: it stays in the second cache
+FAR_PANELS = 1 << 22  # bytes of B that lie further away than the second cache
 MAX_GROUP = 8
 FAR_BYTES = 1 << 18  # of C, beside A and B
 
@@ -70,6 +71,13 @@ class GemmTile:
     def packs_rows(self) -> bool:
         """Whether a tile's part of A is packed."""
         return self.trans_a and bool(self.packing)
+
+    @property
+    def ahead(self) -> bool:
+        """Whether tiles ask for the panels that are packed next: B comes from far."""
+        if self.packing != "copy" or self.n is None or self.k is None or self.trans_a:
+            return False
+        return self.n * self.k * self.dtype.size >= FAR_PANELS
 
     @property
     def packed_step(self) -> int:
