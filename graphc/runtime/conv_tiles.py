@@ -12,22 +12,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 
 from graphc.ir.node import Node, Tensor
 from graphc.ir.shape import Dim, current_env, evaluate
-from graphc.kernel.expr import Buffer
-from graphc.kernel.nest import Kernel
 from graphc.kernel.tiles.conv import ConvTile, FilterTile, conv_tile, filter_tile
 from graphc.kernel.tiles.finish import Place
 from graphc.ops.conv_lower import Geometry, sweeps_of, tiles_serve
 from graphc.passes.convolve import DIRECT
 from graphc.render.tile_conv import conv_module
 from graphc.render.tile_conv_filter import filter_module
-from graphc.render.tile_finish import Finish, finish_inputs, finish_sizes
 from graphc.render.tile_pack import PackSpec
 from graphc.runtime import cache
+from graphc.runtime.finishing import Finishing
 from graphc.runtime.tiles import PackCall, machine
 
 WORK_ALONE = 1 << 19  # multiply-adds below which one thread is faster than waking another
@@ -37,13 +35,10 @@ WORK_PER_NS = 100.0
 
 
 @dataclass(frozen=True)
-class ConvCall:
+class ConvCall(Finishing):
     """One convolution: `out` from `a` (source) and `b` (filter, or gradient of the output).
 
-    Attributes:
-        pack: the step in front that writes the filter into panels.
-        finish: a kernel over one tile, which reads it from `scratch`; None: tiles are stored.
-        roles: of the finish's loops.
+    pack: the step in front that writes the filter into panels.
     """
 
     node: Node
@@ -53,12 +48,6 @@ class ConvCall:
     spec: ConvTile | FilterTile
     images: Dim
     pack: PackCall | None = None
-    finish: Kernel | None = None
-    scratch: Buffer | None = None
-    roles: tuple[str, ...] = ()
-    kind = "tile"
-    may_fail = False
-    named = True
 
     @functools.cached_property
     def kernel_name(self) -> str:
@@ -98,13 +87,6 @@ class ConvCall:
         assert isinstance(self.spec, ConvTile)
         return self.spec.columns
 
-    @property
-    def inputs(self) -> tuple[Buffer, ...]:
-        """What the finish reads."""
-        if self.finish is None or self.scratch is None:
-            return ()
-        return finish_inputs(self.finish, self.scratch)
-
     def place(self, dims: tuple[Dim, ...]) -> Place:
         """Where tiles lie in the output, or in a view of it with the same last two dimensions.
 
@@ -112,25 +94,15 @@ class ConvCall:
         """
         return Place(dims, True)
 
-    def finished(self, kernel: Kernel, scratch: Buffer, roles: tuple[str, ...]) -> ConvCall:
-        """The call with a finish."""
-        return replace(self, finish=kernel, scratch=scratch, roles=roles)
-
     def ir(self) -> str:
         fma, name = machine().fma, self.kernel_name
         if isinstance(self.spec, FilterTile):
             return filter_module(self.spec, name, fma)
-        behind = None
-        if self.finish is not None and self.scratch is not None:
-            behind = Finish(self.finish, self.scratch, self.roles, name)
-        return conv_module(self.spec, name, fma, behind)
+        return conv_module(self.spec, name, fma, self.behind(name))
 
     def slots(self, values: Mapping[str, int]) -> list[int]:
         """The int64 arguments behind the storages."""
-        sizes = [evaluate(self.images, values)]
-        if self.finish is not None:
-            sizes += [evaluate(d, values) for d in finish_sizes(self.finish, self.roles)]
-        return sizes
+        return [evaluate(self.images, values), *self.finish_slots(values)]
 
     def extent(self, values: Mapping[str, int]) -> int:
         if isinstance(self.spec, FilterTile):

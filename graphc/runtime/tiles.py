@@ -13,22 +13,20 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from graphc.config import Config
 from graphc.ir.node import Node, Tensor
 from graphc.ir.shape import Dim, evaluate
-from graphc.kernel.expr import Buffer
-from graphc.kernel.nest import Kernel
 from graphc.kernel.tiles.finish import Place
 from graphc.kernel.tiles.gemm import GemmTile, gemm_tile
 from graphc.kernel.tiles.machine import Machine
-from graphc.render.tile_finish import Finish, finish_inputs, finish_sizes
 from graphc.render.tile_gemm import GemmPrinter
 from graphc.render.tile_pack import PackPrinter, PackSpec
 from graphc.runtime import cache, codegen, jit
 from graphc.runtime.extern import GemmCall
+from graphc.runtime.finishing import Finishing
 
 FEW_FLOPS = 1 << 17  # below this a product is no work, and BLAS needs no compilation
 FLOPS_ALONE = 1 << 20  # below this one thread is faster than waking another
@@ -91,23 +89,14 @@ class PackCall:
 
 
 @dataclass(frozen=True)
-class TileCall:
+class TileCall(Finishing):
     """One product as tiles.
 
-    Attributes:
-        product: what BLAS would be called with.
-        finish: a kernel over one tile, which reads it from `scratch`; None: tiles are stored.
-        roles: of the finish's loops.
+    product: what BLAS would be called with.
     """
 
     product: GemmCall
     spec: GemmTile
-    finish: Kernel | None = None
-    scratch: Buffer | None = None
-    roles: tuple[str, ...] = ()
-    kind = "tile"
-    may_fail = False
-    named = True
     takes_finish = True
     pack = None  # no step in front: tasks pack for themselves
 
@@ -135,13 +124,6 @@ class TileCall:
         return f"{name}_{key[:16]}"
 
     @property
-    def inputs(self) -> tuple[Buffer, ...]:
-        """What the finish reads."""
-        if self.finish is None or self.scratch is None:
-            return ()
-        return finish_inputs(self.finish, self.scratch)
-
-    @property
     def name(self) -> str:
         """What people read."""
         return "matmul"
@@ -164,14 +146,8 @@ class TileCall:
         return Place(dims, self.product.batched)
 
     def ir(self) -> str:
-        finish = None
-        if self.finish is not None and self.scratch is not None:
-            finish = Finish(self.finish, self.scratch, self.roles, self.kernel_name)
+        finish = self.behind(self.kernel_name)
         return GemmPrinter(self.spec, machine().fma, finish).module(self.kernel_name)
-
-    def finished(self, kernel: Kernel, scratch: Buffer, roles: tuple[str, ...]) -> TileCall:
-        """The call with a finish."""
-        return replace(self, finish=kernel, scratch=scratch, roles=roles)
 
     def slots(self, values: Mapping[str, int]) -> list[int]:
         """The int64 arguments behind the storages."""
@@ -180,9 +156,7 @@ class TileCall:
         sizes = [evaluate(d, values) for given, d in known if given is None]
         if self.spec.packing:
             sizes.append(self.chunk(values) or max(self.extent(values), 1))
-        if self.finish is not None:
-            sizes += [evaluate(d, values) for d in finish_sizes(self.finish, self.roles)]
-        return sizes
+        return sizes + self.finish_slots(values)
 
     def extent(self, values: Mapping[str, int]) -> int:
         p = self.product
