@@ -22,6 +22,7 @@ from graphc.kernel.compute import Compute
 from graphc.kernel.expr import Axis, Buffer, Const, Load
 from graphc.kernel.optimize import in_place
 from graphc.kernel.tiles.finish import finish_kernel
+from graphc.runtime import blas
 from graphc.runtime.conv_tiles import ConvCall, conv_call
 from graphc.runtime.extern import GemmCall, gemm_call
 from graphc.runtime.steps import Step, Storage, Unit, kernel_name, origins_of
@@ -40,7 +41,8 @@ def product_calls(program: Program, config: Config) -> dict[Node, ProductCall]:
     for node in program.nodes:
         call: ProductCall | None = conv_call(node) or gemm_call(node)
         if isinstance(call, GemmCall):
-            call = tile_call(call, config, program.env.hints) or call
+            tile = tile_call(call, config, program.env.hints)
+            call = tile or (call if blas.available() else None)
         if call is not None:
             out[node] = call
     return out

@@ -24,7 +24,7 @@ from graphc.kernel.tiles.gemm import GemmTile, gemm_tile
 from graphc.kernel.tiles.machine import Machine
 from graphc.render.tile_gemm import GemmPrinter
 from graphc.render.tile_pack import PackPrinter, PackSpec
-from graphc.runtime import cache, codegen, jit
+from graphc.runtime import blas, cache, codegen, jit
 from graphc.runtime.extern import GemmCall
 from graphc.runtime.finishing import Finishing
 
@@ -190,12 +190,14 @@ def tile_call(product: GemmCall, config: Config, hints: Mapping[str, int]) -> Ti
         return None
     batch, m, n, k = (evaluate(d, hints) for d in (product.batch, product.m, product.n, product.k))
     columns = _known(product.n)
-    if columns is None or columns < 2 or 2.0 * batch * m * n * k < FEW_FLOPS:
+    if columns is None or columns < 2:
+        return None
+    if blas.available() and 2.0 * batch * m * n * k < FEW_FLOPS:
         return None
     dtype = product.out.dtype
     packs = _packs(m, n, k, dtype.size) or (product.trans_a and _packs(n, m, k, dtype.size))
     packing = "turn" if product.trans_b else "copy" if packs else ""
-    if packing and m < FEW_ROWS:
+    if packing and m < FEW_ROWS and blas.available():
         return None  # reading B once is all the work
     spec = gemm_tile(
         machine(), dtype, (_known(product.m), columns, _known(product.k)), (m, n, k),

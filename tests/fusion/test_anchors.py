@@ -13,6 +13,7 @@ from graphc.config import Config
 from graphc.ir.graph import Graph
 from graphc.ir.node import Tensor
 from graphc.ops.define import F
+from graphc.runtime import blas
 from graphc.runtime.plan import CpuPlan
 from graphc.runtime.steps import Step
 from tests.helpers import (
@@ -299,3 +300,16 @@ def test_an_update_is_written_in_place_behind_its_gradient() -> None:
     np.testing.assert_allclose(got, start - xs.T @ gs * np.float32(0.1), rtol=1e-5, atol=1e-5)
     plan = plan_of(graph, [step], {x: xs, g: gs})
     assert [s.kind for s in plan.schedule.steps if s.kind in ("kernel", "tile")] == ["tile"]
+
+
+def test_without_blas_every_product_is_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blas, "available", lambda: False)
+    graph = Graph()
+    with graph.as_default():
+        a, b = placeholder("float32", (None, 5)), placeholder("float32", (7, 5))
+        y = product(a, b, tb=True)
+    xs, ys = (RNG.uniform(-1, 1, (n, 5)).astype(np.float32) for n in (3, 7))
+    plan = plan_of(graph, [y], {a: xs, b: ys})
+    assert [s.kind for s in plan.schedule.steps] == ["tile"]
+    got = Session(graph, FUSED).run(y, {a: xs, b: ys})
+    np.testing.assert_allclose(got, xs @ ys.T, rtol=1e-5, atol=1e-6)
