@@ -277,7 +277,7 @@ def tiles_serve(geo: Geometry, node: Node) -> bool:
     if node.outputs[0].dtype not in (float32, float64):
         return False
     of_input, of_filter = (node.op.name == f"direct_conv_{s}" for s in ("input", "filter"))
-    if geo.depthwise and (of_filter or geo.w[-1] != 1):
+    if geo.depthwise and geo.w[-1] != 1:
         return False
     channels = geo.x[-1] if of_input or geo.depthwise else geo.w[-1]
     if not (isinstance(channels, int) and channels >= TILE_CHANNELS):

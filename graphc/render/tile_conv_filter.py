@@ -83,7 +83,7 @@ class FilterPrinter:
         column = w.mul(rest, spec.vectors * spec.lanes)
         *taps, row_block = places
         row = w.mul(row_block, spec.rows)
-        source, flat = w.at("%x", row), row
+        source, flat = w.at("%x", column if spec.depthwise else row), row
         outs: list[Range] = []
         matrix = spec.depth * spec.joint
         for a in reversed(range(len(taps))):
@@ -210,8 +210,10 @@ class FilterPrinter:
         tap = spec.axes[-1].spread * spec.pixel
         for m in hit:
             for r in range(rows):
-                value = w.broadcast(w.at(source, m * tap + r))
+                value = "" if spec.depthwise else w.broadcast(w.at(source, m * tap + r))
                 for v, vector in enumerate(vectors):
+                    if spec.depthwise:
+                        value = w.load(w.at(source, m * tap + v * spec.lanes), task.masks[v])
                     i = (m * rows + r) * len(vectors) + v
                     out[i] = w.fma(value, vector, out[i])
         return out

@@ -139,7 +139,10 @@ def conv_call(node: Node) -> ConvCall | None:
     if node.op.name == "direct_conv_filter":
         x, _, g = node.inputs
         plain = [axis[0] for axis in sweeps]
-        spec = filter_tile(machine(), out.dtype, plain, _fixed(geo.w[-2]), _fixed(geo.w[-1]))
+        depth, channels = (1, geo.x[-1]) if geo.depthwise else (geo.w[-2], geo.w[-1])
+        spec = filter_tile(
+            machine(), out.dtype, plain, _fixed(depth), _fixed(channels), geo.depthwise
+        )
         return ConvCall(node, x, g, out, spec, geo.x[0])
     filters, source = node.inputs[1], node.inputs[2 if of_input else 0]
     depth, channels = _fixed(source.known_dims[-1]), _fixed(out.known_dims[-1])

@@ -76,7 +76,10 @@ class Case:
 
     def filters(self) -> FilterTile:
         sweeps = [forward_sweep(*a) for a in self.axes()]
-        return filter_tile(self.machine, as_dtype(self.dtype), sweeps, self.w[-2], self.w[-1])
+        depth = 1 if self.depthwise else self.w[-2]
+        return filter_tile(
+            self.machine, as_dtype(self.dtype), sweeps, depth, self.channels, self.depthwise
+        )
 
     def arrays(self) -> tuple[Any, Any, Any]:
         rng = np.random.default_rng(sum(self.x) + 7 * sum(self.w))
@@ -142,8 +145,7 @@ def check(case: Case, **how: Any) -> None:
     window, dw = case.window, case.depthwise
     close(forward(case, x, w, **how), forward_reference(x, w, window, dw))
     close(backward(case, w, g, **how), input_reference(case.x, w, g, window, dw))
-    if not dw:
-        close(filters(case, x, g, **how), filter_reference(x, case.w, g, window, False))
+    close(filters(case, x, g, **how), filter_reference(x, case.w, g, window, dw))
 
 
 CASES = {

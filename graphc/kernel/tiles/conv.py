@@ -248,7 +248,7 @@ class FilterTile:
         taps: loops over taps, an axis; 1 for the last one where its taps are neighbours in memory,
             so that they count as channels, or where a task has all of them: `joint`, else 1.
         pixel: elements of the source from pixel to pixel. depth: rows of the result that lie
-            one behind the other in the source. images, span: the block.
+            one behind the other in the source; 1 if depthwise. images, span: the block.
     """
 
     dtype: DType
@@ -257,6 +257,7 @@ class FilterTile:
     pixel: int
     depth: int
     channels: int
+    depthwise: bool
     lanes: int
     vectors: int
     rows: int
@@ -283,7 +284,8 @@ class FilterTile:
 
     def multiplies(self, images: int) -> int:
         """Multiply-adds, those of padding left out."""
-        return images * prod(s.reads for s in self.axes) * self.pixel * self.channels
+        depth = 1 if self.depthwise else self.pixel
+        return images * prod(s.reads for s in self.axes) * depth * self.channels
 
     @property
     def key(self) -> str:
@@ -298,12 +300,13 @@ def filter_tile(
     axes: Sequence[Sweep],
     depth: int,
     channels: int,
+    depthwise: bool = False,
 ) -> FilterTile:
-    """The blocking of a filter's gradient."""
+    """The blocking of a filter's gradient. depth: channels of the source, 1 if depthwise."""
     lanes = machine.lanes(dtype.size)
-    last, pixel = axes[-1], depth
+    last, pixel = axes[-1], channels if depthwise else depth
     taps = [s.taps for s in axes]
-    if last.whole and last.spread == 1:
+    if last.whole and last.spread == 1 and not depthwise:
         taps[-1], depth = 1, depth * last.taps
     best: tuple[float, int, int, int] | None = None
     # blocks of an only axis would cut through its edges
@@ -320,8 +323,8 @@ def filter_tile(
         taps[-1] = 1
     images, span = _block(axes, pixel, channels, dtype.size)
     return FilterTile(
-        dtype, tuple(axes), tuple(taps), pixel, depth, channels, lanes, vectors, rows, joint,
-        images, span,
+        dtype, tuple(axes), tuple(taps), pixel, depth, channels, depthwise, lanes, vectors, rows,
+        joint, images, span,
     )  # fmt: skip
 
 
