@@ -33,13 +33,10 @@ process with filled caches, there with the import. Peak memory is of the whole p
 """
 
 
-def write(
-    lines: Sequence[report.Line], single: Sequence[report.Line], left_out: str, folder: Path
-) -> None:
+def write(lines: Sequence[report.Line], single: Sequence[report.Line], folder: Path) -> None:
     """Writes benchmarks.md, and the chart where matplotlib is installed.
 
-    `single` are measurements with one thread, for graphc's scaling; `left_out` names variants that
-    have no measurement that counts.
+    `single` are measurements with one thread, for graphc's scaling.
     """
     found = report.results(lines)
     folder.mkdir(parents=True, exist_ok=True)
@@ -51,8 +48,6 @@ def write(
         parts.append(
             f"Geometric mean over W1 to W13 and BERT: **{mean:.2f}** (wanted: {MEAN_TARGET}).\n"
         )
-    if left_out:
-        parts.append(f"Without an undisturbed measurement, and so left out: {left_out}.\n")
     parts += [limits(lines), scaling(lines, single)]
     parts.append("## Every variant\n\n" + details(lines))
     parts.append(HOW)
