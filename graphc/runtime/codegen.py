@@ -31,7 +31,7 @@ from graphc.runtime.cache import Entry, KernelCache, content_key, load
 from graphc.runtime.stats import STATS
 
 # raise it when a printer or the math changes: what is on disk is then compiled anew
-CODEGEN_VERSION = 3
+CODEGEN_VERSION = 4
 PRINTERS = ("vector", "numba")
 _log = logging.getLogger("graphc.codegen")
 

@@ -154,3 +154,18 @@ def test_one_plan_for_every_number_of_rows():
             got = session.run(total, {x: array})
             np.testing.assert_allclose(got, array.astype(np.float64).sum(0), rtol=1e-4, atol=1e-3)
         assert tf.stats()["plans_built"] == before
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_extremes_of_special_values(dtype):
+    """NaN wins from either side, infinities and zeros count as numbers, in rows and columns."""
+    special = [np.nan, -np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 1e-40, -1e-40]
+    array = np.resize(np.array([(a, b) for a in special for b in special], dtype), (64, 50))
+    for fn, want in ((tf.reduce_max, np.max), (tf.reduce_min, np.min)):
+        for axis in (0, 1):
+            got = result(lambda x, fn=fn, axis=axis: fn(x, axis), array)
+            np.testing.assert_array_equal(got, want(array, axis))
+    pairs = np.array([(a, b) for a in special for b in special], dtype)
+    for fn, want in ((tf.maximum, np.maximum), (tf.minimum, np.minimum)):
+        got = result(lambda x, fn=fn: fn(x[:, 0], x[:, 1]), pairs)
+        np.testing.assert_array_equal(got, want(pairs[:, 0], pairs[:, 1]))
