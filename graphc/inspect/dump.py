@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 from graphc.ir.program import Program, program_text
 from graphc.kernel.nest import nest_text
+from graphc.render import numba_cpu
+from graphc.runtime.finishing import Finishing
 
 if TYPE_CHECKING:
     from graphc.runtime.plan import CpuPlan
@@ -48,9 +50,15 @@ class Dump:
         ]
         self.write("fusion.txt", "\n".join([f"saved {part.saved} bytes", *refusals]) + "\n")
         compiled = list(plan.kernels.values())
-        self.write("nests.txt", "\n".join(nest_text(k.kernel) for k in compiled))
-        self.write("kernels.py", "\n\n".join(k.source for k in compiled))
-        self.write("kernels.ll", "\n".join(k.ir_text for k in compiled))
+        calls = [s.call for s in plan.schedule.steps if s.call is not None]
+        finishes = [c.finish for c in calls if isinstance(c, Finishing) and c.finish is not None]
+        nests = [*(k.kernel for k in compiled), *finishes]
+        self.write("nests.txt", "\n".join(map(nest_text, nests)))
+        sources = [*(k.source for k in compiled), *map(numba_cpu.source, finishes)]
+        self.write("kernels.py", "\n\n".join(sources))
+        others = {call.kernel_name: call for call in calls}
+        code = [*(k.ir_text for k in compiled), *(call.ir() for call in others.values())]
+        self.write("kernels.ll", "\n".join(code))
 
     def write(self, name: str, text: str) -> None:
         handle, temporary = tempfile.mkstemp(dir=self.folder)

@@ -14,7 +14,7 @@ from graphc.ir.program import program_text
 from graphc.ir.shape import shape_env
 from graphc.kernel.nest import nest_text
 from graphc.render import numba_cpu
-from graphc.runtime.tiles import TileCall
+from graphc.runtime.finishing import Finishing
 
 if TYPE_CHECKING:
     from graphc.ir.node import Node
@@ -226,7 +226,7 @@ def _step(
     if step.kernel is not None:
         source = plan.kernels[step].source
         nest = nest_text(step.kernel)
-    elif isinstance(step.call, TileCall) and step.call.finish is not None:
+    elif isinstance(step.call, Finishing) and step.call.finish is not None:
         source = numba_cpu.source(step.call.finish)
         nest = nest_text(step.call.finish)
     lines = tuple(dict.fromkeys(n.origin.summary() for n in nodes if n.origins))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -313,3 +314,23 @@ def test_without_blas_every_product_is_tiles(monkeypatch: pytest.MonkeyPatch) ->
     assert [s.kind for s in plan.schedule.steps] == ["tile"]
     got = Session(graph, FUSED).run(y, {a: xs, b: ys})
     np.testing.assert_allclose(got, xs @ ys.T, rtol=1e-5, atol=1e-6)
+
+
+def test_people_see_what_runs_on_the_tiles(tmp_path: Path) -> None:
+    with tf.Graph().as_default() as graph:
+        x = tf.placeholder(tf.float32, [None, 64], name="x")
+        w = tf.constant(RNG.uniform(-1, 1, (64, 96)).astype(np.float32))
+        y = tf.nn.relu(tf.matmul(x, w, name="dense") + 1.0, name="active")
+        options = Config(dump=str(tmp_path), profile=True, cache_dir=None)
+        with tf.Session(graph=graph, options=options) as session:
+            feed = {x: np.ones((30, 64), np.float32)}
+            session.run(y, feed)
+            report = session.explain(y, feed)
+    (step,) = report.kernels
+    assert step.kind == "tile" and step.calls == 1 and step.seconds > 0
+    assert step.ops[0] == "dense" and "active" in step.ops
+    assert "def " in step.source and "tile" in step.nest and step.lines
+    (folder,) = tmp_path.iterdir()
+    assert "matmul_add_relu" in (folder / "schedule.txt").read_text()
+    assert "tile" in (folder / "nests.txt").read_text()
+    assert "llvm.fma" in (folder / "kernels.ll").read_text()
