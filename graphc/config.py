@@ -11,7 +11,6 @@ of the default. A value that is not understood raises ConfigError; it is never i
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import math
 import os
 import threading
@@ -227,6 +226,8 @@ def _known_fields(fields: Mapping[str, Any]) -> None:
 
 
 def _suggestion(name: str, known: list[str]) -> str:
+    import difflib
+
     close = difflib.get_close_matches(name, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 

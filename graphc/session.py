@@ -206,12 +206,15 @@ class BaseSession:
     def _make_handle(
         self, fetches: Any, feeds: tuple[Tensor, ...], executor: Any = None
     ) -> Handle:
+        from graphc.runtime.collecting import uncollected
+
         plan = FetchPlan(self._graph, fetches)
         fed = set(feeds)
         wanted = tuple(t for t in plan.tensors if t not in fed)
         # a fetched op whose output is fed has been cut off
         targets = tuple(n for n in plan.nodes if not (n.outputs and fed.issuperset(n.outputs)))
-        runner = (executor or self.executor).prepare(wanted, targets, feeds)
+        with uncollected():
+            runner = (executor or self.executor).prepare(wanted, targets, feeds)
         return Handle(runner, plan, feeds, False)
 
     def _grown(self) -> None:

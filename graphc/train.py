@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from graphc._lazy import attach
-from graphc.tf1 import queue_runner
+from typing import TYPE_CHECKING, Any
 
-__getattr__, __dir__, _public = attach(
+from graphc._lazy import attach
+
+if TYPE_CHECKING:
+    from graphc.tf1 import queue_runner as queue_runner
+
+_attribute, __dir__, _public = attach(
     __name__,
     {
         "graphc.tf1.optimizer_base": "Optimizer",
@@ -61,3 +65,11 @@ __getattr__, __dir__, _public = attach(
     },
 )
 __all__ = [*_public, "queue_runner"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "queue_runner":  # the module
+        from graphc.tf1 import queue_runner
+
+        return queue_runner
+    return _attribute(name)

@@ -92,3 +92,32 @@ def test_unknown_names_are_attribute_errors(attribute: str) -> None:
 
     with pytest.raises(AttributeError, match=f"module 'graphc' has no attribute '{attribute}'"):
         getattr(graphc, attribute)
+
+
+TRAINING = """
+import json, sys, graphc as tf
+x = tf.placeholder(tf.float32, [64, 48]); y = tf.placeholder(tf.int32, [64])
+w, b = tf.Variable(tf.ones([48, 32])), tf.Variable(tf.zeros([32]))
+h = tf.nn.relu(tf.matmul(x, w) + b)
+v = tf.Variable(tf.ones([32, 10]))
+loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(
+    labels=y, logits=tf.matmul(h, v)))
+step = tf.train.AdamOptimizer().minimize(loss)
+s = tf.Session()
+s.run(tf.global_variables_initializer())
+s.run([step, loss], {x: [[1.0] * 48] * 64, y: [3] * 64})
+"""
+# printers, what converts graphs, convolutions, and parts of the standard library that take long
+NOT_WARM = (
+    "graphc.render.vector", "graphc.render.tile_writer", "graphc.render.numba_cpu",
+    "graphc.ops.conv_lower", "graphc.kernel.tiles.conv", "graphc.ops.pool",
+    "graphc.interop.messages", "graphc.runtime.queues", "graphc.tf1.queue_runner",
+    "importlib.metadata", "email", "logging", "difflib",
+)  # fmt: skip
+
+
+def test_a_warm_start_takes_no_printer(tmp_path: Path) -> None:
+    code = f"{TRAINING}print(json.dumps([m for m in {NOT_WARM!r} if m in sys.modules]))"
+    cold = child(code, GRAPHC_CACHE=str(tmp_path))
+    assert "graphc.render.vector" in cold
+    assert child(code, GRAPHC_CACHE=str(tmp_path)) == []

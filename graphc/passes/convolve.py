@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program
-from graphc.ops.conv_lower import settled
 from graphc.passes.base import rewrite
 
 DIRECT = frozenset({"direct_conv", "direct_conv_input", "direct_conv_filter"})
@@ -28,7 +27,9 @@ class Convolve:
     def run(self, program: Program) -> Program:
         if not any(n.op.name in DIRECT for n in program.nodes):
             return program
-        return rewrite(program, self._visit)
+        from graphc.ops.conv_lower import settled  # programs with convolutions need it alone
 
-    def _visit(self, node: Node) -> Tensor | None:
-        return settled(node, self.tiles) if node.op.name in DIRECT else None
+        def visit(node: Node) -> Tensor | None:
+            return settled(node, self.tiles) if node.op.name in DIRECT else None
+
+        return rewrite(program, visit)

@@ -13,9 +13,7 @@ from dataclasses import dataclass
 
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program, ProgramBuilder, consumers_of
-from graphc.ops.conv_lower import Geometry
 from graphc.ops.define import REGISTRY
-from graphc.ops.pool import pool_window
 from graphc.passes.base import rewrite
 
 POOLS = frozenset({"max_pool", "avg_pool", "max_pool3d", "avg_pool3d"})
@@ -85,6 +83,8 @@ def _read(pool: Node) -> tuple[int, ...] | None:
     dims = pool.inputs[0].dims
     if dims is None or pool.attrs.get("data_format", "NHWC").startswith("NC"):
         return None
+    from graphc.ops.pool import pool_window  # a program with pools has imported it
+
     window = pool_window(dims, pool.attrs)
     read: list[int] = []
     for size, out, low, stride, taps in zip(
@@ -106,6 +106,8 @@ def _cropped(pool: Node, length: int, builder: ProgramBuilder) -> Tensor:
     for _ in range(length):
         chain.append(chain[-1].inputs[0].node)
     convolution = chain.pop()
+    from graphc.ops.conv_lower import Geometry
+
     window = Geometry.direct(convolution).window
     padding = tuple(
         (low, (out - 1) * stride + (taps - 1) * dilation + 1 - size - low)

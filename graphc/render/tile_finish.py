@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from graphc.ir.shape import Dim, dims_product
 from graphc.kernel.expr import Buffer
 from graphc.kernel.nest import Kernel
-from graphc.kernel.tiles.finish import end_of, start_of
+from graphc.kernel.tiles.finish import end_of, finish_inputs, finish_sizes, start_of
 from graphc.render import vector, vector_half
 from graphc.render.tile_writer import Index, TileWriter
 
@@ -102,14 +102,3 @@ class Finish:
             f"i64 {end}",
         ]
         w.call_void(self.symbol, *args, external=False)
-
-
-def finish_inputs(kernel: Kernel, scratch: Buffer) -> tuple[Buffer, ...]:
-    """What a finish reads besides the tile."""
-    return tuple(dict.fromkeys(b for b in kernel.inputs if b != scratch))
-
-
-def finish_sizes(kernel: Kernel, roles: tuple[str, ...]) -> tuple[Dim, ...]:
-    """The symbolic dimensions that a finish needs from its step."""
-    given = {f(role) for role in roles for f in (start_of, end_of)}
-    return tuple(d for d in kernel.dims if d not in given)

@@ -15,9 +15,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphc.kernel.tiles.gemm import GemmTile
+from graphc.kernel.tiles.pack import PackSpec
 from graphc.render.tile_finish import Finish
 from graphc.render.tile_module import tile_module
-from graphc.render.tile_pack import AHEAD, PackPrinter, PackSpec
+from graphc.render.tile_pack import AHEAD, PackPrinter
 from graphc.render.tile_writer import Index, LoopBody, TileWriter
 
 Span = tuple[Index, Index]

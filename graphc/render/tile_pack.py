@@ -9,34 +9,10 @@ of the last panel that B does not have hold zeros or copies; nobody stores what 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-from graphc.ir.dtypes import DType
+from graphc.kernel.tiles.pack import PackSpec
 from graphc.render.tile_writer import Index, TileWriter, entry
 
 AHEAD = 24  # rows from what is asked for to what is copied
-
-
-@dataclass(frozen=True)
-class PackSpec:
-    """B (K, N), or (N, K) with `trans`; n and k None where only the run knows them."""
-
-    dtype: DType
-    n: int | None
-    k: int | None
-    trans: bool
-    lanes: int
-    vectors: int
-
-    @property
-    def columns(self) -> int:
-        return self.lanes * self.vectors
-
-    @property
-    def key(self) -> str:
-        """The spec as a piece of a symbol's name."""
-        sizes = "x".join("s" if d is None else str(d) for d in (self.n, self.k))
-        return f"{self.dtype.name}_{sizes}{'_t' * self.trans}_{self.lanes}x{self.vectors}"
 
 
 class PackPrinter:

@@ -13,8 +13,6 @@ reach is compiled from its Numba source instead, and that is said: in a warning 
 from __future__ import annotations
 
 import functools
-import importlib.metadata
-import logging
 import os
 import threading
 import time
@@ -25,7 +23,6 @@ from typing import Any
 from graphc.config import Config
 from graphc.errors import CompileError
 from graphc.kernel.nest import Kernel, nest_text
-from graphc.render import numba_cpu
 from graphc.runtime import jit
 from graphc.runtime.cache import Entry, KernelCache, content_key, load
 from graphc.runtime.stats import STATS
@@ -33,7 +30,6 @@ from graphc.runtime.stats import STATS
 # raise it when a printer or the math changes: what is on disk is then compiled anew
 CODEGEN_VERSION = 4
 PRINTERS = ("vector", "numba")
-_log = logging.getLogger("graphc.codegen")
 
 
 @dataclass(frozen=True)
@@ -55,6 +51,8 @@ class CompiledKernel:
     @property
     def source(self) -> str:
         """The kernel as readable Python (Numba source), whatever printer compiled it."""
+        from graphc.render import numba_cpu
+
         return numba_cpu.source(self.kernel)
 
     @property
@@ -141,6 +139,8 @@ def printer_key(kernel_key: str, printer: str) -> str:
 @functools.cache
 def _numba_version() -> str:
     """Numba's version, without importing it."""
+    import importlib.metadata
+
     try:
         return importlib.metadata.version("numba")
     except importlib.metadata.PackageNotFoundError:
@@ -167,6 +167,8 @@ def _named(found: CompiledKernel, kernel: Kernel) -> CompiledKernel:
 def _ir_text(items: Sequence[tuple[Kernel, str]], printer: str) -> str:
     """LLVM IR that defines each kernel under its symbol."""
     if printer == "numba":
+        from graphc.render import numba_cpu
+
         ((kernel, symbol),) = items
         return numba_cpu.llvm_ir(kernel, symbol)
     from graphc.render import vector
@@ -280,7 +282,7 @@ def _load(entries: Mapping[str, Entry]) -> dict[str, int]:
         return load(entries)
     except CompileError as error:
         if len(entries) == 1:
-            _log.warning("a kernel found on disk does not link and is compiled anew: %s", error)
+            _warn("a kernel found on disk does not link and is compiled anew: %s", error)
             return {}
     out: dict[str, int] = {}
     for key, entry in entries.items():
@@ -288,12 +290,18 @@ def _load(entries: Mapping[str, Entry]) -> dict[str, int]:
     return out
 
 
+def _warn(text: str, *values: object) -> None:
+    import logging  # rarely needed, and a first run is short
+
+    logging.getLogger("graphc.codegen").warning(text, *values)
+
+
 def _refuse(kernel: Kernel, key: str, error: Exception) -> None:
     """The vector printer does not reach a kernel: said once a process."""
     reason = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
     _refused[key] = error
     _counters.kernel_fallbacks.append({"kernel": kernel.name, "reason": reason})
-    _log.warning("kernel %r is compiled from its Numba source: %s", kernel.name, reason)
+    _warn("kernel %r is compiled from its Numba source: %s", kernel.name, reason)
 
 
 def _meta(kernel: Kernel, printer: str) -> dict[str, Any]:
@@ -308,6 +316,8 @@ def _meta(kernel: Kernel, printer: str) -> dict[str, Any]:
 
 def _texts(ir: str, kernels: Iterable[Kernel]) -> dict[str, str]:
     """What people find beside the object code."""
+    from graphc.render import numba_cpu
+
     kernels = list(kernels)
     return {
         "kernels.txt": "\n".join(map(nest_text, kernels)),

@@ -19,11 +19,9 @@ from graphc.ir.node import Node, Tensor
 from graphc.ir.shape import Dim, current_env, evaluate
 from graphc.kernel.tiles.conv import ConvTile, FilterTile, conv_tile, filter_tile
 from graphc.kernel.tiles.finish import Place
+from graphc.kernel.tiles.pack import PackSpec
 from graphc.ops.conv_lower import Geometry, sweeps_of, tiles_serve
 from graphc.passes.convolve import DIRECT
-from graphc.render.tile_conv import conv_module
-from graphc.render.tile_conv_filter import filter_module
-from graphc.render.tile_pack import PackSpec
 from graphc.runtime import cache
 from graphc.runtime.finishing import Finishing
 from graphc.runtime.tiles import PackCall, machine
@@ -97,7 +95,11 @@ class ConvCall(Finishing):
     def ir(self) -> str:
         fma, name = machine().fma, self.kernel_name
         if isinstance(self.spec, FilterTile):
+            from graphc.render.tile_conv_filter import filter_module
+
             return filter_module(self.spec, name, fma)
+        from graphc.render.tile_conv import conv_module
+
         return conv_module(self.spec, name, fma, self.behind(name))
 
     def slots(self, values: Mapping[str, int]) -> list[int]:

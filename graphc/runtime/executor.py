@@ -32,6 +32,7 @@ from graphc.passes.functionalize import (
     shape_feeds,
     shape_operands,
 )
+from graphc.runtime.collecting import uncollected
 from graphc.runtime.phases import phases_of
 from graphc.runtime.state import Moved, RandomStreams, RunContext, VariableStore
 from graphc.runtime.stats import STATS
@@ -168,9 +169,10 @@ class Stage:
             symbols = variant.match(shapes, self._values(arrays))
             if symbols is not None:
                 return variant, symbols
-        program = self._program(arrays, state)
-        reason = self._reason(program)
-        plan = make_plan(program, self.config)
+        with uncollected():
+            program = self._program(arrays, state)
+            reason = self._reason(program)
+            plan = make_plan(program, self.config)
         STATS.plan_built(reason, [t.name for t in self.spec.fetches], shapes)
         dims = tuple(t.dims or () for t in program.feeds)
         variant = Variant(program, plan, dims, state.key)

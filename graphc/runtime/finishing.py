@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from graphc.ir.shape import Dim, evaluate
 from graphc.kernel.expr import Buffer
 from graphc.kernel.nest import Kernel
-from graphc.render.tile_finish import Finish, finish_inputs, finish_sizes
+from graphc.kernel.tiles.finish import finish_inputs, finish_sizes
+
+if TYPE_CHECKING:
+    from graphc.render.tile_finish import Finish
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +50,8 @@ class Finishing:
         """The finish of the function `symbol`, to be printed."""
         if self.finish is None or self.scratch is None:
             return None
+        from graphc.render.tile_finish import Finish
+
         return Finish(self.finish, self.scratch, self.roles, symbol)
 
     def finish_slots(self, values: Mapping[str, int]) -> list[int]:

@@ -35,9 +35,9 @@ from graphc.runtime.rows import RowsCall, rows_call, scratch_elements
 from graphc.runtime.scan import MovingCall, moving_call
 from graphc.runtime.steps import Schedule, Step, Storage, Unit, kernel_name, origins_of
 from graphc.runtime.tile_steps import (
-    Tiled,
     finish_in_place,
     finish_unit,
+    is_tiled,
     product_calls,
     product_steps,
 )
@@ -194,7 +194,7 @@ class Scheduler:
 
     def takes_epilogue(self, node: Node) -> bool:
         """Whether the node's step can run a group on its tiles."""
-        return isinstance(call := self.products.get(node), Tiled) and call.takes_finish
+        return is_tiled(call := self.products.get(node)) and call.takes_finish
 
     def _lower(self, unit: Unit) -> None:
         assert unit.group is not None
@@ -250,7 +250,7 @@ class Scheduler:
         if isinstance(unit.call, RowsCall):
             call = unit.call
             return source is call.base and source not in (call.ids, call.rows)
-        if isinstance(unit.call, Tiled):
+        if is_tiled(unit.call):
             return finish_in_place(self, unit, value, source)
         try:
             unit.kernels = in_place(unit.kernels, {self.buffer_of(value): self.buffer_of(source)})
@@ -291,7 +291,7 @@ class Scheduler:
         kept = {self.home[t] for t in self.program.roots}
         for unit in order:
             into = isinstance(unit.call, RowsCall) and unit.call.base is not None
-            one = len(unit.kernels) == 1 or isinstance(unit.call, Tiled)
+            one = len(unit.kernels) == 1 or is_tiled(unit.call)
             if not into and (unit.group is None or not one):
                 continue
             dying = [

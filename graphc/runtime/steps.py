@@ -8,20 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from graphc.fusion.partition import Group, Partition
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program
 from graphc.ir.shape import Dim
 from graphc.kernel.nest import Kernel
-from graphc.runtime.conv_tiles import ConvCall
-from graphc.runtime.extern import GemmCall
-from graphc.runtime.rows import RowsCall
-from graphc.runtime.scan import ScanCall
-from graphc.runtime.tiles import PackCall, TileCall
-from graphc.runtime.turn import TurnCall
 
-Call = GemmCall | RowsCall | TileCall | PackCall | ConvCall | TurnCall | ScanCall
+if TYPE_CHECKING:
+    from graphc.runtime.conv_tiles import ConvCall
+    from graphc.runtime.extern import GemmCall
+    from graphc.runtime.rows import RowsCall
+    from graphc.runtime.scan import ScanCall
+    from graphc.runtime.tiles import PackCall, TileCall
+    from graphc.runtime.turn import TurnCall
+
+    Call = GemmCall | RowsCall | TileCall | PackCall | ConvCall | TurnCall | ScanCall
 
 
 @dataclass(eq=False)

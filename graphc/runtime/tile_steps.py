@@ -8,7 +8,7 @@ Lives here: product_calls, product_steps, what a unit's finish is. Not here: the
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from graphc.config import Config
 from graphc.fusion.anchors import Anchor
@@ -22,24 +22,31 @@ from graphc.kernel.compute import Compute
 from graphc.kernel.expr import Axis, Buffer, Const, Load
 from graphc.kernel.optimize import in_place
 from graphc.kernel.tiles.finish import finish_kernel
+from graphc.passes.convolve import DIRECT
 from graphc.runtime import blas
-from graphc.runtime.conv_tiles import ConvCall, conv_call
 from graphc.runtime.extern import GemmCall, gemm_call
+from graphc.runtime.finishing import Finishing
 from graphc.runtime.steps import Step, Storage, Unit, kernel_name, origins_of
 from graphc.runtime.tiles import TileCall, tile_call
 
 if TYPE_CHECKING:
+    from graphc.runtime.conv_tiles import ConvCall
     from graphc.runtime.schedule import Scheduler
 
-Tiled = TileCall | ConvCall
-ProductCall = GemmCall | Tiled
+Tiled: TypeAlias = "TileCall | ConvCall"
+ProductCall: TypeAlias = "GemmCall | Tiled"
+
+
+def is_tiled(call: object) -> TypeGuard[Tiled]:
+    """Whether a step's call is tiles."""
+    return isinstance(call, Finishing)
 
 
 def product_calls(program: Program, config: Config) -> dict[Node, ProductCall]:
     """How each product runs that is not left to the host."""
     out: dict[Node, ProductCall] = {}
     for node in program.nodes:
-        call: ProductCall | None = conv_call(node) or gemm_call(node)
+        call: ProductCall | None = _convolution(node) or gemm_call(node)
         if isinstance(call, GemmCall):
             tile = tile_call(call, config, program.env.hints)
             call = tile or (call if blas.available() else None)
@@ -48,15 +55,23 @@ def product_calls(program: Program, config: Config) -> dict[Node, ProductCall]:
     return out
 
 
+def _convolution(node: Node) -> ConvCall | None:
+    if node.op.name not in DIRECT:
+        return None
+    from graphc.runtime.conv_tiles import conv_call
+
+    return conv_call(node)
+
+
 # ------------------------------------------------------------------ steps
 def product_steps(scheduler: Scheduler, unit: Unit) -> list[Step]:
     """The steps of a unit whose call is a product."""
     call = unit.call
-    assert isinstance(call, ProductCall)
     home = scheduler.home
     if isinstance(call, GemmCall):
         operands, out = (home[call.a], home[call.b]), (scheduler.out(call.out),)
         return [Step(call.kind, call.kernel_name, operands, out, call=call, node=call.node)]
+    assert is_tiled(call)
     steps = []
     own: tuple[Storage, ...] = ()
     a, b = (home[t] for t in call.operands)
@@ -90,7 +105,7 @@ def _whole(unit: Unit) -> Group:
 def finish_unit(scheduler: Scheduler, unit: Unit, anchor: Anchor) -> None:
     """Give the unit's call its finish: the group's outputs, and the product where it is read."""
     call, group = unit.call, unit.group
-    assert isinstance(call, Tiled) and group is not None
+    assert is_tiled(call) and group is not None
     product = anchor.product
     acc = Buffer(("product", product), product.dtype, product.known_dims, "product")
 
@@ -124,7 +139,7 @@ def _itself(out: Buffer, acc: Buffer) -> Compute:
 def finish_in_place(scheduler: Scheduler, unit: Unit, value: Tensor, source: Tensor) -> bool:
     """Whether the unit's finish writes `value` where it reads `source`; it then does so."""
     call = unit.call
-    assert isinstance(call, Tiled)
+    assert is_tiled(call)
     if call.finish is None or source in call.operands:
         return False
     to = {scheduler.buffer_of(value): scheduler.buffer_of(source)}

@@ -22,8 +22,7 @@ from graphc.ir.shape import Dim, evaluate
 from graphc.kernel.tiles.finish import Place
 from graphc.kernel.tiles.gemm import GemmTile, gemm_tile
 from graphc.kernel.tiles.machine import Machine
-from graphc.render.tile_gemm import GemmPrinter
-from graphc.render.tile_pack import PackPrinter, PackSpec
+from graphc.kernel.tiles.pack import PackSpec
 from graphc.runtime import blas, cache, codegen, jit
 from graphc.runtime.extern import GemmCall
 from graphc.runtime.finishing import Finishing
@@ -67,6 +66,8 @@ class PackCall:
         return f"pack_{self.spec.key}"
 
     def ir(self) -> str:
+        from graphc.render.tile_pack import PackPrinter
+
         return PackPrinter(self.spec).module(self.kernel_name)
 
     @property
@@ -146,6 +147,8 @@ class TileCall(Finishing):
         return Place(dims, self.product.batched)
 
     def ir(self) -> str:
+        from graphc.render.tile_gemm import GemmPrinter
+
         finish = self.behind(self.kernel_name)
         return GemmPrinter(self.spec, machine().fma, finish).module(self.kernel_name)
 

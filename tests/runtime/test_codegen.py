@@ -22,6 +22,7 @@ from graphc.ir.shape import SymDim
 from graphc.kernel import prims as k
 from graphc.kernel.expr import Axis, Buffer, Const, Expr, Load, Prim, index
 from graphc.kernel.nest import For, Kernel, Store
+from graphc.render import numba_cpu
 from graphc.runtime import codegen, jit
 from graphc.runtime.cache import KernelCache
 
@@ -207,7 +208,7 @@ def test_no_message_of_numba_reaches_the_user_raw(monkeypatch: pytest.MonkeyPatc
     def broken(kernel: Kernel, symbol: str) -> str:
         raise RuntimeError("TypingError: Cannot unify Literal[int](3) and ...")
 
-    monkeypatch.setattr(codegen.numba_cpu, "llvm_ir", broken)
+    monkeypatch.setattr(numba_cpu, "llvm_ir", broken)
     with pytest.raises(CompileError, match="'scale' could not be compiled") as caught:
         codegen.build([scale(2.0)], Config(codegen="numba", cache_dir=None))
     assert "Cannot unify" not in str(caught.value)

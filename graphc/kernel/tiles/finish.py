@@ -159,3 +159,14 @@ def _with_lanes(body: Sequence[Stmt], lanes: int) -> tuple[Stmt, ...]:
             stmt = replace(stmt, body=_with_lanes(stmt.body, lanes), lanes=min(stmt.lanes, lanes))
         out.append(stmt)
     return tuple(out)
+
+
+def finish_inputs(kernel: Kernel, scratch: Buffer) -> tuple[Buffer, ...]:
+    """What a finish reads besides the tile."""
+    return tuple(dict.fromkeys(b for b in kernel.inputs if b != scratch))
+
+
+def finish_sizes(kernel: Kernel, roles: tuple[str, ...]) -> tuple[Dim, ...]:
+    """The symbolic dimensions that a finish needs from its step."""
+    given = {f(role) for role in roles for f in (start_of, end_of)}
+    return tuple(d for d in kernel.dims if d not in given)
