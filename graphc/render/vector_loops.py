@@ -20,6 +20,7 @@ from graphc.kernel.nest import FLAG_DIV, FLAG_INDEX, Accum, For, Let, Stmt, Stor
 from graphc.kernel.prims import identity
 from graphc.render import vector_casts
 from graphc.render.base import LoopInfo
+from graphc.render.vector_ahead import Ahead, ahead_of, fetch_ahead
 from graphc.render.vector_emit import Emitter
 from graphc.render.vector_memory import emit_store
 from graphc.render.vector_merged import MergedBody, active_lanes, worth_merging
@@ -44,6 +45,7 @@ class Loops:
         self.e = emitter
         self.accums: dict[Local, Accum] = {}
         self.best: dict[Local, Local] = {}
+        self.ahead: dict[int, Ahead] = {}
 
     def block(self, body: Sequence[Stmt]) -> None:
         for stmt in body:
@@ -176,6 +178,9 @@ class Loops:
         pre: Lines = []
         self.e.lines_here().append(pre)
         runs = _static_count(stmt) is not None
+        found = ahead_of(self.e, stmt)
+        if found is not None:
+            self.ahead[id(found[0])] = found[1]
         body = self.body_of(stmt)
         self.counted(body, lo.text, hi.text, 1, self.cells_of(info), pre, runs)
 
@@ -184,6 +189,7 @@ class Loops:
 
         def body(index: Value) -> None:
             self.e.bind_axis(stmt.axis, index)
+            fetch_ahead(self.e, self.ahead.get(id(stmt), ()))
             self.block(stmt.body)
 
         return body
