@@ -9,6 +9,8 @@ along another axis the row before is read again from the cache, and whole vector
 
 from __future__ import annotations
 
+from graphc.render.tile_writer import unpacked
+
 ROWS = 8  # rows side by side
 COLUMNS = 2048  # elements of a row that one piece walks down
 _LINE = 64
@@ -16,19 +18,14 @@ _LINE = 64
 _TYPES = {"float32": "float", "float64": "double", "int32": "i32", "int64": "i64"}
 _OPS = {"add": ("fadd", "add"), "mul": ("fmul", "mul")}
 
+_SLOTS = (
+    ("ptr", "%source"), ("ptr", "%target"), ("i64", "%n"), ("i64", "%inner"), ("i64", "%step"),
+    ("i64", "%first"),
+)  # fmt: skip
+
 _HEAD = """define void @{name}(ptr %args, i64 %lo, i64 %hi) nounwind {{
 entry:
-  %source = load ptr, ptr %args
-  %target.p = getelementptr i64, ptr %args, i64 1
-  %target = load ptr, ptr %target.p
-  %n.p = getelementptr i64, ptr %args, i64 2
-  %n = load i64, ptr %n.p
-  %inner.p = getelementptr i64, ptr %args, i64 3
-  %inner = load i64, ptr %inner.p
-  %step.p = getelementptr i64, ptr %args, i64 4
-  %step = load i64, ptr %step.p
-  %first.p = getelementptr i64, ptr %args, i64 5
-  %first = load i64, ptr %first.p
+{slots}
   %each = mul i64 %n, %inner
 """
 
@@ -153,6 +150,7 @@ def scan_ir(name: str, op: str, dtype: str, exclusive: bool, rows: bool) -> str:
     real = dtype.startswith("float")
     size = 8 if dtype.endswith("64") else 4
     fields = {"name": name, "type": kind, "size": size, "op": _OPS[op][0 if real else 1]}
+    fields["slots"] = "\n".join(unpacked(_SLOTS))
     if rows:
         start = _neutral(op, real, exclusive)
         many = _side_by_side("many", ROWS, fields, start, exclusive)

@@ -11,24 +11,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from graphc.render.tile_writer import unpacked
+
 LINE = 64  # bytes of a row of a tile
 BLOCK = 8  # tiles in each direction of a block
 
 _MAIN = """define void @{name}(ptr %args, i64 %lo, i64 %hi) nounwind {{
 entry:
-  %source = load ptr, ptr %args
-  %target.p = getelementptr i64, ptr %args, i64 1
-  %target = load ptr, ptr %target.p
-  %rows.p = getelementptr i64, ptr %args, i64 2
-  %rows = load i64, ptr %rows.p
-  %columns.p = getelementptr i64, ptr %args, i64 3
-  %columns = load i64, ptr %columns.p
-  %down.p = getelementptr i64, ptr %args, i64 4
-  %down = load i64, ptr %down.p
-  %across.p = getelementptr i64, ptr %args, i64 5
-  %across = load i64, ptr %across.p
-  %large.p = getelementptr i64, ptr %args, i64 6
-  %large = load i64, ptr %large.p
+{slots}
   %place = ptrtoint ptr %target to i64
   %row.bytes = mul i64 %rows, {size}
   %places = or i64 %place, %row.bytes
@@ -124,6 +114,12 @@ declare void @llvm.masked.store.{suffix}.p0({vector}, ptr, i32, <{lanes} x i1>)
 """
 
 
+_SLOTS = (
+    ("ptr", "%source"), ("ptr", "%target"), ("i64", "%rows"), ("i64", "%columns"),
+    ("i64", "%down"), ("i64", "%across"), ("i64", "%large"),
+)  # fmt: skip
+
+
 def turn_ir(name: str, size: int) -> str:
     """`void name(ptr args, i64 lo, i64 hi)` for elements of 4 or 8 bytes.
 
@@ -134,6 +130,7 @@ def turn_ir(name: str, size: int) -> str:
     kind = f"i{8 * size}"
     tile = _Tile(kind, lanes)
     return _MAIN.format(
+        slots="\n".join(unpacked(_SLOTS)),
         name=name, type=kind, lanes=lanes, side=side(size), vector=tile.vector, size=size,
         suffix=tile.suffix, addresses=tile.addresses(), whole=tile.whole(), part=tile.part(),
         turn=tile.turn(), past=tile.stores(f"align {LINE}, !nontemporal !0"),
