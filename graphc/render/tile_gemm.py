@@ -53,7 +53,7 @@ class GemmPrinter:
         self.k: Index = "%k" if spec.k is None else spec.k
         self.lda = self.m if spec.trans_a else self.k
         self.ldb: Index = spec.tile.columns if spec.packing else self.n
-        self.packer = _packer(spec) if spec.packing else None
+        self.packer = _packer(spec) if spec.packs else None
         self.spare = self.own_panels = self.own_rows = self.pack_symbol = ""
         self.next_panels = ""
         self.done: Index = 0  # rows of tiles of the group of panels before a tile
@@ -101,7 +101,10 @@ class GemmPrinter:
         if not spec.by_columns:
             each = w.ceil_div(self.m, spec.tile.rows)
         own = w.mul(self.m, self.n) if self.finish is None else 0
-        steps = [w.mul(self.m, self.k), w.mul(self.k, self.n), own]
+        width = self.n
+        if spec.packing == "given":
+            width = w.mul(w.ceil_div(self.n, spec.tile.columns), spec.tile.columns)
+        steps = [w.mul(self.m, self.k), w.mul(self.k, width), own]
 
         def one(batch: str, _: list[str]) -> None:
             start = w.mul(batch, each)

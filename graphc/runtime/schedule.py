@@ -87,6 +87,7 @@ class Scheduler:
         self.unit_of: dict[Node, Unit] = {}
         self.statuses: list[str] = [] if outer is None else outer.statuses
         self.scratch: dict[object, Storage] = {} if outer is None else outer.scratch
+        self.panels: dict[object, Storage] = {}
         self.names: dict[str, int] = {} if outer is None else outer.names
         self.loops: list[tuple[Step, Step]] = [] if outer is None else outer.loops
         self.lowered: dict[Hashable, Lowered] = {} if outer is None else outer.lowered

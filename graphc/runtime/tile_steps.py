@@ -7,6 +7,7 @@ Lives here: product_calls, product_steps, what a unit's finish is. Not here: the
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
@@ -45,14 +46,28 @@ def is_tiled(call: object) -> TypeGuard[Tiled]:
 def product_calls(program: Program, config: Config) -> dict[Node, ProductCall]:
     """How each product runs that is not left to the host."""
     out: dict[Node, ProductCall] = {}
+    users: Counter[object] = Counter()
     for node in program.nodes:
         call: ProductCall | None = _convolution(node) or gemm_call(node)
-        if isinstance(call, GemmCall):
-            tile = tile_call(call, config, program.env.hints)
-            call = tile or (call if blas.available() else None)
         if call is not None:
             out[node] = call
+        if isinstance(call, GemmCall):
+            users[_operand(call)] += 1
+    for node, call in list(out.items()):
+        if not isinstance(call, GemmCall):
+            continue
+        shared = users[_operand(call)] > 1
+        tile = tile_call(call, config, program.env.hints, shared)
+        if tile is not None:
+            out[node] = tile
+        elif not blas.available():
+            del out[node]
     return out
+
+
+def _operand(call: GemmCall) -> object:
+    """What products have in common that can share one packed operand."""
+    return call.b, call.trans_b, call.m, call.n, call.k
 
 
 def _convolution(node: Node) -> ConvCall | None:
@@ -76,9 +91,14 @@ def product_steps(scheduler: Scheduler, unit: Unit) -> list[Step]:
     own: tuple[Storage, ...] = ()
     a, b = (home[t] for t in call.operands)
     if call.pack is not None:
-        size = call.pack.spec.dtype.size
-        panels = Storage("arena", ("panels", call.node), size, call.pack.elements)
-        steps.append(Step("pack", call.pack.kernel_name, (b,), (panels,), call=call.pack))
+        # products of one operand share its panels: the steps of a recurrence, mostly
+        key = (call.operands[1], call.pack)
+        panels = scheduler.panels.get(key)
+        if panels is None:
+            size = call.pack.spec.dtype.size
+            panels = Storage("arena", ("panels", call.node), size, call.pack.elements)
+            scheduler.panels[key] = panels
+            steps.append(Step("pack", call.pack.kernel_name, (b,), (panels,), call=call.pack))
         b = panels
     if call.packing:
         size = call.spec.dtype.size

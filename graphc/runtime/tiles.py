@@ -93,13 +93,14 @@ class PackCall:
 class TileCall(Finishing):
     """One product as tiles.
 
-    product: what BLAS would be called with.
+    product: what BLAS would be called with. pack: the step that packs B for several products;
+    mostly tasks pack what they need themselves.
     """
 
     product: GemmCall
     spec: GemmTile
+    pack: PackCall | None = None
     takes_finish = True
-    pack = None  # no step in front: tasks pack for themselves
 
     @property
     def node(self) -> Node:
@@ -108,7 +109,7 @@ class TileCall(Finishing):
     @property
     def packing(self) -> bool:
         """Whether its tiles pack panels themselves."""
-        return bool(self.spec.packing)
+        return self.spec.packs
 
     @property
     def panels(self) -> Dim:
@@ -157,7 +158,7 @@ class TileCall(Finishing):
         p, s = self.product, self.spec
         known = ((s.m, p.m), (s.n, p.n), (s.k, p.k))
         sizes = [evaluate(d, values) for given, d in known if given is None]
-        if self.spec.packing:
+        if self.spec.packs:
             sizes.append(self.chunk(values) or max(self.extent(values), 1))
         return sizes + self.finish_slots(values)
 
@@ -187,8 +188,13 @@ def _known(dim: Dim) -> int | None:
     return dim if isinstance(dim, int) else None
 
 
-def tile_call(product: GemmCall, config: Config, hints: Mapping[str, int]) -> TileCall | None:
-    """The product as tiles, or None where BLAS takes it."""
+def tile_call(
+    product: GemmCall, config: Config, hints: Mapping[str, int], shared: bool = False
+) -> TileCall | None:
+    """The product as tiles, or None where BLAS takes it.
+
+    shared: other products of the same sizes read the same B, as the steps of a recurrence do.
+    """
     if config.codegen != "vector":
         return None
     batch, m, n, k = (evaluate(d, hints) for d in (product.batch, product.m, product.n, product.k))
@@ -202,11 +208,15 @@ def tile_call(product: GemmCall, config: Config, hints: Mapping[str, int]) -> Ti
     packing = "turn" if product.trans_b else "copy" if packs else ""
     if packing and m < FEW_ROWS and blas.available():
         return None  # reading B once is all the work
+    once = shared and bool(packing) and not product.batched
     spec = gemm_tile(
         machine(), dtype, (_known(product.m), columns, _known(product.k)), (m, n, k),
-        product.trans_a, packing, product.batched,
+        product.trans_a, "given" if once else packing, product.batched,
     )  # fmt: skip
-    return TileCall(product, spec)
+    if not once:
+        return TileCall(product, spec)
+    layout = PackSpec(dtype, columns, spec.k, product.trans_b, spec.tile.lanes, spec.tile.vectors)
+    return TileCall(product, spec, PackCall(layout, 1, columns, product.k))
 
 
 def _packs(m: int, n: int, k: int, itemsize: int) -> bool:

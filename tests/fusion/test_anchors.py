@@ -316,6 +316,16 @@ def test_without_blas_every_product_is_tiles(monkeypatch: pytest.MonkeyPatch) ->
     np.testing.assert_allclose(got, xs @ ys.T, rtol=1e-5, atol=1e-6)
 
 
+def test_products_of_one_transposed_matrix_pack_it_once() -> None:
+    def build(x: Tensor, y: Tensor, z: Tensor) -> tuple[Tensor, ...]:
+        w = weights(50, 70)
+        return tuple(F.tanh(product(t, w, tb=True)) for t in (x, y, z))
+
+    case = Case(build, (40, 70), (40, 70), (40, 70), known=True)
+    kinds = [s.kind for s in case.plan.schedule.steps]
+    assert sorted(kinds) == ["pack", "tile", "tile", "tile"]
+
+
 def test_people_see_what_runs_on_the_tiles(tmp_path: Path) -> None:
     with tf.Graph().as_default() as graph:
         x = tf.placeholder(tf.float32, [None, 64], name="x")

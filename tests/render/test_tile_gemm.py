@@ -38,7 +38,7 @@ def run(
     tasks = spec.tasks(len(a), m, n)
     each = max(1, -(-tasks // chunks))
     pointers = [a.ctypes.data, b.ctypes.data, out.ctypes.data]
-    if spec.packing:
+    if spec.packs:
         panels = np.full(chunks * k * spec.packed_step, np.nan, a.dtype)
         pointers.append(panels.ctypes.data)
         extra.append(each)
@@ -228,6 +228,22 @@ def test_tasks_pack_what_they_need(
             close(whole, expected)
             for chunks in (2, 3, 5):
                 np.testing.assert_array_equal(run(spec, a, b, chunks, n=n), whole)
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_panels_that_are_given(batch: int) -> None:
+    a, b, expected = operands(21, 37, 11, batch=batch)
+    size = (21, 37, 11)
+    spec = gemm_tile(
+        WIDE, as_dtype("float32"), size, size, packing="given", batched=batch > 1
+    )
+    columns = spec.tile.columns
+    panels = -(-37 // columns)
+    wide = np.zeros((batch, 11, panels * columns), np.float32)
+    wide[:, :, :37] = b
+    packed = np.ascontiguousarray(wide.reshape(batch, 11, panels, columns).transpose(0, 2, 1, 3))
+    close(run(spec, a, packed, n=37), expected)
+    close(run(spec, a, packed, 3, n=37), expected)
 
 
 def test_panels_that_are_packed_at_a_time_fit_into_the_cache() -> None:

@@ -30,9 +30,9 @@ class GemmTile:
         m, n, k: rows and columns of C, length of the sums; None where only the run knows.
         trans_a: A is stored (K, M). packing: "copy": a task copies the columns of B that it needs
             to a panel (K, tile.columns) of its own before it uses them; "turn": the same, and B is
-            stored (N, K); "": B is read where it lies. With B, a transposed A is packed as well,
-            so that a cache line of it serves several tiles. group, row_group: panels, tiles of rows
-            that are packed at a time.
+            stored (N, K); "given": B comes in panels; "": B is read where it lies. With B, tasks
+            pack a transposed A as well, so that a cache line of it serves several tiles. group,
+            row_group: panels, tiles of rows that are packed at a time.
         far: C is too large for the cache, so that tiles ask for their part of it early.
         batched: all three step on from one product to the next.
         by_columns: tasks are panels of columns, not tiles of rows.
@@ -68,9 +68,14 @@ class GemmTile:
         return f"{self.dtype.name}_{sizes}_{flags}_{tile}"
 
     @property
+    def packs(self) -> bool:
+        """Whether tasks pack what they need."""
+        return self.packing in ("copy", "turn")
+
+    @property
     def packs_rows(self) -> bool:
         """Whether a tile's part of A is packed."""
-        return self.trans_a and bool(self.packing)
+        return self.trans_a and self.packs
 
     @property
     def ahead(self) -> bool:
@@ -82,7 +87,7 @@ class GemmTile:
     @property
     def packed_step(self) -> int:
         """Elements that a piece packs, for each step of k."""
-        columns = self.tile.columns * self.group if self.packing else 0
+        columns = self.tile.columns * self.group if self.packs else 0
         return columns + (self.tile.rows * self.row_group if self.packs_rows else 0)
 
     def tasks(self, batch: int, m: int, n: int) -> int:
@@ -103,10 +108,11 @@ def gemm_tile(
 ) -> GemmTile:
     """The blocking of a product. `hints`: sizes to expect where the run alone knows them."""
     # who packs columns keeps them: all rows pass by
-    choices = (True,) if packing else (False,) if batched else (False, True)
+    packs = packing in ("copy", "turn")
+    choices = (True,) if packs else (False,) if batched else (False, True)
     tile, by_columns = _blocks(machine, dtype.size, hints, choices)
     group = row_group = 1
-    if packing:
+    if packs:
         group = _fitting(PACKED_BYTES, hints[2] * tile.columns * dtype.size)
         row_group = _fitting(PACKED_BYTES // 2, hints[2] * tile.rows * dtype.size)
     far = hints[0] * hints[1] * dtype.size > FAR_BYTES
