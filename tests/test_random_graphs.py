@@ -74,6 +74,14 @@ def test_tensors_that_are_split_between_threads() -> None:
         run_one(300_000 + seed, float64, batches=(211, 64), **sizes)
 
 
+@pytest.mark.parametrize("seed", [701_128, 701_320])
+def test_divided_indices_in_long_bodies_are_vector_code(seed: int) -> None:
+    """Loads in two forms, for whole vectors and for the tail, may both raise a status bit."""
+    before = len(STATS.read()["kernel_fallbacks"])
+    run_one(seed, float64, batches=(9, 96), extents=(1, 8, 64, 96), max_elements=100_000)
+    assert len(STATS.read()["kernel_fallbacks"]) == before
+
+
 def test_the_number_of_threads_changes_no_bit() -> None:
     for seed in range(12):
         sizes = {"extents": (1, 3, 37, 130), "max_elements": 300_000}

@@ -12,7 +12,7 @@ kernel of two sigmoids, tanh and exp compiles in 60 % of the time and runs as fa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from graphc.ir.dtypes import bool_
 from graphc.kernel.expr import Cast, Expr, Load, Local, Prim, Select, postorder
@@ -164,8 +164,10 @@ class MergedBody:
     def either(
         self, cond: str, yes: Callable[[], list[Value]], no: Callable[[], list[Value]]
     ) -> list[Value]:
-        """Both forms of some values, joined by phis."""
+        """Both forms of some values, joined by phis; flags that either raises are raised."""
         e = self.e
+        flags = self.wide_flags()
+        raised: list[list[Value]] = []
         names = e.name("full"), e.name("part")
         done = e.name("both")
         pre: Lines = []
@@ -175,14 +177,29 @@ class MergedBody:
         for name, form in zip(names, (yes, no), strict=True):
             e.label(name)
             e.push(pre, None)
+            e.cells.update(flags)
             results.append(form())
+            raised.append([e.cells[key] for key in flags])
             e.mask = None
             e.pop()
             ends.append(e.block)
             e.put(f"br label %{done}")
         e.label(done)
-        out = []
-        for a, b in zip(*results, strict=True):
+
+        def joined(a: Value, b: Value) -> Value:
             text = e.op(f"phi {a.type} [ {a.text}, %{ends[0]} ], [ {b.text}, %{ends[1]} ]")
-            out.append(Value(text, a.dtype, a.lanes, e.depth, a.reads))
+            return Value(text, a.dtype, a.lanes, e.depth, a.reads)
+
+        out = [joined(a, b) for a, b in zip(*results, strict=True)]
+        for key, a, b in zip(flags, *raised, strict=True):
+            e.cells[key] = a if a is b else joined(a, b)
+        return out
+
+    def wide_flags(self) -> dict[Any, Value]:
+        """The cells of the status bits, as vectors: what either form raises has a place to go."""
+        e = self.e
+        out = {}
+        for key in [key for key in e.cells if isinstance(key, tuple)]:
+            wide = e.widened(e.cells[key], e.lanes)
+            out[key] = e.cells[key] = Value(wide.text, bool_, wide.lanes, e.depth)
         return out
