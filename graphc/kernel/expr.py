@@ -9,6 +9,7 @@ iterative or memoised on the node, so that shared parts are visited once.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -382,17 +383,24 @@ def postorder(*roots: Expr) -> list[Expr]:
     """Every distinct expression under the roots, arguments first."""
     out: list[Expr] = []
     seen: set[int] = set()
-    stack: list[tuple[Expr, bool]] = [(r, False) for r in reversed(roots)]
+    stack = list(reversed(roots))
     while stack:
-        node, done = stack.pop()
-        if done:
-            out.append(node)
-            continue
+        node = stack[-1]
         if id(node) in seen:
+            stack.pop()
             continue
-        seen.add(id(node))
-        stack.append((node, True))
-        stack.extend((a, False) for a in reversed(node.args) if id(a) not in seen)
+        # most arguments are leaves, and nodes have few: looking again is cheaper than remembering
+        for arg in node.args:
+            if id(arg) not in seen:
+                if arg.args:
+                    stack.append(arg)
+                    break
+                seen.add(id(arg))
+                out.append(arg)
+        else:
+            stack.pop()
+            seen.add(id(node))
+            out.append(node)
     return out
 
 
@@ -400,15 +408,14 @@ def transform(root: Expr, fn: Callable[[Expr, tuple[Expr, ...]], Expr]) -> Expr:
     """Rebuild bottom-up: fn(node, new args) -> new node, once for each shared node."""
     new: dict[int, Expr] = {}
     for node in postorder(root):
-        new[id(node)] = fn(node, tuple(new[id(a)] for a in node.args))
+        new[id(node)] = fn(node, tuple([new[id(a)] for a in node.args]))
     return new[id(root)]
 
 
 def replaced(node: Expr, args: tuple[Expr, ...]) -> Expr:
     """The node itself when its arguments did not change, otherwise rebuilt."""
-    if len(args) == len(node.args) and all(a is b for a, b in zip(args, node.args, strict=True)):
-        return node
-    return node.rebuild(args)
+    same = len(args) == len(node.args) and all(map(operator.is_, args, node.args))
+    return node if same else node.rebuild(args)
 
 
 def substitute(root: Expr, mapping: dict[Expr, Expr]) -> Expr:
@@ -418,7 +425,7 @@ def substitute(root: Expr, mapping: dict[Expr, Expr]) -> Expr:
         found = mapping.get(node)
         return found if found is not None else replaced(node, args)
 
-    return transform(root, step)
+    return transform(root, step) if mapping else root
 
 
 def free_axes(root: Expr) -> set[Axis]:
@@ -437,9 +444,7 @@ def free_axes(root: Expr) -> set[Axis]:
 
 
 def loads(*roots: Expr) -> Iterator[Load]:
-    for node in postorder(*roots):
-        if isinstance(node, Load):
-            yield node
+    return (node for node in postorder(*roots) if isinstance(node, Load))
 
 
 # ------------------------------------------------------------------ text

@@ -1,7 +1,7 @@
 """Vector loops in pieces, so that conditions and divisions of their index are settled outside.
 
-Lives here: in_pieces. Not here: how nests are made (kernel/lower.py). Plans call it on the
-kernels of their schedule; only kernel/ is imported.
+Lives here: in_pieces, all_in_pieces. Not here: how nests are made (kernel/lower.py). Plans call
+them on the kernels of their schedule; only kernel/ is imported.
 
 Where a value hangs on `j < c`, as in concat, pad and the gradients of slices, the loop over j is
 cut at c: each piece knows the answer, and reads no more than it needs. Where an index is made of
@@ -13,7 +13,7 @@ keep their bits.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from itertools import count, pairwise
 
 from graphc.ir.dtypes import bool_, int64
@@ -32,7 +32,16 @@ from graphc.kernel.expr import (
     substitute,
     transform,
 )
-from graphc.kernel.nest import For, Kernel, Let, Stmt, Store, statements, stmt_exprs
+from graphc.kernel.nest import (
+    For,
+    Kernel,
+    Let,
+    Stmt,
+    Store,
+    renamed,
+    statements,
+    stmt_exprs,
+)
 from graphc.kernel.optimize import BASE_LANES
 from graphc.kernel.simplify import Simplifier
 
@@ -41,12 +50,13 @@ MAX_OPS = 400  # scalar operations of all pieces together: code takes time to co
 SHORTEST = 8  # an inner loop of fewer iterations would not fill a vector
 # what the comparison of j + k with 0 tells changes at -k, or one further
 _CUTS = {"lt": 0, "ge": 0, "le": 1, "gt": 1}
+_DIVISIONS = frozenset({"floordiv", "floormod"})
 _MIRRORED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
 
 
 def in_pieces(kernel: Kernel) -> Kernel:
     """The same kernel, bit for bit, with simpler loops; itself where there is nothing to gain."""
-    if not any(_is_open(stmt) for stmt in statements(kernel.body)):
+    if not any(_is_open(s) and _may_gain(s) for s in statements(kernel.body)):
         return kernel
     body = _Cutter(kernel).block(kernel.body)
     if body == kernel.body:
@@ -58,6 +68,27 @@ def in_pieces(kernel: Kernel) -> Kernel:
     return dataclasses.replace(kernel, dims=tuple(dims), body=body)
 
 
+def all_in_pieces(kernels: Iterable[Kernel]) -> list[Kernel]:
+    """`in_pieces` of each; kernels that differ in names alone are cut once."""
+    done: dict[Hashable, tuple[Kernel, Kernel]] = {}
+    out: list[Kernel] = []
+    for kernel in kernels:
+        if not any(_is_open(s) and _may_gain(s) for s in statements(kernel.body)):
+            out.append(kernel)
+            continue
+        key = (kernel.key(), kernel.dims, kernel.extent)
+        known = done.get(key)
+        if known is None:
+            cut = in_pieces(kernel)
+            done[key] = (kernel, cut)
+        else:
+            first, cut = known
+            to = dict(zip(first.buffers, kernel.buffers, strict=True))
+            cut = renamed(cut, kernel.name, kernel.origins, to)
+        out.append(cut)
+    return out
+
+
 def _is_open(stmt: Stmt) -> bool:
     """Whether the statement is a loop that may be cut: over all of a fixed extent, only storing."""
     return (
@@ -67,6 +98,16 @@ def _is_open(stmt: Stmt) -> bool:
         and isinstance(stmt.hi, Const)
         and stmt.lo.value == 0
         and all(isinstance(s, Let | Store) for s in stmt.body)
+    )
+
+
+def _may_gain(loop: Stmt) -> bool:
+    """Whether anything in the loop hangs on a comparison or division of indices: most do not."""
+    assert isinstance(loop, For)
+    return any(
+        (n.name in _CUTS and n.args[0].dtype is int64)
+        or (n.name in _DIVISIONS and n.dtype is int64)
+        for n in _prims(loop.body)
     )
 
 
@@ -89,7 +130,7 @@ class _Cutter:
             if not isinstance(stmt, For):
                 out.append(stmt)
             elif _is_open(stmt):
-                out.extend(self.loop(stmt))
+                out.extend(self.loop(stmt) if _may_gain(stmt) else [stmt])
             else:
                 out.append(dataclasses.replace(stmt, body=self.block(stmt.body)))
         return tuple(out)
@@ -234,7 +275,7 @@ def _divisor(axis: Axis, body: Sequence[Stmt]) -> int:
     """The smallest number that the index is divided by, if it divides all the others; else 0."""
     found: set[int] = set()
     for node in _prims(body):
-        if node.name not in ("floordiv", "floormod") or node.dtype is not int64:
+        if node.name not in _DIVISIONS or node.dtype is not int64:
             continue
         by = node.args[1]
         if not any(n is axis or n == axis for n in postorder(node.args[0])):

@@ -15,7 +15,7 @@ import numpy as np
 from graphc.config import Config
 from graphc.ir.program import Program
 from graphc.ir.shape import shape_env
-from graphc.kernel.pieces import in_pieces
+from graphc.kernel.pieces import all_in_pieces
 from graphc.passes.pipeline import Observer, optimize
 from graphc.runtime import cache, codegen, tiles
 from graphc.runtime.binding import Binding
@@ -46,9 +46,10 @@ class CpuPlan:
         self.program = optimize(program, config, observer)
         with shape_env(self.program.env):
             self.schedule: Schedule = schedule(self.program, config)
-        for step in self.schedule.steps:
-            if step.kernel is not None:
-                step.kernel = in_pieces(step.kernel)
+        steps = [s for s in self.schedule.steps if s.kernel is not None]
+        pieces = all_in_pieces(s.kernel for s in steps if s.kernel is not None)
+        for step, kernel in zip(steps, pieces, strict=True):
+            step.kernel = kernel
         self.kernels: dict[Step, codegen.CompiledKernel] = {}
         self.addresses = self._compile()
         if dump is not None:

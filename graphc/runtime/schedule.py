@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 
 from graphc.config import Config
@@ -25,12 +24,13 @@ from graphc.ir.program import Program, consumers_of
 from graphc.ir.shape import dims_product
 from graphc.kernel.expr import Buffer
 from graphc.kernel.lower import lower
-from graphc.kernel.nest import Kernel, renamed
+from graphc.kernel.nest import Kernel
 from graphc.kernel.optimize import in_place
 from graphc.ops.control import HOLDERS, is_stack
 from graphc.passes.base import VIEWS
 from graphc.runtime.inplace import UpdatePlacer
 from graphc.runtime.loops import carry_in_place, control_steps, stack_of
+from graphc.runtime.lowered import Lowered
 from graphc.runtime.rows import RowsCall, rows_call, scratch_elements
 from graphc.runtime.scan import MovingCall, moving_call
 from graphc.runtime.steps import Schedule, Step, Storage, Unit, kernel_name, origins_of
@@ -44,29 +44,6 @@ from graphc.runtime.tile_steps import (
 
 # known when extents are: written at binding
 BIND_OPS = frozenset({"bound", "shape", "shape_n", "size", "rank"})
-
-
-@dataclass(frozen=True)
-class Lowered:
-    """The kernels of one group, for all that are alike. buffers: in the signature's order."""
-
-    name: str
-    kernels: list[Kernel]
-    buffers: list[Buffer]
-
-    def again(self, name: str, origins: Sequence[str], buffers: Sequence[Buffer]) -> list[Kernel]:
-        """The kernels of another group of the same signature."""
-        to = dict(zip(self.buffers, buffers, strict=True))
-        for kernel in self.kernels:
-            for buffer in kernel.buffers:
-                if buffer not in to:  # scratch is named after the group
-                    _, *rest = buffer.key[1:]
-                    key = (buffer.key[0], name, *rest)
-                    text = buffer.name.replace(self.name, name, 1)
-                    to[buffer] = Buffer(key, buffer.dtype, buffer.shape, text)
-        return [
-            renamed(k, k.name.replace(self.name, name, 1), origins, to) for k in self.kernels
-        ]
 
 
 class Scheduler:

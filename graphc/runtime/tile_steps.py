@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from graphc.config import Config
+from graphc.fusion.alike import signature
 from graphc.fusion.anchors import Anchor
 from graphc.fusion.build import GroupBuilder
 from graphc.fusion.footprint import strip
@@ -22,11 +23,12 @@ from graphc.ir.program import Program
 from graphc.kernel.compute import Compute
 from graphc.kernel.expr import Axis, Buffer, Const, Load
 from graphc.kernel.optimize import in_place
-from graphc.kernel.tiles.finish import finish_kernel
+from graphc.kernel.tiles.finish import finish_kernel, tile_buffer
 from graphc.passes.convolve import DIRECT
 from graphc.runtime import blas
 from graphc.runtime.extern import GemmCall, gemm_call
 from graphc.runtime.finishing import Finishing
+from graphc.runtime.lowered import Lowered
 from graphc.runtime.steps import Step, Storage, Unit, kernel_name, origins_of
 from graphc.runtime.tiles import TileCall, tile_call
 
@@ -126,23 +128,39 @@ def finish_unit(scheduler: Scheduler, unit: Unit, anchor: Anchor) -> None:
     """Give the unit's call its finish: the group's outputs, and the product where it is read."""
     call, group = unit.call, unit.group
     assert is_tiled(call) and group is not None
-    product = anchor.product
-    acc = Buffer(("product", product), product.dtype, product.known_dims, "product")
+    name = scheduler.unique(f"{anchor.node.op.name}_{kernel_name(group.nodes)}")
+    origins = origins_of(unit.nodes)
+    place = call.place(anchor.product.known_dims)
+    structure, tensors = signature(group.nodes)
+    number = {t: n for n, t in enumerate(tensors)}
+    exposed = tuple(number[t] for t in unit.exposed)
+    key = (structure, group.domain, exposed, number[anchor.product], place, call.columns)
+    buffers = [scheduler.buffer_of(t) for t in tensors]
+    acc = Buffer(("product",), anchor.product.dtype, anchor.product.known_dims, "product")
+    known = scheduler.lowered.get(key)
+    if known is None:
+        computes = _computes(scheduler, unit, anchor.product, acc)
+        kernel = finish_kernel(name, computes, acc, place.loops(), call.columns, origins)
+        scheduler.lowered[key] = Lowered(name, [kernel], buffers)
+    else:
+        (kernel,) = known.again(name, origins, buffers)
+    scratch = tile_buffer(name, acc, call.columns)
+    unit.call = call.finished(kernel, scratch, place.loops().roles)
+    unit.flagged = kernel.flags
+
+
+def _computes(scheduler: Scheduler, unit: Unit, product: Tensor, acc: Buffer) -> list[Compute]:
+    """What the finish computes: all that the unit exposes, from the product's elements in `acc`."""
 
     def buffer_of(tensor: Tensor) -> Buffer:
         return acc if tensor is product else scheduler.buffer_of(tensor)
 
-    builder = GroupBuilder(group, buffer_of)
+    assert unit.group is not None
+    builder = GroupBuilder(unit.group, buffer_of)
     computes = builder.computes([t for t in unit.exposed if t is not product])
     if product in unit.exposed:
         computes.append(_itself(scheduler.buffer_of(product), acc))
-    name = scheduler.unique(f"{anchor.node.op.name}_{kernel_name(group.nodes)}")
-    loops = call.place(product.known_dims).loops()
-    kernel, scratch = finish_kernel(
-        name, computes, acc, loops, call.columns, product.dtype, origins_of(unit.nodes)
-    )
-    unit.call = call.finished(kernel, scratch, loops.roles)
-    unit.flagged = kernel.flags
+    return computes
 
 
 def _itself(out: Buffer, acc: Buffer) -> Compute:

@@ -13,6 +13,7 @@ from graphc.fusion.alike import signature
 from graphc.ir.program import Program
 from graphc.kernel import lower as lowering
 from graphc.runtime import schedule as scheduling
+from graphc.runtime import tile_steps
 from tests.helpers import program_of
 
 
@@ -41,6 +42,33 @@ def test_layers_of_one_shape_are_lowered_once(monkeypatch: pytest.MonkeyPatch) -
     assert len(seen) <= 2  # the first layer may be alone: it reads what was fed
     with tf.Session(config=Config(backend="reference")) as sess:
         np.testing.assert_allclose(fused, sess.run(y, {x: value}), rtol=1e-5, atol=1e-6)
+
+
+def test_finishes_of_one_shape_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    whole = tile_steps.finish_kernel
+
+    def counted(name: str, *args: Any) -> Any:
+        seen.append(name)
+        return whole(name, *args)
+
+    monkeypatch.setattr(tile_steps, "finish_kernel", counted)
+    rng = np.random.default_rng(3)
+    x = tf.placeholder(tf.float32, [96, 96])
+    y: tf.Tensor = x
+    kept = []
+    for n in range(6):
+        w, b = (tf.constant(rng.standard_normal(s).astype(np.float32)) for s in ((96, 96), (96,)))
+        y = tf.tanh(tf.matmul(y, w) * 0.1 + b)
+        if n % 3 == 2:  # these also store what they have before the bias: others
+            kept.append(y.op.inputs[0].op.inputs[0])
+    value = rng.standard_normal((96, 96)).astype(np.float32)
+    with tf.Session(config=Config(cache_dir=None)) as sess:
+        fused = sess.run([y, *kept], {x: value})
+    assert len(seen) == 2
+    with tf.Session(config=Config(backend="reference")) as sess:
+        for got, want in zip(fused, sess.run([y, *kept], {x: value}), strict=True):
+            np.testing.assert_allclose(got, want, rtol=1e-4, atol=1e-4)
 
 
 def _body(program: Program) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -51,19 +51,20 @@ def fed(x: Any) -> dict[Any, Any]:
 def test_results_keep_their_bits(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Kernel] = []
 
-    def checked(kernel: Kernel) -> Kernel:
-        made = pieces.in_pieces(kernel)
-        verify(made)
-        seen.append(made)
+    def checked(kernels: Iterable[Kernel]) -> list[Kernel]:
+        made = pieces.all_in_pieces(kernels)
+        for kernel in made:
+            verify(kernel)
+        seen.extend(made)
         return made
 
     def build() -> Any:
         x = tf.placeholder(tf.float32, [6, WIDE])
         return [CASES[name](x)], fed(x)
 
-    monkeypatch.setattr(plan, "in_pieces", lambda kernel: kernel)
+    monkeypatch.setattr(plan, "all_in_pieces", list)
     whole = check_ways(build)
-    monkeypatch.setattr(plan, "in_pieces", checked)
+    monkeypatch.setattr(plan, "all_in_pieces", checked)
     cut = check_ways(build)
     assert seen
     for way, results in cut.items():
@@ -118,3 +119,22 @@ def test_sums_stay_whole() -> None:
 def test_many_parts_stay_one_loop() -> None:
     (kernel,) = kernels(lambda x: tf.concat([x[:, k : k + 9] for k in range(12)], 1) + 1.0)
     assert loops(kernel) == [108]
+
+
+def test_alike_kernels_are_cut_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+    whole = pieces.in_pieces
+
+    def counted(kernel: Kernel) -> Kernel:
+        seen.append(kernel.name)
+        return whole(kernel)
+
+    monkeypatch.setattr(pieces, "in_pieces", counted)
+    with tf.Graph().as_default() as graph:
+        x = tf.placeholder(tf.float32, [6, WIDE])
+        sums = [tf.cumsum(x, axis=1, reverse=n > 1, exclusive=n % 2 == 1) for n in range(3)]
+        made = plan_of(graph, [tf.concat([y, y], 1) * 2.0 for y in sums], fed(x))
+    found = [s.kernel for s in made.schedule.steps if s.kernel is not None]
+    cut = [k for k in found if loops(k) == [WIDE, WIDE]]
+    assert len(cut) == 3 and len(seen) == 1
+    assert len({k.outputs for k in cut}) == 3 and len({k.key() for k in cut}) == 1

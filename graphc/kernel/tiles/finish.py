@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from graphc.errors import InternalError
-from graphc.ir.dtypes import DType, int64
+from graphc.ir.dtypes import int64
 from graphc.ir.shape import Dim, SymDim, dims_product
 from graphc.kernel import prims as k
 from graphc.kernel.compute import Compute
@@ -109,10 +109,9 @@ def finish_kernel(
     acc: Buffer,
     loops: Loops,
     columns: int,
-    dtype: DType,
     origins: Sequence[str] = (),
-) -> tuple[Kernel, Buffer]:
-    """The kernel over a box, and the buffer that holds the tile.
+) -> Kernel:
+    """The kernel over a box of the output; it reads the tile from `tile_buffer`.
 
     Args:
         computes: of all outputs, on the product's axes without those of extent 1; the product is
@@ -120,7 +119,7 @@ def finish_kernel(
         columns: of the memory that holds the tile.
     """
     shape = acc.shape
-    scratch = Buffer(("tile", name), dtype, (dims_product(shape[:-1]) or 1, columns), "tile")
+    scratch = tile_buffer(name, acc, columns)
     own = [x for x, d in zip(loops.index, shape, strict=True) if d != 1]
     items = []
     for compute in computes:
@@ -135,7 +134,13 @@ def finish_kernel(
     space = arranged(prepare(items, spans))
     kernel = Builder(space, Context(name, tuple(origins))).kernel()
     lanes = 1 << (min(columns, 32).bit_length() - 1)
-    return replace(kernel, body=_with_lanes(kernel.body, lanes)), scratch
+    return replace(kernel, body=_with_lanes(kernel.body, lanes))
+
+
+def tile_buffer(name: str, product: Buffer, columns: int) -> Buffer:
+    """The memory that holds the tile of the finish `name`."""
+    rows = dims_product(product.shape[:-1]) or 1
+    return Buffer(("tile", name), product.dtype, (rows, columns), "tile")
 
 
 def _of_tile(compute: Compute, acc: Buffer, element: Load) -> Expr:
