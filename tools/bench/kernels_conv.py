@@ -63,11 +63,7 @@ CASES = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("cases", nargs="*")
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args(argv)
+    args = options(__doc__, argv)
     print(f"peak of a core: {peak():.0f} GFLOP/s")
     for case in CASES:
         if args.cases and not case.name.startswith(tuple(args.cases)):
@@ -75,6 +71,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         for which in PASSES:
             print(row(case, which, args.rounds, args.threads), flush=True)
     return 0
+
+
+def options(doc: str, argv: Sequence[str] | None) -> argparse.Namespace:
+    """What the micro-benchmarks are asked for."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("cases", nargs="*")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--threads", type=int, default=1)
+    return parser.parse_args(argv)
 
 
 def row(case: Case, which: str, rounds: int, threads: int) -> str:

@@ -1,6 +1,6 @@
 """Products of matrices as tiles beside the same by BLAS, alone and with what stands behind them.
 
-    python -m tools.bench.kernels_gemm [CASE ...] [--rounds 15] [--threads 2]
+    python -m tools.bench.kernels_gemm [CASE ...] [--rounds 15] [--threads 1]
 
 Every case runs in turn as tiles and by BLAS with ordinary kernels behind it, one timing each a
 round. A row: GFLOP/s of the tiles, their share of the peak (a loop of multiply-adds in registers,
@@ -11,7 +11,6 @@ thread the clock is the processor's time for it, so that other programs do not c
 
 from __future__ import annotations
 
-import argparse
 import math
 import statistics
 import sys
@@ -26,7 +25,7 @@ import numpy as np
 import graphc as tf
 from graphc import Config
 from graphc.runtime import tile_steps
-from tools.bench.kernels_conv import peak
+from tools.bench.kernels_conv import options, peak
 
 
 @dataclass(frozen=True)
@@ -76,11 +75,7 @@ CASES = (
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("cases", nargs="*")
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument("--threads", type=int, default=2)
-    args = parser.parse_args(argv)
+    args = options(__doc__, argv)
     top = peak()
     print(f"peak of a core: {top:.0f} GFLOP/s")
     for case in CASES:
