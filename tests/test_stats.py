@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 import graphc as tf
+from graphc.config import Config
 
 ROOT = Path(__file__).parents[1]
 COUNTS = (
     "plans_built", "modules_compiled", "kernels_compiled", "kernels_from_cache", "kernels_shared",
-    "kernel_bytes", "kernel_seconds", "arena_peak_bytes", "pool_lent_bytes", "pool_idle_bytes",
+    "plan_seconds", "compile_seconds", "load_seconds", "kernel_bytes", "kernel_seconds",
+    "arena_peak_bytes", "pool_lent_bytes", "pool_idle_bytes",
 )  # fmt: skip
 
 
@@ -90,3 +93,17 @@ def test_the_dict_is_the_callers_own() -> None:
     found["plans"].append("x")
     found.clear()
     assert "x" not in tf.stats()["plans"]
+
+
+def test_seconds_are_told_by_phase() -> None:
+    before = tf.stats()
+    with tf.Graph().as_default(), tf.Session(config=Config(cache_dir=None)) as sess:
+        x = tf.placeholder(tf.float32, [None])
+        sess.run(tf.reduce_sum(tf.exp(x) * 0.1234), {x: [1.0, 2.0]})
+    after = tf.stats()
+    plan, compiling, loading = (
+        after[name] - before[name] for name in ("plan_seconds", "compile_seconds", "load_seconds")
+    )
+    assert 0 < compiling < plan and 0 < loading < plan
+    (made,) = after["plans"][before["plans_built"] :]
+    assert made["seconds"] == pytest.approx(plan)

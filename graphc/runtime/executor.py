@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -169,11 +170,13 @@ class Stage:
             symbols = variant.match(shapes, self._values(arrays))
             if symbols is not None:
                 return variant, symbols
+        start = time.perf_counter()
         with uncollected():
             program = self._program(arrays, state)
             reason = self._reason(program)
             plan = make_plan(program, self.config)
-        STATS.plan_built(reason, [t.name for t in self.spec.fetches], shapes)
+        seconds = time.perf_counter() - start
+        STATS.plan_built(reason, [t.name for t in self.spec.fetches], shapes, seconds)
         dims = tuple(t.dims or () for t in program.feeds)
         variant = Variant(program, plan, dims, state.key)
         self.variants.append(variant)

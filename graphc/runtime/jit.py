@@ -8,13 +8,15 @@ never.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import itertools
 import os
 import sys
 import threading
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,8 +27,17 @@ from graphc.runtime.stats import STATS
 # that a fork (which waits for it) never copies LLVM in the middle of one.
 _lock = threading.RLock()
 _library_numbers = itertools.count()
-_counters = {"modules_compiled": 0}
+_counters = {"modules_compiled": 0, "compile_seconds": 0.0, "load_seconds": 0.0}
 STATS.add_source("modules", lambda: _counters)
+
+
+@contextlib.contextmanager
+def _timed(counter: str) -> Iterator[None]:
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        _counters[counter] += time.perf_counter() - start
 
 
 class KernelCompileError(CompileError):
@@ -145,7 +156,7 @@ def compile_ir(
     if opt not in ("none", "light", "gvn", "full"):
         raise ValueError(f"unknown optimisation level {opt!r}")
     llvm = _binding()
-    with _lock:
+    with _lock, _timed("compile_seconds"):
         machine = _machine(target)
         try:
             module = llvm.parse_assembly(ir_text)
@@ -199,7 +210,7 @@ def load_object(
     symbols = tuple(symbols)
     name = name or (symbols[0] if symbols else "module")
     key = (hashlib.sha256(object_bytes).hexdigest(), symbols)
-    with _lock:
+    with _lock, _timed("load_seconds"):
         if not externals and key in _loaded:
             return dict(_loaded[key])
         builder = _binding().JITLibraryBuilder().add_object_img(object_bytes)

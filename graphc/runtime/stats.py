@@ -12,6 +12,8 @@ from typing import Any
 # what parts of the runtime report once they are imported; nothing before a first run
 _NOTHING: dict[str, Any] = {
     "modules_compiled": 0,
+    "compile_seconds": 0.0,
+    "load_seconds": 0.0,
     "kernels_compiled": 0,
     "kernels_from_cache": 0,
     "kernels_shared": 0,
@@ -32,12 +34,15 @@ class Stats:
         self._sources: dict[str, Callable[[], dict[str, Any]]] = {}
 
     def plan_built(
-        self, reason: str, fetches: Sequence[str], shapes: Sequence[tuple[int, ...]]
+        self, reason: str, fetches: Sequence[str], shapes: Sequence[tuple[int, ...]],
+        seconds: float,
     ) -> None:
+        plan = {
+            "reason": reason, "fetches": list(fetches), "feeds": [list(s) for s in shapes],
+            "seconds": seconds,
+        }  # fmt: skip
         with self._lock:
-            self._plans.append(
-                {"reason": reason, "fetches": list(fetches), "feeds": [list(s) for s in shapes]}
-            )
+            self._plans.append(plan)
 
     def arena(self, nbytes: int) -> None:
         with self._lock:
@@ -55,6 +60,7 @@ class Stats:
                 "kernel_fallbacks": [],
                 "plans_built": len(self._plans),
                 "plans": [dict(p) for p in self._plans],
+                "plan_seconds": sum(p["seconds"] for p in self._plans),
                 "arena_peak_bytes": self._peak_bytes,
             }
         for read in self._sources.values():
@@ -69,7 +75,9 @@ def stats() -> dict[str, Any]:
     """What graphc did in this process so far.
 
     Returns:
-        plans_built, plans: each with its reason, fetches and fed shapes.
+        plans_built, plans: each with its reason, fetches, fed shapes and seconds.
+        plan_seconds: of building them all; compile_seconds (of LLVM) and load_seconds (of linking
+        what was compiled or found) are parts of it.
         modules_compiled: runs of LLVM, for kernels, GEMM tiles and the runtime's own code; 0 where
         the cache on disk held everything.
         kernels_compiled, kernels_from_cache, kernels_shared: found on disk, or in the process.
