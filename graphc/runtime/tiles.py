@@ -28,6 +28,7 @@ from graphc.runtime.extern import GemmCall
 from graphc.runtime.finishing import Finishing
 
 FEW_FLOPS = 1 << 17  # below this a product is no work, and BLAS needs no compilation
+LONG_SUM, LARGE_BYTES = 2048, 1 << 23  # of A from which on BLAS is ahead
 FLOPS_ALONE = 1 << 20  # below this one thread is faster than waking another
 FLOPS_PIECE = 1 << 25  # pieces of larger products are of this size
 MAX_PIECES = 8
@@ -201,9 +202,12 @@ def tile_call(
     columns = _known(product.n)
     if columns is None or columns < 2:
         return None
-    if blas.available() and 2.0 * batch * m * n * k < FEW_FLOPS:
-        return None
     dtype = product.out.dtype
+    small = 2.0 * batch * m * n * k < FEW_FLOPS
+    # BLAS cuts k as well, so that it walks through A less often
+    large = k >= LONG_SUM and m * k * dtype.size >= LARGE_BYTES
+    if blas.available() and (small or large):
+        return None
     packs = _packs(m, n, k, dtype.size) or (product.trans_a and _packs(n, m, k, dtype.size))
     packing = "turn" if product.trans_b else "copy" if packs else ""
     if packing and m < FEW_ROWS and blas.available():

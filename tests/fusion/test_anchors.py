@@ -303,6 +303,23 @@ def test_an_update_is_written_in_place_behind_its_gradient() -> None:
     assert [s.kind for s in plan.schedule.steps if s.kind in ("kernel", "tile")] == ["tile"]
 
 
+@pytest.mark.parametrize(
+    ("size", "kind"),
+    [
+        ((8, 8, 8), "gemm"), ((64, 64, 64), "tile"), ((1024, 1024, 1024), "tile"),
+        ((2048, 64, 2048), "gemm"), ((64, 1, 4096), "gemm"), ((512, 512, 2048), "tile"),
+    ],
+)  # fmt: skip
+def test_who_computes_a_product(size: tuple[int, int, int], kind: str) -> None:
+    m, n, k = size
+    graph = Graph()
+    with graph.as_default():
+        a, b = placeholder("float32", (m, k)), placeholder("float32", (k, n))
+        y = product(a, b)
+    feeds = {a: np.zeros((m, k), np.float32), b: np.zeros((k, n), np.float32)}
+    assert [s.kind for s in plan_of(graph, [y], feeds).schedule.steps] == [kind]
+
+
 def test_without_blas_every_product_is_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blas, "available", lambda: False)
     graph = Graph()
