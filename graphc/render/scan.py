@@ -9,8 +9,6 @@ along another axis the row before is read again from the cache, and whole vector
 
 from __future__ import annotations
 
-from graphc.render.tile_writer import unpacked
-
 ROWS = 8  # rows side by side
 COLUMNS = 2048  # elements of a row that one piece walks down
 _LINE = 64
@@ -146,6 +144,8 @@ def scan_ir(name: str, op: str, dtype: str, exclusive: bool, rows: bool) -> str:
     next (negative from the end) and the offset of the first one. `rows`: nothing is behind the
     axis, and [lo, hi) are rows; otherwise they are blocks of COLUMNS elements.
     """
+    from graphc.render.tile_writer import unpacked  # a step that is in the cache prints nothing
+
     kind = _TYPES[dtype]
     real = dtype.startswith("float")
     size = 8 if dtype.endswith("64") else 4

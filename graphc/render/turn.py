@@ -11,8 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from graphc.render.tile_writer import unpacked
-
 LINE = 64  # bytes of a row of a tile
 BLOCK = 8  # tiles in each direction of a block
 
@@ -126,6 +124,8 @@ def turn_ir(name: str, size: int) -> str:
     Slots: source, target, rows, columns, blocks down, blocks across a matrix, whether the result is
     large; [lo, hi) of blocks.
     """
+    from graphc.render.tile_writer import unpacked  # a step that is in the cache prints nothing
+
     lanes = LINE // size
     kind = f"i{8 * size}"
     tile = _Tile(kind, lanes)
