@@ -317,3 +317,38 @@ def test_weights_of_time_steps(mode: Any) -> None:
     spread = weights if mode else weights[:, None]
     got = model.test_on_batch(x, y, sample_weight=weights)
     assert got == pytest.approx((away * spread).mean(), rel=1e-4)
+
+
+def test_heads_meet_their_own_keys_only() -> None:
+    q, k = RNG.random((2, 3, 4, 5)), RNG.random((2, 3, 6, 5))
+    found = K.batch_dot(K.constant(q), K.constant(k), axes=[3, 3])
+    assert np.allclose(K.eval(found), np.einsum("bhqd,bhkd->bhqk", q, k), atol=1e-5)
+    back = K.batch_dot(found, K.constant(k), axes=[3, 2])
+    assert K.int_shape(back) == (2, 3, 4, 5)
+    votes, hats = RNG.random((2, 3, 6)), k  # as networks of capsules route
+    agreed = K.batch_dot(K.constant(votes), K.constant(hats), [2, 2])
+    assert np.allclose(K.eval(agreed), np.einsum("bcn,bcnd->bcd", votes, hats), atol=1e-5)
+    again = K.batch_dot(agreed, K.constant(hats), [2, 3])
+    assert K.int_shape(again) == (2, 3, 6)
+
+
+def test_layers_of_keras_1_and_2_from_where_they_were() -> None:
+    from graphc.keras.engine import InputSpec, topology
+    from graphc.keras.layers.convolutional import Convolution2D, MaxPooling2D, ZeroPadding2D
+
+    class Scale(topology.Layer):  # type: ignore[misc, name-defined]
+        def build(self, input_shape: Any) -> None:
+            self.input_spec = [InputSpec(shape=input_shape)]
+            self.w = self.add_weight((input_shape[-1],), initializer="one", name="own_w")
+            self.b = self.add_weight([input_shape[-1]], "zero", name="own_b")
+            super().build(input_shape)
+
+        def call(self, x: Any, mask: Any = None) -> Any:
+            return x * self.w + self.b
+
+    layer = Scale()
+    model = Sequential([Dense(3, input_shape=(4,)), layer])
+    assert [w.shape.as_list() for w in layer.weights] == [[3], [3]]
+    assert "own_w" in layer.w.name and np.isfinite(model.predict(np.ones((2, 4)))).all()
+    assert Convolution2D is Conv2D and MaxPooling2D.__name__ == "MaxPooling2D"
+    assert ZeroPadding2D.__module__.startswith("graphc")

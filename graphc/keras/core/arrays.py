@@ -355,6 +355,10 @@ def dot(x: Any, y: Any) -> Tensor:
 def batch_dot(x: Any, y: Any, axes: Any = None) -> Tensor:
     """Products of the pairs of a batch over one axis of each.
 
+    As in TensorFlow 1, all axes before the last two belong to the batch where ranks are above
+    three and those axes agree: the heads of an attention meet their own keys only. Elsewhere
+    every entry of x meets every one of y.
+
     Args:
         axes: an axis of both, or one of each; None: the last of x, the last but one of y.
 
@@ -369,6 +373,19 @@ def batch_dot(x: Any, y: Any, axes: Any = None) -> Tensor:
         axes = (nx - 1, 1 if ny == 2 else ny - 2)
     first, second = (axes, axes) if isinstance(axes, int) else axes
     first, second = first % nx, second % ny
+    if ny > 3 and ny - nx in (0, 1):
+        left = x if nx == ny else expand_dims(x, -1)
+        heads = zip((int_shape(left) or ())[1:-2], (int_shape(y) or ())[1:-2])
+        if all(a is None or b is None or a == b for a, b in heads):
+            turn = {"transpose_a": first != ny - 1, "transpose_b": second == ny - 1}
+            out = api_linalg.matmul(left, y, **turn)
+            return out if nx == ny else squeeze(out, -2)
+    return outer_dot(x, y, first, second)
+
+
+def outer_dot(x: Tensor, y: Tensor, first: int, second: int) -> Tensor:
+    """Axis `first` of x against axis `second` of y, of every other entry with every other."""
+    nx, ny = x.rank or 0, y.rank or 0
     letters = "abcdefghijklmnopqrstuvwxy"
     left = list("z" + letters[: nx - 1])
     right = list("z" + letters[nx - 1 : nx + ny - 2])

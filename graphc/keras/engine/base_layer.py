@@ -21,7 +21,15 @@ from graphc.keras.core.config import floatx
 from graphc.keras.core.marks import mask_of, set_mask
 from graphc.keras.core.session import batch_get_value, batch_set_value, track_variable
 from graphc.keras.engine.layer_info import LayerInfo
-from graphc.keras.engine.nodes import Node, as_list, flat, shapes_of, snake_case, unique_layer_name
+from graphc.keras.engine.nodes import (
+    Node,
+    as_list,
+    flat,
+    shape_first,
+    shapes_of,
+    snake_case,
+    unique_layer_name,
+)
 from graphc.ops.convert import convert_to_tensor, is_tensor_like
 from graphc.ops.define import F
 from graphc.tf1.layers_base import InputSpec
@@ -131,6 +139,7 @@ class Layer(LayerInfo):
         """The mask of the outputs; that of the inputs where masks are supported."""
         return mask if self.supports_masking else None
 
+    @shape_first
     def add_weight(
         self, name: str | None = None, shape: Any = None, dtype: Any = None,
         initializer: Any = None, regularizer: Any = None, trainable: bool | None = None,
@@ -142,8 +151,6 @@ class Layer(LayerInfo):
             shape: default (). initializer: default Glorot's for floats, zeros for others.
             regularizer: its result is added to the layer's losses.
         """
-        if isinstance(name, tuple | list) and (shape is None or isinstance(shape, str)):
-            name, shape = shape, name  # the order of Keras 1: shape first
         kind = as_dtype(dtype or self._dtype or floatx())
         if initializer is None:
             initializer = "glorot_uniform" if kind.is_floating else "zeros"

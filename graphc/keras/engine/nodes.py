@@ -5,9 +5,10 @@ Lives here: Node, flat, shapes_of, unique names. Not here: Layer. Imports keras.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from graphc.ir.node import Tensor
@@ -15,7 +16,10 @@ from graphc.keras.core.arrays import int_shape
 from graphc.keras.core.marks import History, history_of, set_history
 from graphc.keras.core.session import root_graph
 
-__all__ = ["Node", "as_list", "flat", "shapes_of", "snake_case", "unique_layer_name", "unpack"]
+__all__ = [
+    "Node", "as_list", "flat", "shape_first", "shapes_of", "snake_case", "unique_layer_name",
+    "unpack",
+]  # fmt: skip
 
 
 def as_list(value: Any) -> list[Any]:
@@ -23,6 +27,22 @@ def as_list(value: Any) -> list[Any]:
     if value is None:
         return []
     return list(value) if isinstance(value, list | tuple) else [value]
+
+
+def shape_first(method: Callable[..., Any]) -> Callable[..., Any]:
+    """An add_weight that also takes Keras 1's order: shape, initializer, then name=..."""
+
+    @functools.wraps(method)
+    def call(layer: Any, *given: Any, **kwargs: Any) -> Any:
+        if not given or not isinstance(given[0], tuple | list):
+            return method(layer, *given, **kwargs)
+        shape, *rest = given
+        if rest and isinstance(rest[0], str) and "name" not in kwargs:
+            kwargs["name"] = rest.pop(0)
+        kwargs.update(zip(("initializer", "regularizer"), rest))
+        return method(layer, shape=shape, **kwargs)
+
+    return call
 
 
 def unpack(values: list[Any]) -> Any:

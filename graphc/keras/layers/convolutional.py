@@ -4,13 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphc._lazy import attach
 from graphc.ir.node import Tensor
 from graphc.keras.core import nn
 from graphc.keras.core.config import normalize_data_format
 from graphc.keras.engine.base_layer import InputSpec, Layer
 from graphc.keras.layers.core import described, floating, settle
 
+# Keras 2 has these in its module of this name
+__getattr__, __dir__, _more = attach(
+    __name__,
+    {
+        "graphc.keras.layers": """
+            AveragePooling1D AveragePooling2D AveragePooling3D Conv2DTranspose Conv3DTranspose
+            Convolution1D Convolution2D Convolution3D Cropping1D Cropping2D Cropping3D
+            DepthwiseConv2D GlobalAveragePooling1D GlobalAveragePooling2D GlobalMaxPooling1D
+            GlobalMaxPooling2D MaxPooling1D MaxPooling2D MaxPooling3D SeparableConv1D
+            SeparableConv2D UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D
+            ZeroPadding3D""",
+    },
+)
 __all__ = ["Conv1D", "Conv2D", "Conv3D", "normalize_tuple"]
+__all__ += _more
 
 WEIGHTS = (
     "activation use_bias kernel_initializer bias_initializer kernel_regularizer bias_regularizer "

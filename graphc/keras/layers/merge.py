@@ -213,7 +213,7 @@ class Dot(Layer):
         first, second = pair[0] % (x.rank or 1), pair[1] % (y.rank or 1)
         if self.normalize:
             x, y = K.l2_normalize(x, axis=first), K.l2_normalize(y, axis=second)
-        return arrays.batch_dot(x, y, (first, second))
+        return arrays.outer_dot(x, y, first, second)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         return None
