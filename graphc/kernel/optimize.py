@@ -75,6 +75,9 @@ def _narrow_rows(space: Space, free: Free) -> bool:
         return False
     if guess(space.axes[unit - 1].extent) < 64:
         return False
+    stored = {item.buffer for item in space.items}
+    if any(isinstance(n, Load) and n.buffer in stored for n in postorder(*space.values())):
+        return False  # sums over rows: lanes would be added to the same place
     rows = [r for r in reduces(space.values()) if (free.of[id(r)] & free.main) >> (unit - 1)]
     return bool(rows) and all(guess(a.extent) <= 4 for r in rows for a in r.axes)
 

@@ -7,6 +7,9 @@ import pytest
 
 import graphc as tf
 from graphc.config import Config
+from graphc.fusion import partition
+from graphc.kernel import along, columns, keep
+from tests.test_random_graphs import run_one
 
 
 def rand(*shape, seed=0):
@@ -155,3 +158,14 @@ def test_training_steps_agree_with_one_op_a_kernel():
                 return [session.run([loss, step])[0] for _ in range(5)]
 
     np.testing.assert_allclose(losses(), losses(fuse=False), rtol=1e-4)
+
+
+@pytest.mark.parametrize("seed", range(0, 36, 3))
+def test_random_graphs_with_small_things_taken_for_large(monkeypatch, seed):
+    """Sums by rows, along with rows, kept values: wherever they are right, not where they pay."""
+    monkeypatch.setattr(partition, "COLUMNS", 2)
+    monkeypatch.setattr(along, "_CHUNK", 8)
+    monkeypatch.setattr(keep, "_SHORT", 2)
+    for name, value in (("_ELEMENTS", 4), ("_ROWS", 2), ("_COLUMNS", 2), ("_CHUNK", 8)):
+        monkeypatch.setattr(columns, name, value)
+    run_one(seed, tf.float64)
