@@ -169,7 +169,9 @@ def stacked() -> Any:
 def test_weights_as_a_checkpoint(tmp_path: Path) -> None:
     x = np.arange(10).reshape(2, 5) % 9
     first, second = stacked(), stacked()
-    for name, options in (("cp-1.ckpt", {}), ("plain", {"save_format": "tf"})):
+    for name, options in (
+        ("cp-1.ckpt", {}), ("ckpt_2", {}), ("plain", {"save_format": "tf"}),
+    ):  # fmt: skip
         first.set_weights([RNG.normal(size=w.shape) for w in first.get_weights()])
         first.save_weights(tmp_path / "training" / name, **options)
         latest = tf.train.latest_checkpoint(str(tmp_path / "training"))
@@ -220,3 +222,21 @@ def test_checkpoints_that_do_not_fit(tmp_path: Path) -> None:
         tf.train.Saver().save(sess, str(tmp_path / "saver.ckpt"))
     with pytest.raises(OSError, match=r"a Saver wrote it"):
         wide.load_weights(tmp_path / "saver.ckpt")
+
+
+def test_a_full_disk_leaves_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from graphc.keras.engine import saving
+
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    model = classifier()
+    model.fit(X, np.zeros(len(X)), verbose=0)
+    model.save(tmp_path / "kept")
+    before = sorted(p.name for p in (tmp_path / "kept").iterdir())
+    monkeypatch.setattr(saving, "atomic_file", full)
+    for name in ("kept", "new"):
+        with pytest.raises(OSError, match="No space left"):
+            model.save(tmp_path / name)
+    assert sorted(p.name for p in (tmp_path / "kept").iterdir()) == before
+    assert not (tmp_path / "new").exists()

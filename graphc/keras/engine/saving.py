@@ -95,7 +95,7 @@ def _read_weights(path: Path) -> Found:
 def save_weights(
     model: Any, filepath: Any, overwrite: bool = True, save_format: str | None = None
 ) -> None:
-    """Writes the weights: HDF5 for .h5, .hdf5 and .keras, a checkpoint for .ckpt, else one file.
+    """Writes the weights: HDF5 for .h5, .hdf5 and .keras, a checkpoint for "ckpt", else one file.
 
     Args:
         save_format: "h5", "tf" for a checkpoint of TensorFlow, or "graphc" for graphc's own file;
@@ -106,7 +106,7 @@ def save_weights(
             without h5py.
     """
     path = Path(filepath)
-    if save_format == "tf" or (save_format is None and ".ckpt" in path.name):
+    if save_format == "tf" or (save_format is None and "ckpt" in path.name):
         from graphc.keras.engine.checkpoint_weights import write_checkpoint_weights
 
         _may_write(Path(f"{path}.index"), overwrite)
@@ -217,19 +217,31 @@ def save_model(
 
         write_model(model, config, path, include_optimizer)
         return
+    _write_folder(model, config, path, include_optimizer)
+
+
+def _write_folder(model: Any, config: Any, path: Path, include_optimizer: bool) -> None:
+    """Leaves what was there, and nothing else, where it cannot be written (a full disk)."""
     path.mkdir(parents=True, exist_ok=True)
     tag = secrets.token_hex(4)
     names = {"weights": f"weights-{tag}.safetensors"}
-    _write_weights(model, path / names["weights"])
-    training = training_config(model) if include_optimizer else None
-    state = [] if training is None else optimizer_state(model)
-    if state:
-        names["optimizer"] = f"optimizer-{tag}.safetensors"
-        table = {f"{k}/{name}": np.asarray(a) for k, (name, a) in enumerate(state)}
-        save_safetensors(path / names["optimizer"], table, {})
-    document = {**config, "training_config": training, "files": names}
-    with atomic_file(path / _MODEL) as file:
-        file.write(json.dumps(document, default=jsonable, indent=1).encode())
+    try:
+        _write_weights(model, path / names["weights"])
+        training = training_config(model) if include_optimizer else None
+        state = [] if training is None else optimizer_state(model)
+        if state:
+            names["optimizer"] = f"optimizer-{tag}.safetensors"
+            table = {f"{k}/{name}": np.asarray(a) for k, (name, a) in enumerate(state)}
+            save_safetensors(path / names["optimizer"], table, {})
+        document = {**config, "training_config": training, "files": names}
+        with atomic_file(path / _MODEL) as file:
+            file.write(json.dumps(document, default=jsonable, indent=1).encode())
+    except BaseException:
+        for name in names.values():
+            (path / name).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            path.rmdir()  # only where it is empty: made for this
+        raise
     _drop_old(path, set(names.values()))
 
 

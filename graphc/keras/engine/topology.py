@@ -13,5 +13,6 @@ __getattr__, __dir__, __all__ = attach(
         "graphc.keras.engine.base_layer": "InputSpec Layer",
         "graphc.keras.engine.input_layer": "Input InputLayer",
         "graphc.keras.engine.training": "Container=Model",
+        "graphc.keras.utils.layer_utils": "get_source_inputs",
     },
 )
