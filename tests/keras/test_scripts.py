@@ -352,3 +352,23 @@ def test_layers_of_keras_1_and_2_from_where_they_were() -> None:
     assert "own_w" in layer.w.name and np.isfinite(model.predict(np.ones((2, 4)))).all()
     assert Convolution2D is Conv2D and MaxPooling2D.__name__ == "MaxPooling2D"
     assert ZeroPadding2D.__module__.startswith("graphc")
+
+
+def test_a_layer_lists_its_variables_by_hand() -> None:
+    class Scaled(tf.keras.layers.Layer):  # type: ignore[misc, name-defined]
+        def build(self, input_shape: Any) -> None:
+            self.gamma = K.variable(np.full(input_shape[-1], 20.0), name="gamma")
+            self.mean = K.variable(np.zeros(input_shape[-1]), name="mean")
+            self.trainable_weights = [self.gamma]
+            self.non_trainable_weights = [self.mean]
+            super().build(input_shape)
+
+        def call(self, x: Any) -> Any:
+            return K.l2_normalize(x - self.mean, 1) * self.gamma
+
+    model = Sequential([Scaled(input_shape=(3,))])
+    assert [len(model.trainable_weights), len(model.non_trainable_weights)] == [1, 1]
+    model.compile("sgd", "mse")
+    before = model.get_weights()
+    model.train_on_batch(np.ones((2, 3)), np.zeros((2, 3)))
+    assert [bool((a != b).all()) for a, b in zip(before, model.get_weights())] == [True, False]

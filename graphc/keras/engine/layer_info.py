@@ -65,7 +65,14 @@ class LayerInfo:
             return []
         loose = [v for v in self._loose_variables() if v.trainable]
         below = [w for layer in self.sublayers() for w in layer.trainable_weights]
-        return distinct([*self._trainable_weights, *loose, *below])
+        fixed = {id(v) for v in self._non_trainable_weights}
+        found = distinct([*self._trainable_weights, *loose, *below])
+        return [v for v in found if id(v) not in fixed]
+
+    @trainable_weights.setter
+    def trainable_weights(self, variables: list[Any]) -> None:
+        # the manner of Keras 2.2, in build: what K.variable made is listed by hand
+        self._trainable_weights = list(variables)
 
     @property
     def non_trainable_weights(self) -> list[Any]:
@@ -79,6 +86,10 @@ class LayerInfo:
         fixed = [v for v in loose if not v.trainable]
         below = [w for layer in self.sublayers() for w in layer.non_trainable_weights]
         return distinct([*self._non_trainable_weights, *fixed, *below])
+
+    @non_trainable_weights.setter
+    def non_trainable_weights(self, variables: list[Any]) -> None:
+        self._non_trainable_weights = list(variables)
 
     @property
     def weights(self) -> list[Any]:
