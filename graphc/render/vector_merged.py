@@ -17,7 +17,7 @@ from typing import Any, Protocol
 from graphc.ir.dtypes import bool_
 from graphc.kernel.expr import Cast, Expr, Load, Local, Prim, Select, postorder
 from graphc.kernel.nest import For, Let, Stmt, Store, Update
-from graphc.render.base import Prepared
+from graphc.render.base import Prepared, effect_flag
 from graphc.render.vector_emit import Emitter
 from graphc.render.vector_memory import emit_store
 from graphc.render.vector_scope import Lines
@@ -138,7 +138,7 @@ class MergedBody:
             e.mask = active_lanes(e, index.text, self.hi)
             return [e.mask, *(e.value(load) for load in loads)]
 
-        mask, *values = self.either(full, whole, part)
+        mask, *values = self.either(full, whole, part, loads)
         for load, value in zip(loads, values, strict=True):
             e.remember(id(load), value, e.depth)
         return mask
@@ -158,15 +158,22 @@ class MergedBody:
             e.mask = active_lanes(e, index.text, self.hi)
             return whole()
 
-        self.either(full, whole, part)
+        self.either(full, whole, part, [s.offset for s in stores])
         e.forget({stmt.buffer for stmt in stores})
 
     def either(
-        self, cond: str, yes: Callable[[], list[Value]], no: Callable[[], list[Value]]
+        self,
+        cond: str,
+        yes: Callable[[], list[Value]],
+        no: Callable[[], list[Value]],
+        roots: Sequence[Expr],
     ) -> list[Value]:
-        """Both forms of some values, joined by phis; flags that either raises are raised."""
+        """Both forms of some values, joined by phis; flags that either raises are raised.
+
+        roots: what the forms evaluate.
+        """
         e = self.e
-        flags = self.wide_flags()
+        flags = self.wide_flags(roots)
         raised: list[list[Value]] = []
         names = e.name("full"), e.name("part")
         done = e.name("both")
@@ -195,11 +202,12 @@ class MergedBody:
             e.cells[key] = a if a is b else joined(a, b)
         return out
 
-    def wide_flags(self) -> dict[Any, Value]:
-        """The cells of the status bits, as vectors: what either form raises has a place to go."""
+    def wide_flags(self, roots: Sequence[Expr]) -> dict[Any, Value]:
+        """The cells of the status bits that evaluating these may raise, as vectors."""
         e = self.e
         out = {}
-        for key in [key for key in e.cells if isinstance(key, tuple)]:
+        for bit in sorted({effect_flag(n) for n in postorder(*roots)} - {0}):
+            key = ("flag", bit)
             wide = e.widened(e.cells[key], e.lanes)
             out[key] = e.cells[key] = Value(wide.text, bool_, wide.lanes, e.depth)
         return out

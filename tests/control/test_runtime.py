@@ -240,3 +240,29 @@ def test_a_failing_step_ends_an_endless_loop() -> None:
     got = tf.while_loop(lambda i: tf.not_equal(i, 3), lambda i: tf.gather(table, i), [0])
     with tf.Session() as sess, pytest.raises(tf.errors.InvalidArgumentError, match="5"):
         sess.run(got)
+
+
+def test_gates_that_read_a_row_of_an_array_are_vector_code() -> None:
+    """A checked index outside of a long body: its status bit stays where it was raised."""
+    x = tf.placeholder(tf.float32, [6, 4, 80])
+    w = tf.Variable(np.random.RandomState(0).randn(20, 80).astype(np.float32) * 0.1)
+
+    def step(state: Any, row: Any) -> Any:
+        h, c = state
+        i, f, g, o = tf.split(row + tf.matmul(h, w), 4, -1)
+        c = tf.sigmoid(f) * c + tf.sigmoid(i) * tf.tanh(g)
+        return tf.sigmoid(o) * tf.tanh(c), c
+
+    zero = tf.zeros([4, 20])
+    loss = tf.reduce_sum(tf.scan(step, x, (zero, zero))[0])
+    fetches = [loss, tf.gradients(loss, w)[0]]
+    feed = {x: np.random.RandomState(1).randn(6, 4, 80)}
+    before = len(tf.stats()["kernel_fallbacks"])
+    results = []
+    for config in (FUSED, REFERENCE):
+        with tf.Session(config=config) as sess:
+            sess.run(tf.global_variables_initializer())
+            results.append(sess.run(fetches, feed))
+    assert len(tf.stats()["kernel_fallbacks"]) == before
+    for one, two in zip(*results, strict=True):
+        np.testing.assert_allclose(one, two, rtol=1e-4, atol=1e-5)
