@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from graphc.fusion.partition import Group, Partition
 from graphc.ir.node import Node, Tensor
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from graphc.runtime.tiles import PackCall, TileCall
     from graphc.runtime.turn import TurnCall
 
-    Call = GemmCall | RowsCall | TileCall | PackCall | ConvCall | TurnCall | ScanCall
+    Call: TypeAlias = GemmCall | RowsCall | TileCall | PackCall | ConvCall | TurnCall | ScanCall
 
 
 @dataclass(eq=False)
