@@ -222,3 +222,25 @@ def test_an_error_in_a_callback_is_the_users() -> None:
     with pytest.raises(ZeroDivisionError, match="mine"):
         model.fit(X, Y, verbose=0, callbacks=[callbacks.LambdaCallback(on_batch_begin=fail)])
     model.fit(X, Y, verbose=0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda model: model.compile("sgd", "no_such_loss"),
+        lambda model: model.compile("no_such_optimizer", "mse"),
+        lambda model: model.compile("sgd", "mse", ["no_such_metric"]),
+        lambda model: model.fit(np.zeros((4, 9)), np.zeros((4, 2)), verbose=0),
+        lambda model: model.fit(np.zeros((4, 3)), np.zeros((5, 2)), verbose=0),
+        lambda model: model.predict([np.zeros((4, 3)), np.zeros((4, 3))]),
+        lambda model: tf.keras.layers.Dense(2, activaton="relu"),
+        lambda model: tf.keras.layers.Dense(2, activation="no_such_activation"),
+        lambda model: tf.keras.layers.deserialize({"class_name": "NoSuchLayer", "config": {}}),
+    ],
+)
+def test_errors_end_with_the_users_line(wrong: Any) -> None:
+    model = tf.keras.Sequential([tf.keras.layers.Dense(2, input_shape=(3,))])
+    model.compile("sgd", "mse")
+    with pytest.raises((TypeError, ValueError)) as err:
+        wrong(model)
+    assert str(err.value).rpartition("\n")[2].strip().count("test_training_errors.py:") == 1

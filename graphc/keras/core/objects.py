@@ -1,6 +1,6 @@
 """Objects to and from configurations: {"class_name": ..., "config": ...}.
 
-Lives here: serialize, deserialize, get, custom objects. Not here: the objects. Imports nothing.
+Lives here: serialize, deserialize, get, custom objects. Not here: the objects. Imports ir.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import contextlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+from graphc.ir.faults import called_at
 
 __all__ = [
     "CustomObjectScope", "Kind", "custom_object_scope", "deserialize_object",
@@ -101,7 +103,7 @@ def deserialize_object(
             named = f" (named {config['name']!r})" if known else ""
             raise ValueError(
                 f"{err}{named}. Give classes and functions of your own in custom_objects, or in a "
-                "custom_object_scope"
+                f"custom_object_scope{called_at()}"
             ) from None
         config = dict(config) if isinstance(config, Mapping) else config  # or a list of layers
         if not hasattr(cls, "from_config"):
@@ -112,7 +114,10 @@ def deserialize_object(
         with CustomObjectScope(custom_objects or {}):
             return cls.from_config(config, **more)
     if isinstance(identifier, str):
-        return lookup(identifier, table, custom_objects, kind)
+        try:
+            return lookup(identifier, table, custom_objects, kind)
+        except ValueError as err:
+            raise ValueError(f"{err}{called_at()}") from None
     if inspect.isfunction(identifier):
         return identifier
     raise ValueError(f"Could not interpret serialized {kind}: {identifier}")

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from graphc.ir.dtypes import as_dtype
+from graphc.ir.faults import called_at
 from graphc.ir.graph import get_default_graph
 from graphc.ir.node import Tensor
 from graphc.ir.source import capture
@@ -80,7 +81,8 @@ class Layer(LayerInfo):
     ) -> None:
         for key in kwargs:
             if key not in _ALLOWED:
-                raise TypeError(f"Keyword argument not understood: {key}")
+                where = f"\n  in a layer {type(self).__name__}{called_at()}"
+                raise TypeError(f"Keyword argument not understood: {key}{where}")
         self._origin = capture()
         self.name: str = name or unique_layer_name(snake_case(type(self).__name__))
         self.trainable = trainable

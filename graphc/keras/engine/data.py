@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from graphc.ir.dtypes import as_dtype
+from graphc.ir.faults import called_at
 
 __all__ = [
     "as_array", "batch_slices", "check_classes", "check_lengths", "class_weights_of", "length_of",
@@ -88,7 +89,17 @@ def standardize(
 
     Raises:
         ValueError: Keras' texts for a wrong number of arrays or a wrong shape; what is no number.
+            They end with the user's line.
     """
+    try:
+        return _standardized(data, names, tensors, prefix, whole)
+    except ValueError as err:
+        raise ValueError(f"{err}{called_at()}") from None
+
+
+def _standardized(
+    data: Any, names: Sequence[str], tensors: Sequence[Any], prefix: str, whole: bool
+) -> list[Any]:
     out: list[Any] = []
     for name, tensor, value in zip(names, tensors, _listed(data, names, prefix)):
         if value is None:
@@ -157,25 +168,34 @@ def length_of(arrays: Sequence[Any]) -> int:
 
 
 def check_lengths(inputs: Sequence[Any], targets: Sequence[Any], weights: Sequence[Any]) -> None:
-    """Raises ValueError where the numbers of samples differ."""
+    """Raises ValueError where the numbers of samples differ; it ends with the user's line."""
+    wrong = _wrong_lengths(inputs, targets, weights)
+    if wrong:
+        raise ValueError(wrong + called_at())
+
+
+def _wrong_lengths(
+    inputs: Sequence[Any], targets: Sequence[Any], weights: Sequence[Any]
+) -> str:
     found = [sorted({int(a.shape[0]) for a in group if a is not None})
              for group in (inputs, targets, weights)]  # fmt: skip
     for what, sizes, group in zip(("input", "target"), found, (inputs, targets)):
         if len(sizes) > 1:
-            raise ValueError(
+            return (
                 f"All {what} arrays (x) should have the same number of samples. Got array shapes: "
                 f"{[a.shape for a in group if a is not None]}"
             )
     if found[0] and found[1] and found[0] != found[1]:
-        raise ValueError(
+        return (
             "Input arrays should have the same number of samples as target arrays. Found "
             f"{found[0][0]} input samples and {found[1][0]} target samples."
         )
     if found[1] and found[2] and found[1] != found[2]:
-        raise ValueError(
+        return (
             "Sample_weight arrays should have the same number of samples as target arrays. Got "
             f"{found[1][0]} target samples and {found[2][0]} sample weights."
         )
+    return ""
 
 
 def take(arrays: Sequence[Any], index: Any) -> list[Any]:

@@ -104,7 +104,7 @@ def deserialize(config: Any, custom_objects: Any = None) -> Any:
             return deserialize_object(config, _named, custom_objects, "layer")
         except TypeError as err:
             # a setting of another version of Keras: it may be left out where it is off
-            key = str(err).rpartition("not understood: ")[2]
+            key = str(err).rpartition("not understood: ")[2].partition("\n")[0]
             inner = config.get("config") if isinstance(config, dict) else None
             if not inner or key not in inner or inner[key] not in (None, False):
                 raise

@@ -56,7 +56,8 @@ def settle(layer: Any, given: dict[str, Any]) -> None:
         try:
             setattr(layer, name, _GET[kind](value) if kind in _GET else value)
         except (TypeError, ValueError) as err:
-            raise type(err)(f"{err} ({name}){layer._whence()}") from err
+            what = str(err).partition("\n")[0]
+            raise type(err)(f"{what} ({name}){layer._whence()}") from err
 
 
 def floating(layer: Any) -> None:
