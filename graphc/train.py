@@ -9,7 +9,7 @@ from graphc._lazy import attach
 if TYPE_CHECKING:
     from graphc.tf1 import queue_runner as queue_runner
 
-_attribute, __dir__, _public = attach(
+_attribute, _names, _public = attach(
     __name__,
     {
         "graphc.tf1.optimizer_base": "Optimizer",
@@ -73,3 +73,7 @@ def __getattr__(name: str) -> Any:
 
         return queue_runner
     return _attribute(name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*_names(), "queue_runner"})
