@@ -56,7 +56,7 @@ _MIRRORED = {"lt": "gt", "gt": "lt", "le": "ge", "ge": "le"}
 
 def in_pieces(kernel: Kernel) -> Kernel:
     """The same kernel, bit for bit, with simpler loops; itself where there is nothing to gain."""
-    if not any(_is_open(s) and _may_gain(s) for s in statements(kernel.body)):
+    if not _worth_a_look(kernel):
         return kernel
     body = _Cutter(kernel).block(kernel.body)
     if body == kernel.body:
@@ -73,7 +73,7 @@ def all_in_pieces(kernels: Iterable[Kernel]) -> list[Kernel]:
     done: dict[Hashable, tuple[Kernel, Kernel]] = {}
     out: list[Kernel] = []
     for kernel in kernels:
-        if not any(_is_open(s) and _may_gain(s) for s in statements(kernel.body)):
+        if not _worth_a_look(kernel):
             out.append(kernel)
             continue
         key = (kernel.key(), kernel.dims, kernel.extent)
@@ -87,6 +87,10 @@ def all_in_pieces(kernels: Iterable[Kernel]) -> list[Kernel]:
             cut = renamed(cut, kernel.name, kernel.origins, to)
         out.append(cut)
     return out
+
+
+def _worth_a_look(kernel: Kernel) -> bool:
+    return any(_is_open(s) and _may_gain(s) for s in statements(kernel.body))
 
 
 def _is_open(stmt: Stmt) -> bool:

@@ -180,7 +180,10 @@ class Scheduler:
         name = self.unique(kernel_name(unit.nodes))
         structure, tensors = signature(unit.nodes)
         place = {t: n for n, t in enumerate(tensors)}
-        key = (structure, unit.group.domain, tuple(place[t] for t in unit.exposed))
+        group = unit.group
+        sums = tuple(n in group.sums for n in unit.nodes)
+        exposed = tuple(place[t] for t in unit.exposed)
+        key = (structure, group.domain, group.regular, sums, exposed)
         buffers = [self.buffer_of(t) for t in tensors]
         known = self.lowered.get(key)
         if known is None:
