@@ -207,7 +207,8 @@ def _depths(steps: Sequence[Step]) -> list[tuple[Step, int]]:
             depth -= 1
         out.append((step, depth))
         opens = ("loop", "else") if step.kind == "label" else ("if",)
-        if step.kind in ("label", "branch") and step.name in opens:
+        named = step.kind in ("label", "branch") and step.name in opens
+        if named or step.kind == "chain":
             depth += 1
     return out
 
@@ -218,9 +219,9 @@ def _step(
     if step.kind in ("label", "branch"):
         holder = () if step.holder is None else (_name(step.holder),)
         return StepReport(step.name, step.name, holder, 0, "", "", (), *time, depth=depth)
-    nodes = list(step.group.nodes) if step.group is not None else []
-    if step.node is not None:
-        nodes = [step.node]
+    if step.kind == "chain":
+        return StepReport(step.kind, step.name, (), 0, "", "", (), *time, depth=depth)
+    nodes = step.nodes
     nbytes = sum(binding.nbytes[binding.number[s]] for s in (*step.reads, *step.writes))
     source = nest = ""
     if step.kernel is not None:

@@ -20,6 +20,7 @@ from graphc.ir.node import Tensor
 from graphc.ir.shape import evaluate, evaluate_shape
 from graphc.ops.values import value_of
 from graphc.runtime import driver
+from graphc.runtime.chains import fill_chain
 from graphc.runtime.instance import RELEASE_GIL_NS, Instance
 from graphc.runtime.jumps import JUMPS, fill_jumps
 from graphc.runtime.memory import Request, plan_arena
@@ -82,6 +83,12 @@ class Binding:
                 # what comes from before the loop is read again in its next step
                 if first[k] < place[head] <= at < place[end]:
                     last[k] = place[end]
+        for chain in self.plan.schedule.chains:
+            begin, behind = place[chain.head], place[chain.end]
+            for k, at in last.items():
+                # products are at different members at the same time
+                if first[k] <= behind and at >= begin:
+                    first[k], last[k] = min(first[k], begin), max(at, behind)
         in_arena = [k for k, s in enumerate(self.storages) if s.kind == "arena"]
         requests = [Request(self.nbytes[k], first[k], last[k]) for k in in_arena]
         self.arena = plan_arena(requests)
@@ -127,7 +134,7 @@ class Binding:
                 row[driver.KIND] = driver.CHECK
                 row[driver.EXTENT] = self.plan.schedule.status_count
                 continue
-            if step.kind in JUMPS:
+            if step.kind in JUMPS or step.kind == "chain":
                 continue
             for storage in (*step.reads, *step.writes):
                 self.slots[self.number[storage]].append(len(args))
@@ -142,6 +149,8 @@ class Binding:
                 row[driver.KIND] = driver.BRANCH
                 continue
             total_ns += self._fill_call(row, step, args)
+        for chain in self.plan.schedule.chains:
+            fill_chain(self, chain, args)
         self.cursors, self.stacks = fill_jumps(self, args)
         if self.plan.schedule.loops:
             total_ns += RELEASE_GIL_NS  # nobody knows how often it goes round

@@ -28,6 +28,7 @@ from graphc.kernel.nest import Kernel
 from graphc.kernel.optimize import in_place
 from graphc.ops.control import HOLDERS, is_stack
 from graphc.passes.base import VIEWS
+from graphc.runtime.chains import Chain, make_chains
 from graphc.runtime.inplace import UpdatePlacer
 from graphc.runtime.loops import carry_in_place, control_steps, stack_of
 from graphc.runtime.lowered import Lowered
@@ -71,9 +72,13 @@ class Scheduler:
 
     def run(self) -> Schedule:
         steps, fetches, inplace = self.steps()
+        chains: list[Chain] = []
+        # validation looks at every step by itself
+        if self.config.fuse and not self.config.validate:
+            steps, chains = make_chains(steps, set(fetches), self.program.env.hints)
         return Schedule(
             self.program, self.partition, steps, self.home, fetches, len(self.statuses), inplace,
-            loops=self.loops,
+            loops=self.loops, chains=chains,
         )  # fmt: skip
 
     def steps(self) -> tuple[list[Step], list[Storage], int]:

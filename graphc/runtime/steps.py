@@ -17,6 +17,7 @@ from graphc.ir.shape import Dim
 from graphc.kernel.nest import Kernel
 
 if TYPE_CHECKING:
+    from graphc.runtime.chains import Chain
     from graphc.runtime.conv_tiles import ConvCall
     from graphc.runtime.extern import GemmCall
     from graphc.runtime.rows import RowsCall
@@ -92,7 +93,8 @@ class Storage:
 
 @dataclass(eq=False)
 class Step:
-    """One step. kind: kernel, gemm, tile, pack, rows, host, copy, check; of loops and branches:
+    """One step. kind: kernel, gemm, tile, pack, rows, host, copy, check, chain (runs the steps
+    up to its end product by product, runtime/chains.py); of loops and branches:
 
     label   nothing: where a jump goes to.          jump    go on at `target`.
     branch  go on at `target` unless reads[0] is true.
@@ -106,6 +108,7 @@ class Step:
         group: the fused nodes behind a kernel or a tile; node: of a call or a host step.
         inside: runs once for each step of a loop.
         span: of the first step of a loop or a branch, whose node is `holder`: how many steps it is.
+        members: of a chain.
     """
 
     kind: str
@@ -125,6 +128,16 @@ class Step:
     inside: bool = False
     span: int = 0
     holder: Node | None = None
+    members: tuple[Step, ...] = ()
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """What the step computes."""
+        if self.group is not None:
+            return tuple(self.group.nodes)
+        if self.members:
+            return tuple(n for m in self.members for n in m.nodes)
+        return () if self.node is None else (self.node,)
 
     @property
     def on_host(self) -> bool:
@@ -146,6 +159,7 @@ class Schedule:
     inplace_updates: int = 0
     notes: list[str] = field(default_factory=list)
     loops: list[tuple[Step, Step]] = field(default_factory=list)  # (first, last), inner ones first
+    chains: list[Chain] = field(default_factory=list)
 
 
 @dataclass(eq=False)

@@ -95,12 +95,13 @@ class TileCall(Finishing):
     """One product as tiles.
 
     product: what BLAS would be called with. pack: the step that packs B for several products;
-    mostly tasks pack what they need themselves.
+    mostly tasks pack what they need themselves. alone: each product of the batch is run by itself.
     """
 
     product: GemmCall
     spec: GemmTile
     pack: PackCall | None = None
+    alone: bool = False
     takes_finish = True
 
     @property
@@ -160,7 +161,7 @@ class TileCall(Finishing):
         known = ((s.m, p.m), (s.n, p.n), (s.k, p.k))
         sizes = [evaluate(d, values) for given, d in known if given is None]
         if self.spec.packs:
-            sizes.append(self.chunk(values) or max(self.extent(values), 1))
+            sizes.append(self._piece(values))
         return sizes + self.finish_slots(values)
 
     def extent(self, values: Mapping[str, int]) -> int:
@@ -175,6 +176,13 @@ class TileCall(Finishing):
             return 0
         pieces = min(max(2, 2 * round(flops / FLOPS_PIECE / 2)), MAX_PIECES)
         return -(-extent // pieces)
+
+    def _piece(self, values: Mapping[str, int]) -> int:
+        """Tasks that share the memory for what they pack."""
+        if self.alone:
+            m, n = (evaluate(d, values) for d in (self.product.m, self.product.n))
+            return self.spec.tasks(1, m, n)
+        return self.chunk(values) or max(self.extent(values), 1)
 
     def nanoseconds(self, values: Mapping[str, int]) -> float:
         return self._flops(values) / FLOPS_PER_NS

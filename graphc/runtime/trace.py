@@ -22,11 +22,11 @@ from graphc.runtime.driver import PROFILE_WORDS
 if TYPE_CHECKING:
     from graphc.runtime.instance import Instance
     from graphc.runtime.state import RunContext
-    from graphc.runtime.steps import Step, Storage
+    from graphc.runtime.steps import Storage
 
 Array = np.ndarray[Any, Any]
 # the others only say where to go on
-COMPUTING = frozenset({"kernel", "gemm", "tile", "pack", "rows", "host", "copy"})
+COMPUTING = frozenset({"kernel", "gemm", "tile", "pack", "rows", "host", "copy", "chain"})
 
 
 @dataclass(frozen=True)
@@ -100,17 +100,12 @@ class Trace:
     def _step(self, instance: Instance, at: int, row: Array) -> StepTrace:
         step = instance.binding.steps[at]
         start, end = int(row[2]) + self._offset, int(row[3]) + self._offset
+        steps = step.members or (step,)
         return StepTrace(
-            step.kind, step.name, _nodes(step), start, end, int(row[1]),
-            tuple(s.tensor for s in step.reads if s.tensor is not None),
-            tuple(_written(instance, s) for s in step.writes if s.tensor is not None),
+            step.kind, step.name, step.nodes, start, end, int(row[1]),
+            tuple(s.tensor for m in steps for s in m.reads if s.tensor is not None),
+            tuple(_written(instance, s) for m in steps for s in m.writes if s.tensor is not None),
         )  # fmt: skip
-
-
-def _nodes(step: Step) -> tuple[Node, ...]:
-    if step.group is not None:
-        return tuple(step.group.nodes)
-    return () if step.node is None else (step.node,)
 
 
 def _written(instance: Instance, storage: Storage) -> TensorTrace:
