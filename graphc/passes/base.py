@@ -1,7 +1,7 @@
 """The pass protocol and the rewrite driver that every pass uses.
 
-Lives here: Pass, Rule, rule tables, rewrite. Not here: any particular rule; the order of passes
-(passes/pipeline.py). Imports ir and ops.define.
+Lives here: Pass, Rule, rule tables, rewrite, who watches it. Not here: any particular rule; the
+order of passes (passes/pipeline.py). Imports ir and ops.define.
 
 Contract of a pass: valid program in, valid program out. The driver, not the rule, carries
 origins: a node that replaces another gets the other's origins and name.
@@ -9,7 +9,9 @@ origins: a node that replaces another gets the other's origins and name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -75,6 +77,44 @@ class RewriteLog:
         self.fired[rule] = self.fired.get(rule, 0) + 1
 
 
+class Watcher(Protocol):
+    """Sees what becomes of every node: for people who look into the compiler."""
+
+    def began(self, step: Pass) -> None:
+        """A pass begins, also on a body inside of another pass."""
+
+    def ended(self, step: Pass) -> None:
+        """The pass that began last ends."""
+
+    def walks(self) -> None:
+        """A walk over all nodes of a program begins."""
+
+    def fired(self, rule: Rule) -> None:
+        """The rule whose replacement comes next."""
+
+    def replaced(
+        self, old: Node, over: Node, outs: Sequence[Tensor] | None, made: Sequence[Node]
+    ) -> None:
+        """`old` is `over` now (itself, or over new inputs); `outs` take the place of its outputs,
+        None where they stay. made: nodes that the replacement added."""
+
+    def converted(self, values: Mapping[Tensor, Tensor]) -> None:
+        """Tensors of a program, by those of the user's graph that they stand for."""
+
+
+WATCHER: ContextVar[Watcher | None] = ContextVar("watcher", default=None)
+
+
+@contextlib.contextmanager
+def watched(watcher: Watcher) -> Iterator[None]:
+    """Rewrites of this thread report to the watcher inside."""
+    token = WATCHER.set(watcher)
+    try:
+        yield
+    finally:
+        WATCHER.reset(token)
+
+
 NodeFn = Callable[[Node], "Tensor | tuple[Tensor, ...] | None"]
 
 
@@ -84,14 +124,20 @@ def rewrite(program: Program, visit: NodeFn) -> Program:
     Equal nodes merge on the way (CSE), unneeded ones go.
     """
     builder = program.builder
+    watcher = WATCHER.get()
     new: dict[Tensor, Tensor] = {}
     moved: dict[Node, Node] = {}
+    if watcher is not None:
+        watcher.walks()
     with builder.building():
         for node in program.nodes:
             builder.at(node.origins, node.name)
             copy = _over(builder, node, tuple(new[t] for t in node.inputs))
+            count = len(builder.nodes)
             got = visit(copy)
             outs = copy.outputs if got is None else got if isinstance(got, tuple) else (got,)
+            if watcher is not None:
+                watcher.replaced(node, copy, None if got is None else outs, builder.nodes[count:])
             # a loop or a branch with effects may be replaced by one over other programs
             moved[node] = outs[0].node if got is not None and outs else copy
             for old, fresh in zip(node.outputs, outs, strict=True):
@@ -135,6 +181,7 @@ def finish(
 
 def apply_rules(program: Program, rules: RuleSet, log: RewriteLog | None = None) -> Program:
     """Sweeps until no rule fires (at most MAX_SWEEPS sweeps)."""
+    watcher = WATCHER.get()
     for _ in range(MAX_SWEEPS):
         fired = 0
 
@@ -146,6 +193,8 @@ def apply_rules(program: Program, rules: RuleSet, log: RewriteLog | None = None)
                     fired += 1
                     if log is not None:
                         log.add(rule.name)
+                    if watcher is not None:
+                        watcher.fired(rule)
                     return got
             return None
 

@@ -26,6 +26,7 @@ from graphc.ops.define import OpDef
 from graphc.ops.values import FLOWS, value_of
 from graphc.passes import functionalize_bodies as bodies
 from graphc.passes import functionalize_control as control
+from graphc.passes.base import WATCHER
 
 # what chooses one of its elements: shapes follow the choice, where there are few to choose from
 EXTREMES = frozenset({"reduce_max", "reduce_min"})
@@ -211,6 +212,9 @@ class Functionalizer:
                 for var, versions in self.versions.items()
                 if versions.written
             )
+        watcher = WATCHER.get()
+        if watcher is not None:
+            watcher.converted(self.values)
         roots = outputs + tuple(u.value for u in updates)
         effects = tuple(self.effects)
         nodes_ = live_nodes(roots, self.feed_tensors, effects)

@@ -12,7 +12,7 @@ from graphc.config import Config
 from graphc.errors import ConfigError
 from graphc.ir.program import Program
 from graphc.passes.algebra import Algebra
-from graphc.passes.base import Pass
+from graphc.passes.base import WATCHER, Pass
 from graphc.passes.control import Control
 from graphc.passes.convolve import Convolve
 from graphc.passes.crop import Crop
@@ -69,11 +69,16 @@ def optimize(program: Program, config: Config, observer: Observer | None = None)
     steps = selected(config)
     if not any(isinstance(s, Control) for s in steps):
         steps = (*steps, Control())  # bodies need their expansions in any case
+    watcher = WATCHER.get()
     for step in steps:
+        if watcher is not None:
+            watcher.began(step)
         if isinstance(step, Control):
             program = step.run_with(program, lambda body: optimize(body, config))
         else:
             program = step.run(program)
+        if watcher is not None:
+            watcher.ended(step)
         if config.validate:
             verify(program, step.name)
         if observer is not None:

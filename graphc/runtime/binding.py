@@ -89,6 +89,8 @@ class Binding:
                 # products are at different members at the same time
                 if first[k] <= behind and at >= begin:
                     first[k], last[k] = min(first[k], begin), max(at, behind)
+        # of each storage that some step touches: the first and the last step of its life
+        self.lifetimes = {k: (first[k], at) for k, at in last.items()}
         in_arena = [k for k, s in enumerate(self.storages) if s.kind == "arena"]
         requests = [Request(self.nbytes[k], first[k], last[k]) for k in in_arena]
         self.arena = plan_arena(requests)

@@ -13,7 +13,7 @@ import dataclasses
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray[Any, Any]
 Key = tuple[Any, ...]
+Find = Callable[["Stage", list[Array]], tuple[Any, dict[str, int]]]
 MAX_BINDINGS = 256
 
 
@@ -304,10 +305,12 @@ class Runner:
             at += 1
         return [known[t] for t in self.spec.fetches]
 
-    def plans(self, arrays: Sequence[Array]) -> list[tuple[Any, dict[str, int]]]:
+    def plans(
+        self, arrays: Sequence[Array], find: Find | None = None
+    ) -> list[tuple[Any, dict[str, int]]]:
         """(plan, symbols) of every stage until variables are written, the last one but that.
 
-        Stages before are run to know extents.
+        Stages before are run to know extents. find: gives a stage's own for its feeds.
         """
         ctx = RunContext(self.executor.variables, self.executor.random)
         known = dict(zip(self.spec.feeds, arrays, strict=True))
@@ -317,17 +320,21 @@ class Runner:
             stage = stages[len(out)]
             given = [known[t] for t in stage.spec.feeds]
             try:
-                variant, symbols = stage.find(given, self.executor.variables)
+                plan, symbols = (find or self._plan)(stage, given)
             except UnresolvedShape as err:
                 stages, at = self._split(stages, len(out), err.node)
                 del out[at:]
                 continue
-            out.append((variant.plan, symbols))
+            out.append((plan, symbols))
             if stage.spec.final:
                 break
-            got = variant.plan.run(ctx, given, symbols)
+            got = plan.run(ctx, given, symbols)
             known.update(zip(stage.spec.fetches, got, strict=True))
         return out
+
+    def _plan(self, stage: Stage, given: list[Array]) -> tuple[Any, dict[str, int]]:
+        variant, symbols = stage.find(given, self.executor.variables)
+        return variant.plan, symbols
 
     def _split(self, stages: list[Stage], at: int, node: Node) -> tuple[list[Stage], int]:
         """Stages where one computes first what `node`'s shape depends on, and where to go on."""

@@ -29,10 +29,18 @@ MAX_BINDINGS = 256
 
 
 class CpuPlan:
-    """Steps with compiled code, and bindings by extents."""
+    """Steps with compiled code, and bindings by extents.
+
+    Args:
+        optimized: the program has been through the passes already.
+    """
 
     def __init__(
-        self, program: Program, config: Config, observer: Observer | None = None
+        self,
+        program: Program,
+        config: Config,
+        observer: Observer | None = None,
+        optimized: bool = False,
     ) -> None:
         self.config = config
         # the runtime's own modules are kept where the kernels are
@@ -43,7 +51,7 @@ class CpuPlan:
 
             dump = Dump(config.dump)
             observer = dump.observe
-        self.program = optimize(program, config, observer)
+        self.program = program if optimized else optimize(program, config, observer)
         with shape_env(self.program.env):
             self.schedule: Schedule = schedule(self.program, config)
         steps = [s for s in self.schedule.steps if s.kernel is not None]
