@@ -53,9 +53,9 @@ Capture = pytest.CaptureFixture[str]
 def test_compare(script: Path, capsys: Capture) -> None:
     assert main(["compare", f"{script}:build", "--seconds", "0", "--reasons"]) == 0
     out = capsys.readouterr().out
-    for row in ("kernels", "bytes moved", "arena", "time a run", "first run"):
+    for row in ("kernels", "bytes moved", "peak memory", "time a run", "first run", "compile"):
         assert row in out
-    assert "fused" in out and "unfused" in out and "ratio" in out
+    assert "fused" in out and "unfused" in out and "reference" in out
     assert "largest difference:" in out and "relative" in out
     assert "bytes saved by fusion:" in out
 
@@ -161,5 +161,5 @@ def test_the_command_is_installed() -> None:
         [*command, "--help"], capture_output=True, text=True, check=True, env=dict(os.environ),
         cwd=Path(__file__).parents[1],
     )  # fmt: skip
-    for name in ("compare", "explain", "info", "clear-cache"):
+    for name in ("viz", "compare", "explain", "profile", "cache", "info", "clear-cache"):
         assert name in done.stdout

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 
 import graphc as tf
-from graphc.inspect.compare import compare, load_build
+from graphc.inspect.compare import compare
+from graphc.inspect.target import load_build
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+SIDES = ("fused", "unfused")
 NAMES = sorted(p.stem for p in EXAMPLES.glob("*.py") if p.stem not in ("datasets", "pictures"))
 
 pytest.importorskip("sklearn", reason="the examples' data come from scikit-learn")
@@ -52,7 +54,7 @@ def test_every_example_builds_for_the_tools(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["linear_regression", "logistic_regression", "mlp_digits", "xor"])
 def test_fused_training_steps_agree_with_unfused(name: str) -> None:
-    result = compare(load_build(f"{EXAMPLES / name}.py:build"), seconds=0.0)
+    result = compare(f"{EXAMPLES / name}.py:build", seconds=0.0, sides=SIDES)
     assert result.largest_relative <= 1e-5
     assert len(result.fused.explanation.kernels) < len(result.unfused.explanation.kernels)
 
@@ -70,7 +72,7 @@ def test_mlp_digits_learns_and_reports(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_mlp_digits_runs_in_a_third_of_the_kernels() -> None:
-    result = compare(example("mlp_digits").build, seconds=0.0)
+    result = compare(example("mlp_digits").build, seconds=0.0, sides=SIDES)
     fused, unfused = result.fused.explanation, result.unfused.explanation
     assert 3 * len(fused.kernels) <= len(unfused.kernels)
     assert fused.bytes_saved > 0 and fused.bytes_moved < unfused.bytes_moved

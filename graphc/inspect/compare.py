@@ -1,202 +1,298 @@
-"""Fused against unfused: the same fetches under two configurations, side by side.
+"""The same fetches fused, unfused and by the reference, side by side.
 
-Lives here: load_build, built, compare, Comparison, Runner. The one difference between the runs is
-`Config(fuse=...)`: both go through the same passes, printers and driver.
+Lives here: compare, Comparison, Side, difference. Not here: what it prints and draws
+(inspect/compare_text.py, inspect/report.py), limits (inspect/limits.py). The one difference between
+fused and unfused is `Config(fuse=...)`: both go through the same passes, printers and driver.
+
+The sides start from the same variables and draw the same random numbers. They are timed in turns,
+a block of runs each, so that what else happens on the machine falls on all of them; a ratio is the
+median of the ratios of neighbouring blocks. Every number that varies is given with its spread.
 """
 
 from __future__ import annotations
 
-import importlib.util
-import statistics
-import sys
+import gc
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from graphc.config import Config, current
-from graphc.errors import GraphcError
-from graphc.inspect.explain import Explanation, _size
+from graphc.errors import ConfigError
+from graphc.inspect import compare_text, work
+from graphc.inspect import limits as limits_of
+from graphc.inspect.explain import COMPUTING, Explanation
+from graphc.inspect.limits import Limits
+from graphc.inspect.profile import dtype_of, turns_of
+from graphc.inspect.roofline import Rate, rate
+from graphc.inspect.running import Runner
+from graphc.inspect.target import load
+from graphc.ir.shape import shape_env
 
-MIN_SECONDS = 0.2
+SECONDS = 0.5
+BLOCKS = 15
+FEWEST = 5  # blocks, where no time is given for them
+PAUSE = 4e-3  # worker threads look for work for 2 ms; what runs next must not have to share cores
+SIDES = ("fused", "unfused", "reference")
 
 
-class BuildError(GraphcError):
-    """FILE.py:function does not name a function that returns fetches and feeds."""
+@dataclass(frozen=True)
+class Spread:
+    """A median with the tenth and the ninetieth percentile."""
+
+    middle: float
+    low: float
+    high: float
+
+    @staticmethod
+    def of(values: Sequence[float]) -> Spread:
+        low, middle, high = np.percentile(values, (10, 50, 90))
+        return Spread(float(middle), float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One kind of kernel of a side. name: as in an explanation. turns: of all of them, in a run."""
+
+    name: str
+    kind: str
+    turns: int
+    nbytes: int
+    flops: int
 
 
 @dataclass(frozen=True)
 class Side:
-    """One configuration: its explanation, the median time of a run, the fetched values."""
+    """One configuration.
+
+    Attributes:
+        explanation: of its plans; None for the reference.
+        kernels: that run, in order; for the reference, the number of ops is `launches`.
+        launches: of kernels or ops in a run. work: bytes and operations of a run.
+        peak_bytes: temporaries at their most, variables, feeds and results.
+        time: seconds of a run. first_seconds: of the first run, which builds the plan and finds
+        kernels that are known. compile_seconds: to print and compile all kernels from nothing.
+        rate: what it reaches of the machine's limits; None for the reference.
+        blocks: seconds of a run, block by block. values: fetched by the first run, and variables.
+    """
 
     name: str
-    explanation: Explanation
-    seconds: float
+    explanation: Explanation | None
+    kernels: tuple[Kernel, ...]
+    launches: int
+    work: work.Work
+    peak_bytes: int
+    time: Spread
     first_seconds: float
+    compile_seconds: float
+    rate: Rate | None
+    blocks: tuple[float, ...]
     values: list[Any]
+
+    @property
+    def seconds(self) -> float:
+        """Of a run, the median."""
+        return self.time.middle
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """Two sides; `str()` is the table."""
+    """The sides, the fused one first; `str()` is the table.
 
-    fused: Side
-    unfused: Side
-    largest_absolute: float
-    largest_relative: float
+    Attributes:
+        ratios: of each side's time to the first one's, by name. differences: (absolute, relative)
+        of what each side fetched to what the first one did, the largest, by name.
+    """
+
+    title: str
+    sides: tuple[Side, ...]
+    ratios: dict[str, Spread]
+    differences: dict[str, tuple[float, float]]
+    limits: Limits
+
+    def side(self, name: str) -> Side:
+        """The side of that name. Raises KeyError."""
+        found = {s.name: s for s in self.sides}
+        return found[name]
+
+    @property
+    def fused(self) -> Side:
+        return self.side("fused")
+
+    @property
+    def unfused(self) -> Side:
+        return self.side("unfused")
+
+    @property
+    def bytes_saved(self) -> int:
+        """What fusion keeps out of memory: the difference of the two schedules."""
+        return self.unfused.work.nbytes - self.fused.work.nbytes
+
+    @property
+    def largest_absolute(self) -> float:
+        return max((a for a, _ in self.differences.values()), default=0.0)
+
+    @property
+    def largest_relative(self) -> float:
+        return max((r for _, r in self.differences.values()), default=0.0)
 
     def __str__(self) -> str:
-        rows = [("", self.fused.name, self.unfused.name, "ratio")]
-        a, b = self.fused.explanation, self.unfused.explanation
-        rows.append(_row("kernels", len(a.kernels), len(b.kernels), str))
-        rows.append(_row("bytes moved", a.bytes_moved, b.bytes_moved, _size))
-        rows.append(_row("arena", a.arena_bytes, b.arena_bytes, _size))
-        rows.append(_row("time a run", self.fused.seconds, self.unfused.seconds, _time))
-        rows.append(
-            _row("first run", self.fused.first_seconds, self.unfused.first_seconds, _time)
-        )
-        widths = [max(len(r[k]) for r in rows) for k in range(4)]
-        lines = ["  ".join(c.rjust(w) for c, w in zip(r, widths, strict=True)) for r in rows]
-        lines.append(
-            f"largest difference: {self.largest_absolute:.3g} absolute, "
-            f"{self.largest_relative:.3g} relative"
-        )
-        return "\n".join(lines)
+        return compare_text.table_of(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """All numbers, of plain dicts and lists; times are seconds."""
+        return compare_text.to_json(self)
 
 
-def _time(seconds: float) -> str:
-    return f"{seconds * 1e6:.1f} us" if seconds < 1e-3 else f"{seconds * 1e3:.2f} ms"
+def compare(
+    target: Any,
+    seconds: float = SECONDS,
+    sides: Sequence[str] = SIDES,
+    limits: Limits | None = None,
+    progress: Callable[[str], None] = lambda doing: None,
+) -> Comparison:
+    """Runs a target on several sides from the same variables, in turn.
 
-
-def _row(name: str, a: Any, b: Any, form: Callable[[Any], str]) -> tuple[str, str, str, str]:
-    ratio = f"{b / a:.2f}" if a else "-"
-    return (name, form(a), form(b), ratio)
-
-
-def load_build(spec: str) -> Callable[[], Any]:
-    """The function named by FILE.py:function (default `build`).
+    Args:
+        target: as `target.load` takes it: FILE.py:FUNCTION, a file, a function that makes a graph
+            and returns (fetches, feed_dict), or (graph, fetches, feeds).
+        seconds: time spent on each side. sides: of SIDES, "fused" first.
+        limits: of the machine; None: they are measured. progress: is told what is being done.
 
     Raises:
-        BuildError: no such file or function.
+        TargetError: there is no such target. ConfigError: the reference backend is set, which
+        has no kernels; a side that is not known.
     """
-    path, _, name = spec.partition(":")
-    name = name or "build"
-    file = Path(path)
-    if not file.is_file():
-        raise BuildError(f"no file {path!r}; give FILE.py:build")
-    module_spec = importlib.util.spec_from_file_location(f"graphc_build_{file.stem}", file)
-    assert module_spec is not None and module_spec.loader is not None
-    module = importlib.util.module_from_spec(module_spec)
-    sys.modules[module_spec.name] = module
-    # the file's own folder, as when it is run as a script
-    sys.path.insert(0, str(file.parent.resolve()))
+    _check(sides)
+    opened = load(target)
+    if limits is None:
+        progress("limits of the machine")
+        limits = limits_of.of_machine()
+    runners: list[Runner] = []
     try:
-        module_spec.loader.exec_module(module)
+        for name in sides:
+            progress(name)
+            like = runners[0] if runners else None
+            runners.append(Runner(name, opened, _config(name), like))
+        progress("runs in turn")
+        blocks = _in_turn(runners, seconds)
+        done = [_side(r, blocks[r.name], limits, progress) for r in runners]
     finally:
-        sys.path.pop(0)
-    build = getattr(module, name, None)
-    if not callable(build):
-        names = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]
-        raise BuildError(f"{path} has no function {name!r}; it has {', '.join(names)}")
-    return build
+        for runner in runners:
+            runner.close()
+    first = done[0]
+    ratios = {
+        s.name: Spread.of([b / a for a, b in zip(first.blocks, s.blocks, strict=True)])
+        for s in done[1:]
+    }
+    differences = {s.name: difference(s.values, first.values) for s in done[1:]}
+    return Comparison(opened.title, tuple(done), ratios, differences, limits)
 
 
-def built(build: Callable[[], Any]) -> tuple[Any, Any, dict[Any, Any]]:
-    """(graph, fetches, feeds) of a build function, run in a graph of its own.
+def _check(sides: Sequence[str]) -> None:
+    unknown = [s for s in sides if s not in SIDES]
+    if unknown or not sides or sides[0] != "fused" or len(set(sides)) < len(sides):
+        raise ConfigError(
+            f"sides {', '.join(sides) or 'none'}: expected some of {', '.join(SIDES)}, each once, "
+            "fused first"
+        )
+    if current().backend == "reference":
+        raise ConfigError("compare needs the cpu backend: the reference runs op by op")
 
-    Raises:
-        BuildError: it does not return (fetches, feeds).
+
+def _config(name: str) -> Config:
+    if name == "reference":
+        return current().replace(backend="reference")
+    return current().replace(fuse=name == "fused")
+
+
+# ------------------------------------------------------------------ time
+def _in_turn(runners: Sequence[Runner], seconds: float) -> dict[str, tuple[float, ...]]:
+    """Seconds of a run of each runner, block by block; another one begins each time."""
+    block = seconds / BLOCKS
+    out: dict[str, list[float]] = {r.name: [] for r in runners}
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        for turn in range(BLOCKS if seconds else FEWEST):
+            at = turn % len(runners)
+            for runner in (*runners[at:], *runners[:at]):
+                time.sleep(PAUSE)
+                runner.timed(block / 4)  # its data come back into the cache
+                out[runner.name].append(runner.timed(block))
+    finally:
+        if collecting:
+            gc.enable()
+    return {name: tuple(times) for name, times in out.items()}
+
+
+# ------------------------------------------------------------------ what a side does
+def _side(
+    runner: Runner, blocks: tuple[float, ...], limits: Limits, progress: Callable[[str], None]
+) -> Side:
+    progress(f"{runner.name}: what it does")
+    spent = Spread.of(blocks)
+    if runner.config.backend == "reference":
+        counted = [work.reference_work(plan.program, symbols) for plan, symbols in runner.plans]
+        ops = sum(n for n, _, _ in counted)
+        total = work.Work(sum(w.read for _, w, _ in counted), sum(w.written for _, w, _ in counted))
+        peak = max(p for _, _, p in counted) + runner.held_bytes
+        return Side(
+            runner.name, None, (), ops, total, peak, spent, runner.first, 0.0, None, blocks,
+            runner.values,
+        )  # fmt: skip
+    found = runner.explain()
+    kernels, total, reached = _counted(runner, spent.middle, limits)
+    seconds = sum(work.compile_seconds(plan) for plan, _ in runner.plans)
+    return Side(
+        runner.name, found, kernels, sum(k.turns for k in kernels), total,
+        found.arena_bytes + runner.held_bytes, spent, runner.first, seconds, reached, blocks,
+        runner.values,
+    )  # fmt: skip
+
+
+def _counted(
+    runner: Runner, seconds: float, limits: Limits
+) -> tuple[tuple[Kernel, ...], work.Work, Rate]:
+    """The kernels of a run, the work of all steps, and the rate against the sum of their limits."""
+    turns = _turns(runner)
+    kernels = []
+    least: dict[str, float] = {"memory": 0.0, "arithmetic": 0.0}
+    read = written = flops = 0
+    for stage, (plan, symbols) in enumerate(runner.plans):
+        binding = plan.bind(symbols)
+        with shape_env(plan.program.env):
+            for at, step in enumerate(binding.steps):
+                # the members of a chain are counted where they stand
+                times, done = turns[stage][at], work.step_work(step, binding)
+                read, written = read + times * done.read, written + times * done.written
+                flops += times * done.flops
+                reached = rate(done, 0.0, limits, dtype_of(step), times)
+                least[reached.bound] += reached.least
+                if step.kind in COMPUTING:
+                    kernels.append(
+                        Kernel(step.name, step.kind, times, done.nbytes * times, done.flops * times)
+                    )
+    total = work.Work(read, written, flops)
+    bound = max(least, key=lambda name: least[name])
+    return tuple(kernels), total, Rate(seconds, total.nbytes, flops, sum(least.values()), bound)
+
+
+def _turns(runner: Runner) -> list[list[int]]:
+    """How often each step runs in a run: once, where there are no loops and branches.
+
+    Loops tell it in a run of a plan with clocks.
     """
-    from graphc.ir.graph import Graph
-
-    graph = Graph()
-    with graph.as_default():
-        got = build()
-    if not isinstance(got, tuple) or len(got) != 2 or not isinstance(got[1], dict):
-        raise BuildError("build() must return (fetches, feed_dict)")
-    return graph, got[0], got[1]
-
-
-def compare(build: Callable[[], Any], seconds: float = MIN_SECONDS) -> Comparison:
-    """Runs what `build` returns fused and unfused from the same variables, in turn.
-
-    Args:
-        build: makes a graph and returns (fetches, feed_dict). seconds: time spent on each side.
-
-    Raises:
-        BuildError: build returns something else. ConfigError: the reference backend is set, which
-        has no kernels.
-    """
-    graph, fetches, feeds = built(build)
-    fused = Runner("fused", graph, fetches, feeds, current().replace(fuse=True))
-    unfused = Runner(
-        "unfused", graph, fetches, feeds, current().replace(fuse=False), fused.initial
-    )
-    times: dict[str, list[float]] = {"fused": [], "unfused": []}
-    end = time.perf_counter() + 2 * seconds
-    while time.perf_counter() < end or len(times["fused"]) < 5:
-        for side in (fused, unfused):
-            times[side.name].append(side.timed())
-    a = fused.side(statistics.median(times["fused"]))
-    b = unfused.side(statistics.median(times["unfused"]))
-    absolute, relative = difference(a.values, b.values)
-    return Comparison(a, b, absolute, relative)
-
-
-class Runner:
-    """One configuration with a session of its own, in which the fetches have run once.
-
-    Args:
-        initial: values of the variables by name; None: as their initializers make them.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        graph: Any,
-        fetches: Any,
-        feeds: Any,
-        config: Config,
-        initial: dict[str, Any] | None = None,
-    ) -> None:
-        from graphc.session import Session
-        from graphc.tf1.api_state import global_variables, variables_initializer
-
-        self.name = name
-        with graph.as_default():
-            variables = global_variables()
-            init = variables_initializer(variables)
-        self.session = Session(graph=graph, options=config)
-        self.session.run(init)
-        if initial is not None:
-            for variable in variables:
-                variable.load(initial[variable.name], self.session)
-        self.initial = {v.name: self.session.run(v) for v in variables}
-        self.fetches, self.feeds = fetches, feeds
-        start = time.perf_counter()
-        first = self.session.run(fetches, feeds)
-        self.first = time.perf_counter() - start
-        self.values = _arrays(first) + [np.asarray(self.session.run(v)) for v in variables]
-        self.explanation = self.session.explain(fetches, feeds)
-
-    def timed(self) -> float:
-        start = time.perf_counter()
-        self.session.run(self.fetches, self.feeds)
-        return time.perf_counter() - start
-
-    def side(self, seconds: float) -> Side:
-        return Side(self.name, self.explanation, seconds, self.first, self.values)
-
-
-def _arrays(value: Any) -> list[Any]:
-    if isinstance(value, dict):
-        return [a for v in value.values() for a in _arrays(v)]
-    if isinstance(value, list | tuple):
-        return [a for v in value for a in _arrays(v)]
-    return [] if value is None else [np.asarray(value)]
+    steps = [plan.schedule.steps for plan, _ in runner.plans]
+    if not any(s.kind == "branch" or s.inside for some in steps for s in some):
+        return [[1] * len(some) for some in steps]
+    timed = Runner(runner.name, runner.target, runner.config.replace(profile=True), runner)
+    try:
+        return turns_of(timed)
+    finally:
+        timed.close()
 
 
 def difference(a: list[Any], b: list[Any]) -> tuple[float, float]:

@@ -1,15 +1,19 @@
 """What the compiler did with some fetches: groups, refusals with reasons, kernels, memory.
 
-Lives here: Explanation, explain_plan. Not here: how to get a plan (session.py). Reads
-runtime.plan, runtime.binding.
+Lives here: Explanation and its parts, explain_plan. Not here: how to get a plan (session.py), how
+an explanation is written (inspect/explain_text.py), what a step does (inspect/work.py) and why
+(inspect/reasons.py).
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from graphc.fusion.footprint import Footprints
+from graphc.inspect import explain_text, reasons, work
 from graphc.ir.program import program_text
 from graphc.ir.shape import shape_env
 from graphc.kernel.nest import nest_text
@@ -25,9 +29,34 @@ if TYPE_CHECKING:
 
 
 # what loops and branches look like; the bookkeeping of their stacks is left out
-_MARKS = ("loop", "while", "if", "else", "end")
+MARKS = ("loop", "while", "if", "else", "end")
 _HIDDEN = frozenset({"label", "jump", "open", "room", "grow", "point", "advance"})
-_COMPUTING = frozenset({"kernel", "gemm", "tile", "rows", "host"})
+COMPUTING = frozenset({"kernel", "gemm", "tile", "rows", "host"})
+
+
+@dataclass(frozen=True)
+class Member:
+    """A node inside a step: its op's name, what it computes, the user's line."""
+
+    name: str
+    op: str
+    line: str
+
+
+@dataclass(frozen=True)
+class FusionReport:
+    """Two ops of the user that share a kernel.
+
+    Attributes:
+        producer, consumer: the same name for parts of one expanded op. count: of such edges.
+        nbytes: of all of them, that do not go through memory. reason: why they share it.
+    """
+
+    producer: str
+    consumer: str
+    reason: str
+    nbytes: int
+    count: int
 
 
 @dataclass(frozen=True)
@@ -35,14 +64,18 @@ class StepReport:
     """One step: what runs, over what, what it moves.
 
     Attributes:
-        kind: kernel, gemm, tile, pack, rows, host, copy or check; while, if, else, end of
+        kind: kernel, gemm, tile, pack, rows, host, copy, check or chain; while, if, else, end of
             control flow.
         depth: how many loops and branches it stands in.
         ops: names of the user's ops inside, one for each node: an op that was expanded stands
             there as often as it has parts.
-        nbytes: bytes read and written. source: the kernel as readable Python ("" for others).
-        nest: its loops. lines: the user's lines that made the ops.
+        nbytes: bytes read and written. flops: operations (inspect/work.py says what counts). Both
+            for one turn of a loop.
+        source: the kernel as readable Python ("" for others). nest: its loops.
+        lines: the user's lines that made the ops.
         calls, seconds: runs and their total time under Config(profile=True), else 0.
+        members: the nodes inside. fusions: why they share the step.
+        tile: how the work is cut into registers, and why. pieces: how threads share it.
     """
 
     kind: str
@@ -55,6 +88,11 @@ class StepReport:
     calls: int = 0
     seconds: float = 0.0
     depth: int = 0
+    flops: int = 0
+    members: tuple[Member, ...] = ()
+    fusions: tuple[FusionReport, ...] = ()
+    tile: str = ""
+    pieces: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,22 +100,25 @@ class RefusalReport:
     """Two ops that stay in different kernels, why, and the bytes that go through memory.
 
     A node that is no op of the user's own reads "name (op)": the part `op` of what `name` became.
+    `remedy`: what would change it, or why nothing would.
     """
 
     producer: str
     consumer: str
     reason: str
     nbytes: int
+    remedy: str = ""
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """A plan in the user's terms. `str(explanation)` is the report.
+    """A plan in the user's terms. `str(explanation)` is the report, `details()` the whole of it.
 
     Attributes:
         program: the optimised program as text. steps: in order of execution.
         refusals: producer, consumer, reason. bytes_saved: by fusion. bytes_moved: by all steps.
-        arena_bytes: of temporaries; arena_requested: what they would take without reuse.
+        flops: of all steps. arena_bytes: of temporaries; arena_requested: what they would take
+        without reuse.
     """
 
     program: str
@@ -87,11 +128,12 @@ class Explanation:
     bytes_moved: int
     arena_bytes: int
     arena_requested: int
+    flops: int = 0
 
     @property
     def kernels(self) -> tuple[StepReport, ...]:
         """The steps that compute: kernels, products, writes of rows, host steps."""
-        return tuple(s for s in self.steps if s.kind in _COMPUTING)
+        return tuple(s for s in self.steps if s.kind in COMPUTING)
 
     @property
     def sources(self) -> dict[str, str]:
@@ -99,40 +141,20 @@ class Explanation:
         return {s.name: s.source for s in self.steps if s.source}
 
     def __str__(self) -> str:
-        lines = [
-            f"{len(self.kernels)} kernels, {_size(self.bytes_moved)} moved a run, "
-            f"{_size(self.bytes_saved)} saved by fusion, arena {_size(self.arena_bytes)} "
-            f"({_size(self.arena_requested)} without reuse)"
-        ]
-        for number, step in enumerate(self.steps):
-            ops = f" = {_counted(step.ops)}" if step.ops else ""
-            time = f", {step.seconds / step.calls * 1e6:.2f} us" if step.calls else ""
-            head = f"  {number:3d} {'  ' * step.depth}{step.kind:6s}"
-            if step.kind in _MARKS:
-                lines.append(head.rstrip() + (f"{ops}{time}" if ops else ""))
-                continue
-            lines.append(f"{head} {step.name}{ops}  [{_size(step.nbytes)}{time}]")
-        if self.refusals:
-            lines.append("not fused:")
-        for r in self.refusals:
-            lines.append(f"  {r.producer} -> {r.consumer} ({_size(r.nbytes)}): {r.reason}")
-        return "\n".join(lines)
+        return explain_text.summary(self)
 
     def with_lines(self) -> str:
         """The steps, each with the user's lines behind it."""
-        out = []
-        for number, step in enumerate(self.steps):
-            out.append(f"  {number:3d} {step.kind:6s} {step.name}")
-            out.extend(f"        {line}" for line in step.lines)
-        return "\n".join(out)
+        return explain_text.with_lines(self)
 
+    def details(self) -> str:
+        """Each step's members with their lines, why they share it, tiles; every refusal with what
+        would change it."""
+        return explain_text.details(self)
 
-def _counted(names: Sequence[str]) -> str:
-    """a + b x3: names in order, each once."""
-    counts: dict[str, int] = {}
-    for name in names:
-        counts[name] = counts.get(name, 0) + 1
-    return " + ".join(n if c == 1 else f"{n} x{c}" for n, c in counts.items())
+    def to_json(self) -> dict[str, Any]:
+        """All of it, of plain dicts and lists."""
+        return {"format": "graphc-explain", "version": 1, **dataclasses.asdict(self)}
 
 
 def joined(parts: Sequence[Explanation]) -> Explanation:
@@ -147,14 +169,8 @@ def joined(parts: Sequence[Explanation]) -> Explanation:
         sum(p.bytes_moved for p in parts),
         max(p.arena_bytes for p in parts),
         max(p.arena_requested for p in parts),
+        sum(p.flops for p in parts),
     )
-
-
-def _size(nbytes: int) -> str:
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("KB", 1e3)):
-        if nbytes >= size:
-            return f"{nbytes / size:.1f} {unit}"
-    return f"{nbytes} B"
 
 
 def explain_plan(
@@ -164,17 +180,15 @@ def explain_plan(
     its configuration profiles."""
     with shape_env(plan.program.env):
         binding = plan.bind(symbols)
-    times = _times(binding, store)
-    steps = tuple(
-        _step(plan, s, binding, times[at], depth)
-        for at, (s, depth) in enumerate(_depths(plan.schedule.steps))
-        if s.kind not in _HIDDEN or (s.kind == "label" and s.name in _MARKS)
-    )
+        steps = _Steps(plan, binding, _times(binding, store)).run()
     part = plan.schedule.partition
     refusals = tuple(
-        RefusalReport(_part(r.producer), _part(r.consumer), r.reason, r.nbytes)
+        RefusalReport(
+            part_name(r.producer), part_name(r.consumer), r.reason, r.nbytes,
+            reasons.remedy(r.reason),
+        )
         for r in part.refusals
-    )
+    )  # fmt: skip
     return Explanation(
         program_text(plan.program),
         steps,
@@ -183,6 +197,7 @@ def explain_plan(
         sum(s.nbytes for s in steps),
         binding.arena.nbytes,
         binding.arena.requested,
+        sum(s.flops for s in steps),
     )
 
 
@@ -198,8 +213,8 @@ def _times(binding: Binding, store: VariableStore | None) -> list[tuple[int, flo
     return out
 
 
-def _depths(steps: Sequence[Step]) -> list[tuple[Step, int]]:
-    """Each step with the number of loops and branches around it."""
+def depths(steps: Sequence[Step]) -> list[tuple[Step, int]]:
+    """Each step with the number of loops, branches and chains around it."""
     out: list[tuple[Step, int]] = []
     depth = 0
     for step in steps:
@@ -213,36 +228,79 @@ def _depths(steps: Sequence[Step]) -> list[tuple[Step, int]]:
     return out
 
 
-def _step(
-    plan: CpuPlan, step: Step, binding: Binding, time: tuple[int, float], depth: int
-) -> StepReport:
-    if step.kind in ("label", "branch"):
-        holder = () if step.holder is None else (_name(step.holder),)
-        return StepReport(step.name, step.name, holder, 0, "", "", (), *time, depth=depth)
-    if step.kind == "chain":
-        return StepReport(step.kind, step.name, (), 0, "", "", (), *time, depth=depth)
-    nodes = step.nodes
-    nbytes = sum(binding.nbytes[binding.number[s]] for s in (*step.reads, *step.writes))
-    source = nest = ""
-    if step.kernel is not None:
-        source = plan.kernels[step].source
-        nest = nest_text(step.kernel)
-    elif isinstance(step.call, Finishing) and step.call.finish is not None:
-        source = numba_cpu.source(step.call.finish)
-        nest = nest_text(step.call.finish)
-    lines = tuple(dict.fromkeys(n.origin.summary() for n in nodes if n.origins))
-    return StepReport(
-        step.kind, step.name, tuple(_name(n) for n in nodes), nbytes, source, nest, lines, *time,
-        depth=depth,
-    )  # fmt: skip
+def shown(step: Step) -> bool:
+    """Whether people see the step: not the bookkeeping of loops."""
+    return step.kind not in _HIDDEN or (step.kind == "label" and step.name in MARKS)
 
 
-def _name(node: Node) -> str:
+class _Steps:
+    """The reports of a plan's steps."""
+
+    def __init__(
+        self, plan: CpuPlan, binding: Binding, times: Sequence[tuple[int, float]]
+    ) -> None:
+        self.plan, self.binding, self.times = plan, binding, times
+        self.stored = reasons.stored_tensors(binding.steps)
+        self.footprints = Footprints()
+        # a group may run as several kernels: what is said of it stands at the last one
+        self.last = {s.group: s for s in binding.steps if s.group is not None}
+
+    def run(self) -> tuple[StepReport, ...]:
+        found = enumerate(depths(self.plan.schedule.steps))
+        return tuple(self._step(at, s, depth) for at, (s, depth) in found if shown(s))
+
+    def _step(self, at: int, step: Step, depth: int) -> StepReport:
+        calls, seconds = self.times[at]
+        common: dict[str, Any] = {"calls": calls, "seconds": seconds, "depth": depth}
+        if step.kind in ("label", "branch"):
+            holder = () if step.holder is None else (op_name(step.holder),)
+            return StepReport(step.name, step.name, holder, 0, "", "", (), **common)
+        if step.kind == "chain":
+            return StepReport(step.kind, step.name, (), 0, "", "", (), **common)
+        done = work.step_work(step, self.binding)
+        source, nest = self._texts(step)
+        lines = tuple(dict.fromkeys(n.origin.summary() for n in step.nodes if n.origins))
+        return StepReport(
+            step.kind, step.name, tuple(map(op_name, step.nodes)), done.nbytes, source, nest, lines,
+            **common, flops=done.flops, members=tuple(map(_member, step.nodes)),
+            fusions=self._fusions(step), tile=reasons.tile_text(step, self.binding),
+            pieces=reasons.split_text(at, self.binding),
+        )  # fmt: skip
+
+    def _texts(self, step: Step) -> tuple[str, str]:
+        if step.kernel is not None:
+            return self.plan.kernels[step].source, nest_text(step.kernel)
+        if isinstance(step.call, Finishing) and step.call.finish is not None:
+            return numba_cpu.source(step.call.finish), nest_text(step.call.finish)
+        return "", ""
+
+    def _fusions(self, step: Step) -> tuple[FusionReport, ...]:
+        """The edges inside the step's group; those of the same names and reason as one."""
+        if step.group is None or self.last[step.group] is not step:
+            return ()
+        found: dict[tuple[str, str, str], tuple[int, int]] = {}
+        for edge in reasons.fusions(
+            step.group, self.stored, self.binding.symbols, self.footprints
+        ):
+            key = (op_name(edge.producer), op_name(edge.consumer), edge.reason)
+            nbytes, number = found.get(key, (0, 0))
+            found[key] = (nbytes + edge.nbytes, number + 1)
+        return tuple(FusionReport(*key, *sums) for key, sums in found.items())
+
+
+def _member(node: Node) -> Member:
+    return Member(op_name(node), node.op.name, node.origin.summary() if node.origins else "")
+
+
+def op_name(node: Node) -> str:
+    """The name of the user's op that the node is, or became."""
     return node.name or f"{node.op.name}%{node.id}"
 
 
-def _part(node: Node) -> str:
+def part_name(node: Node) -> str:
     """The op's name; of a part of an expanded op also which part."""
     own = node.op.default_name.lower()
     last = node.name.rsplit("/", 1)[-1].lower()
-    return _name(node) if not node.name or last.startswith(own) else f"{node.name} ({node.op.name})"
+    if not node.name or last.startswith(own):
+        return op_name(node)
+    return f"{node.name} ({node.op.name})"

@@ -79,8 +79,8 @@ class GemmTile:
 
     @property
     def ahead(self) -> bool:
-        """Whether tiles ask for the panels that are packed next: B comes from far."""
-        if self.packing != "copy" or self.n is None or self.k is None or self.trans_a:
+        """Whether tiles ask for the panels that come next: B comes from far."""
+        if self.packing not in ("copy", "given") or self.n is None or self.k is None or self.trans_a:
             return False
         return self.n * self.k * self.dtype.size >= FAR_PANELS
 
@@ -107,9 +107,11 @@ def gemm_tile(
     batched: bool = False,
 ) -> GemmTile:
     """The blocking of a product. `hints`: sizes to expect where the run alone knows them."""
-    # who packs columns keeps them: all rows pass by
+    # who packs columns, or fetches them from far, keeps them: all rows pass by
     packs = packing in ("copy", "turn")
-    choices = (True,) if packs else (False,) if batched else (False, True)
+    large = packing == "given" and hints[1] * hints[2] * dtype.size > PACKED_BYTES
+    columns_only = packs or (large and not batched)
+    choices = (True,) if columns_only else (False,) if batched else (False, True)
     tile, by_columns = _blocks(machine, dtype.size, hints, choices)
     group = row_group = 1
     if packs:
@@ -131,6 +133,17 @@ def _blocks(
     machine: Machine, itemsize: int, sizes: tuple[int, int, int], choices: tuple[bool, ...]
 ) -> tuple[Tile, bool]:
     """The tile, and whether tasks are columns, with which the slower of two threads is fastest."""
+    _, tile, by_columns = min(ranked(machine, itemsize, sizes, choices), key=lambda way: way[0])
+    return tile, by_columns
+
+
+def ranked(
+    machine: Machine, itemsize: int, sizes: tuple[int, int, int], choices: tuple[bool, ...]
+) -> list[tuple[float, Tile, bool]]:
+    """What may be chosen: (estimated cycles for each step of k, tile, whether tasks are columns).
+
+    The cycles are those of the slower of two threads.
+    """
     m, n, _ = sizes
     ways = [
         (tile, by_columns)
@@ -145,7 +158,7 @@ def _blocks(
         sizes_of_tiles = (m % tile.rows > 0) + (n % tile.columns > 0)
         return _slower_half(*way, sizes) * (1 + 0.04 * sizes_of_tiles + 0.01 * by_columns)
 
-    return min(ways, key=rank)
+    return [(rank(way), *way) for way in ways]
 
 
 def _slower_half(tile: Tile, by_columns: bool, sizes: tuple[int, int, int]) -> float:
