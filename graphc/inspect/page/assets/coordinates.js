@@ -1,0 +1,170 @@
+// Coordinates of a level whose rows are ordered, after Brandes and Koepf: four alignments, each
+// as straight as it can be, and their median. Pure, as layout.js, which calls it.
+function coordinatesModule() {
+  const PAD = 16, HEADER = 32, RANK_GAP = 48, PORT_GAP = 24, NODE_GAP = 26, LINE_GAP = 12;
+  const ITEM = 0, DUMMY = 3;
+
+  function coordinates(g, rows) {
+    const n = g.kind.length;
+    const conflicts = markConflicts(g, rows);
+    const found = [];
+    for (const down of [true, false]) {
+      for (const left of [true, false]) {
+        let turned = down ? rows : rows.slice().reverse();
+        if (!left) turned = turned.map((row) => row.slice().reverse());
+        const pos = new Float64Array(n);
+        for (const row of turned) row.forEach((v, i) => { pos[v] = i; });
+        const root = align(turned, down ? g.up : g.down, pos, conflicts, n);
+        const x = compact(g, turned, root, n);
+        if (!left) for (let v = 0; v < n; v++) x[v] = -x[v];
+        found.push({ x, left });
+      }
+    }
+    g.x = median(g, found, n);
+  }
+
+  // A line between nodes that crosses a line between dummies yields: long lines stay straight.
+  function markConflicts(g, rows) {
+    const bad = new Set(), n = g.kind.length;
+    for (let r = 1; r < rows.length; r++) {
+      const row = rows[r], end = rows[r - 1].length;
+      let from = 0, low = 0;
+      row.forEach((v, i) => {
+        const above = g.kind[v] === DUMMY ? g.up[v].find((u) => g.kind[u] === DUMMY) : undefined;
+        if (above === undefined && i !== row.length - 1) return;
+        const high = above === undefined ? end : g.pos[above];
+        for (let k = from; k <= i; k++) {
+          const s = row[k];
+          for (const u of g.up[s]) {
+            if (g.pos[u] >= low && g.pos[u] <= high) continue;
+            if (g.kind[u] !== DUMMY || g.kind[s] !== DUMMY) bad.add(u * n + s);
+          }
+        }
+        from = i + 1;
+        low = high;
+      });
+    }
+    return bad;
+  }
+
+  // Each vertex stands under the middle one of its neighbours, where no other line is in between.
+  function align(rows, near, pos, conflicts, n) {
+    const root = new Int32Array(n), next = new Int32Array(n);
+    for (let v = 0; v < n; v++) root[v] = next[v] = v;
+    for (const row of rows) {
+      let reached = -1;
+      for (const v of row) {
+        const around = near[v];
+        if (!around.length) continue;
+        const sorted = around.length > 1 ? around.slice().sort((p, q) => pos[p] - pos[q]) : around;
+        const middle = (sorted.length - 1) / 2;
+        for (let i = Math.floor(middle); i <= Math.ceil(middle); i++) {
+          const w = sorted[i];
+          if (next[v] !== v || reached >= pos[w]) continue;
+          if (conflicts.has(w * n + v) || conflicts.has(v * n + w)) continue;
+          next[w] = v;
+          next[v] = root[v] = root[w];
+          reached = pos[w];
+        }
+      }
+    }
+    return root;
+  }
+
+  // Blocks of aligned vertices as far left as they can be, then right where nothing holds them.
+  function compact(g, rows, root, n) {
+    const outs = new Map(), ins = new Map(), blocks = [];
+    const left = new Int32Array(n), x = new Float64Array(n), seen = new Uint8Array(n);
+    for (const row of rows) {
+      for (let i = 0; i < row.length; i++) {
+        const b = root[row[i]];
+        if (!seen[b]) {
+          seen[b] = 1;
+          blocks.push(b);
+          outs.set(b, []);
+          ins.set(b, []);
+        }
+        if (!i) continue;
+        const a = root[row[i - 1]], apart = separation(g, row[i - 1], row[i]);
+        outs.get(a).push(b, apart);
+        ins.get(b).push(a, apart);
+        left[b]++;
+      }
+    }
+    const queue = blocks.filter((b) => !left[b]);
+    for (let i = 0; i < queue.length; i++) {
+      const o = outs.get(queue[i]);
+      for (let k = 0; k < o.length; k += 2) {
+        x[o[k]] = Math.max(x[o[k]], x[queue[i]] + o[k + 1]);
+        if (--left[o[k]] === 0) queue.push(o[k]);
+      }
+    }
+    for (let i = queue.length - 1; i >= 0; i--) {
+      const b = queue[i], o = outs.get(b);
+      let room = Infinity;
+      for (let k = 0; k < o.length; k += 2) room = Math.min(room, x[o[k]] - o[k + 1]);
+      if (room < Infinity) x[b] = Math.max(x[b], room);
+    }
+    const all = new Float64Array(n);
+    for (let v = 0; v < n; v++) all[v] = x[root[v]];
+    return all;
+  }
+
+  function separation(g, a, b) {
+    const gap = (v) => (g.kind[v] === ITEM ? NODE_GAP : LINE_GAP);
+    return (g.w[a] + g.w[b] + gap(a) + gap(b)) / 2;
+  }
+
+  function median(g, found, n) {
+    const ends = found.map(({ x }) => {
+      let low = Infinity, high = -Infinity;
+      for (let v = 0; v < n; v++) {
+        low = Math.min(low, x[v] - g.w[v] / 2);
+        high = Math.max(high, x[v] + g.w[v] / 2);
+      }
+      return [low, high];
+    });
+    let best = 0;
+    ends.forEach((e, i) => { if (e[1] - e[0] < ends[best][1] - ends[best][0]) best = i; });
+    const shift = found.map(({ left }, i) => ends[best][left ? 0 : 1] - ends[i][left ? 0 : 1]);
+    const x = new Float64Array(n), four = [0, 0, 0, 0];
+    for (let v = 0; v < n; v++) {
+      for (let i = 0; i < 4; i++) four[i] = found[i].x[v] + shift[i];
+      four.sort((p, q) => p - q);
+      x[v] = (four[1] + four[2]) / 2;
+    }
+    return x;
+  }
+
+  function rankTops(g, rows, contained) {
+    g.tops = [];
+    g.heights = [];
+    g.y = new Float64Array(g.kind.length);
+    let y = contained ? HEADER : PAD, crowd = 0;
+    rows.forEach((row, r) => {
+      const height = row.reduce((most, v) => Math.max(most, g.h[v]), 0);
+      const empty = height <= 1;
+      if (r) y += empty || crowd === 0 ? PORT_GAP : RANK_GAP;
+      crowd = empty ? 0 : 1;
+      g.tops.push(y);
+      g.heights.push(height);
+      for (const v of row) g.y[v] = y + (height - g.h[v]) / 2;
+      y += height;
+    });
+    g.bottom = y;
+  }
+
+  function normalise(g, level) {
+    let low = Infinity, high = -Infinity;
+    for (let v = 0; v < g.kind.length; v++) {
+      low = Math.min(low, g.x[v] - g.w[v] / 2);
+      high = Math.max(high, g.x[v] + g.w[v] / 2);
+    }
+    if (low === Infinity) low = high = 0;
+    for (let v = 0; v < g.kind.length; v++) g.x[v] += PAD - low;
+    level.width = high - low + 2 * PAD;
+    level.height = g.bottom + PAD;
+  }
+
+  return { coordinates, rankTops, normalise };
+}
