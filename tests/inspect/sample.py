@@ -147,7 +147,7 @@ def plan(nodes: list[Node], fused: bool) -> dict[str, Any]:
             "name": name,
             "nest": f"kernel {name}\nfor i in 0..2048:  # lanes 8\n  t0 = load x[i]\n  store y[i]",
             "numba": f"def {name}(x, y):\n    for i in range(2048):\n        y[i] = x[i]  # copy\n",
-            "llvm": f"define void @{name}(ptr %x) {{\n  %1 = load <8 x float>, ptr %x\n  ret void\n}}",
+            "llvm": f"define void @{name}(ptr %x) {{\n  %1 = load float, ptr %x\n  ret void\n}}",
             "asm": "vmovups (%rdi), %ymm0\nvmovups %ymm0, (%rsi)\nretq",
             "tile": "6x16: fits 12 accumulators in 16 registers" if product else "",
         }

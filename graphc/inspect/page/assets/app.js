@@ -51,6 +51,7 @@ class App {
   async open(name) {
     if (!this.names.includes(name)) name = this.names[0];
     this.view = name;
+    document.documentElement.dataset.open = name;
     for (const tab of this.tabs.children) tab.setAttribute("aria-selected", String(tab.dataset.view === name));
     if (!this.views.has(name)) this.views.set(name, new (VIEWS.find((v) => v[0] === name)[2])(this));
     const view = this.current();
@@ -59,7 +60,7 @@ class App {
     await view.open();
     this.reselect();
     this.remember();
-    document.documentElement.dataset.open = name;
+    document.documentElement.dataset.shown = name;
   }
 
   openStage(k) {

@@ -104,10 +104,10 @@ class Camera {
     const { most = 1.1, least = 0, fly = true } = options || {};
     const w = this.canvas.clientWidth, hgt = this.canvas.clientHeight;
     if (!w || !hgt) return;
-    const fit = Math.min((w - 48) / Math.max(1, x1 - x0), (hgt - 72) / Math.max(1, y1 - y0));
+    const fit = Math.min((w - 40) / Math.max(1, x1 - x0), (hgt - 30) / Math.max(1, y1 - y0));
     const k = Math.max(Math.min(fit, most), least, 0.005);
-    let y = (y0 + y1) / 2 - hgt / 2 / k;
-    if (least && (y1 - y0) * k > hgt) y = y0 - 28 / k; // too high to fit: the beginning
+    const high = (y1 - y0) * k > hgt - 10; // too high to fit: from the beginning
+    const y = high ? y0 - 10 / k : (y0 + y1) / 2 - hgt / 2 / k;
     this.fly({ k, x: (x0 + x1) / 2 - w / 2 / k, y }, fly);
   }
 

@@ -123,9 +123,21 @@ class GraphCanvas {
 
   fit(fly = true) {
     const s = this.scene;
-    if (!s) return;
-    const narrow = this.canvas.clientWidth < 600;
-    this.camera.show(0, 0, s.width, s.height, { fly, most: 1, least: narrow ? 0.25 : 0.12 });
+    if (s) this.camera.show(0, 0, s.width, s.height, { fly, most: 1 });
+  }
+
+  // At first the text can be read: what does not fit begins at its inputs.
+  fitFirst() {
+    const s = this.scene;
+    const wide = (this.canvas.clientWidth - 40) / s.width;
+    const least = Math.max(0.5, Math.min(0.85, wide));
+    let x0 = 0, x1 = s.width;
+    if (s.width * least > this.canvas.clientWidth) { // too wide as well: about the first box
+      let first = -1;
+      s.items.forEach((item, i) => { if (!item.container && (first < 0 || s.y[i] < s.y[first])) first = i; });
+      if (first >= 0) x0 = x1 = s.x[first] + s.w[first] / 2;
+    }
+    this.camera.show(x0, 0, x1, s.height, { fly: false, most: 1, least });
   }
 
   showItems(list, fly = true) {

@@ -9,16 +9,17 @@ class PaneControls {
       button("−", "Zoom out (−)", () => pane.graph.camera.zoom(1 / 1.35)),
       button("⤢", "Fit (0)", () => pane.graph.fit()),
       button("⊞", "Expand all (Shift E)", () => pane.expandAll()),
-      button("⊟", "Collapse all (Shift C)", () => pane.collapseAll()));
+      button("⊟", "Collapse all (Shift C)", () => pane.collapseAll()),
+      h("span.strokes", {}, h("i.data"), "data", h("i.grad"), "gradient", h("i.ctrl"), "control"));
     this.colour = h("select", { "aria-label": "Colour by", onchange: () => pane.app.setColour(this.colour.value, pane) });
     this.constants = h("input", { type: "checkbox", onchange: () => {
       pane.constants = this.constants.checked;
       pane.built = null;
       pane.show(pane.shown);
     } });
-    this.top = h("div.paint", {}, h("label", {}, "Colour ", this.colour),
-      pane.group.by === "scope" && h("label.constants", { title: "Constants as boxes of their own" }, this.constants, " constants"));
     this.legend = h("div.legend");
+    this.top = h("div.strip", {}, h("label", {}, "Colour ", this.colour),
+      pane.group.by === "scope" && h("label.constants", { title: "Constants as boxes of their own" }, this.constants, " constants"), this.legend);
     this.busy = h("div.busy", { hidden: true, role: "status" });
     this.tip = h("div.tip", { hidden: true });
     this.fill();
@@ -32,7 +33,7 @@ class PaneControls {
 
   setLegend(parts, mode) {
     this.colour.value = mode;
-    refill(this.legend, parts, h("span.lines", {}, h("i.data"), "data", h("i.grad"), "gradient", h("i.ctrl"), "control"));
+    refill(this.legend, parts);
   }
 
   wait(count) {

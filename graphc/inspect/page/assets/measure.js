@@ -39,7 +39,10 @@ function describe(model, item, plan, chips) {
     textWidth(item.chips, SMALL) + 10);
   item.w = Math.max(64, Math.ceil(width) + 28);
   item.h = 10 + 16 + (item.under ? 15 : 0) + (item.chips ? 18 : 0) + 9;
-  if (item.tree && !item.container) item.h += 8;
+  if (item.tree && !item.container) {
+    item.h += 8;
+    item.w += 14;
+  }
   if (item.container) item.w = Math.ceil(textWidth(item.title, TITLE)) + 110;
 }
 

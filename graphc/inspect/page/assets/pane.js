@@ -10,12 +10,12 @@ class GraphPane {
       pick: (i) => this.pick(i),
       toggle: (i) => this.toggle(this.graph.scene.items[i].key),
       drawn: () => this.minimap.draw(),
-      sized: () => { if (this.unfitted) this.fitFirst(); },
+      sized: () => this.sized(),
     });
     this.minimap = new Minimap(this.graph);
     this.controls = new PaneControls(this);
-    this.el = h("div.pane", {}, this.graph.canvas, this.controls.top, this.controls.bottom,
-      this.controls.legend, this.minimap.el, this.controls.busy, this.controls.tip);
+    this.el = h("div.pane", {}, this.controls.top, h("div.sheet", {}, this.graph.canvas,
+      this.controls.bottom, this.minimap.el, this.controls.busy, this.controls.tip));
     this.el.pane = this;
     theme.listeners.push(() => this.recolour());
   }
@@ -29,11 +29,14 @@ class GraphPane {
       this.inline = what.marks || this.constants ? { found: new Set(), chips: new Map() }
         : inlined(this.model, what.ids, what.stage);
     }
-    if (!this.expanded) {
-      this.expanded = what.ids.length <= 60 && this.group.by === "scope"
-        ? new Set([...this.built.scopes.values()].map((t) => t.key)) : firstOpen(this.built.root, this.open);
-    }
+    if (!this.expanded) this.expanded = this.firstExpanded(what.ids.length);
     return this.rebuild({ fit: !this.graph.scene });
+  }
+
+  firstExpanded(count) {
+    if (this.group.by === "kernel") return new Set();
+    if (count <= 60) return new Set([...this.built.scopes.values()].map((t) => t.key));
+    return firstOpen(this.built.root, this.open);
   }
 
   async rebuild({ anchor, fit, fly } = {}) {
@@ -63,7 +66,13 @@ class GraphPane {
 
   fitFirst() {
     this.unfitted = !this.graph.canvas.clientWidth;
-    if (!this.unfitted) this.graph.fit(false);
+    if (!this.unfitted) this.graph.fitFirst();
+  }
+
+  // What is chosen stays in sight when the details open beside it.
+  sized() {
+    if (this.unfitted) this.fitFirst();
+    else if (this.graph.look.selected.size === 1) this.bringIntoView([...this.graph.look.selected][0]);
   }
 
   // The item that was clicked stays under the pointer.

@@ -286,7 +286,7 @@ class StepTable {
     const { sort } = this.view;
     this.most = {};
     for (const [name, , get, , more] of this.columns()) if (more) this.most[name] = Math.max(1e-9, ...plan.doc.steps.map(get));
-    refill(this.head, this.columns().map(([name, title]) => h("button." + name, { type: "button", role: "columnheader",
+    refill(this.head, this.columns().map(([name, title]) => h("button.c-" + name, { type: "button", role: "columnheader",
       "aria-sort": sort.by === name ? (sort.down ? "descending" : "ascending") : "none", onclick: () => {
         this.view.sort = { by: name, down: sort.by === name ? !sort.down : !["index", "kind", "name"].includes(name) };
         this.set(plan);
@@ -309,7 +309,7 @@ class StepTable {
       const step = this.plan.doc.steps[i];
       return h(chosen.has(i) ? "div.row.chosen" : "div.row", { role: "row", tabIndex: 0, style: { top: (from + k) * ROW + "px" },
         onclick: () => this.view.pickStep(i), onkeydown: (e) => { if (e.key === "Enter") this.view.pickStep(i); } },
-      columns.map(([name, , get, text, more]) => h("span." + name, { role: "cell", title: name === "name" ? clip(step.name, 300) : "" },
+      columns.map(([name, , get, text, more]) => h("span.c-" + name, { role: "cell", title: name === "name" ? clip(step.name, 300) : "" },
         more ? h("i", { style: { width: `${(100 * get(step, i)) / this.most[name]}%` } }) : null,
         name === "name" ? [h("i.dot", { style: { background: css(kernelColour(i)) } }), "  ".repeat(step.inside || 0), clip(step.name, 120)] : h("u", {}, text(get(step, i))))));
     }));
