@@ -76,11 +76,15 @@ class Update:
 
 @dataclass(frozen=True)
 class Store:
-    """buffer[offset] = value, at a flat element offset (int64)."""
+    """buffer[offset] = value, at a flat element offset (int64).
+
+    streamed: whole vectors go past the caches; they begin on a cache line.
+    """
 
     buffer: Buffer
     offset: Expr
     value: Expr
+    streamed: bool = False
 
 
 @dataclass(frozen=True)
@@ -215,7 +219,7 @@ def _rebuilt(
         return Let(stmt.local, new[id(stmt.value)])
     if isinstance(stmt, Store):
         buffer = to.get(stmt.buffer, stmt.buffer)
-        return Store(buffer, new[id(stmt.offset)], new[id(stmt.value)])
+        return Store(buffer, new[id(stmt.offset)], new[id(stmt.value)], stmt.streamed)
     if isinstance(stmt, Update):
         position = None if stmt.position is None else new[id(stmt.position)]
         return Update(stmt.local, new[id(stmt.value)], position)
@@ -302,7 +306,7 @@ class _Printer:
             else:
                 self.lines.append(
                     f"{pad}{self._out_name(stmt.buffer)}[{self.expr(stmt.offset)}] ="
-                    f" {self.expr(stmt.value)}"
+                    f" {self.expr(stmt.value)}{' streamed' * stmt.streamed}"
                 )
 
     def _out_name(self, buffer: Buffer) -> str:

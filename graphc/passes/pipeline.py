@@ -21,6 +21,7 @@ from graphc.passes.fold import Fold
 from graphc.passes.layout import Layout
 from graphc.passes.movement import Movement
 from graphc.passes.stabilize import Stabilize
+from graphc.passes.variance import Variance
 from graphc.passes.verify import verify
 
 Observer = Callable[[str, Program], None]
@@ -33,6 +34,7 @@ PIPELINE: tuple[Pass, ...] = (
     Algebra(),  # x * 1, x + 0, double negation ...; equal nodes merge in every rewrite
     Stabilize(),  # log(softmax), log(1 + x) ...
     Movement(),  # reshapes of reshapes, transposes of transposes, slices of whole tensors
+    Variance(),  # of what is larger than the caches: by rows
     Layout(),  # transposes into GEMM flags
     Crop(),  # convolutions compute only what a pool reads
     Fold(name="fold_again"),

@@ -107,7 +107,7 @@ def _map_stmt(stmt: Stmt, fn: Callable[[Expr], Expr]) -> Stmt:
         position = None if stmt.position is None else fn(stmt.position)
         return Update(stmt.local, fn(stmt.value), position)
     if isinstance(stmt, Store):
-        return Store(stmt.buffer, fn(stmt.offset), fn(stmt.value))
+        return Store(stmt.buffer, fn(stmt.offset), fn(stmt.value), stmt.streamed)
     if isinstance(stmt, For):
         return replace(stmt, lo=fn(stmt.lo), hi=fn(stmt.hi), body=_map_exprs(stmt.body, fn))
     return stmt

@@ -163,9 +163,10 @@ class GemmPrinter:
         """Some tiles of some panels: those of all their rows, then the last one if it is not."""
         w, rows = self.w, self.spec.tile.rows
         self.next_panels = ""
+        if self.spec.ahead:
+            along = 1 if self.packer is not None else self.k
+            self.next_panels = w.at(b, w.mul(panels[1], w.mul(along, self.spec.tile.columns)))
         if self.packer is not None:
-            if self.spec.ahead:
-                self.next_panels = w.at(b, w.mul(panels[1], self.spec.tile.columns))
             b = self.packed(b, panels)
         full = w.div(self.m, rows)
         end = tiles[1] if self.m == w.mul(full, rows) else w.least(tiles[1], full)
@@ -302,11 +303,12 @@ class GemmPrinter:
         """
         w = self.w
         each = w.div(self.k, part.rows)
-        streams = [("%y", self.spec.dtype.size, True)]
-        if self.finish is not None:
+        streams: list[tuple[str, int, bool]] = []
+        if self.finish is not None and self.spec.far:
             streams = self.finish.streams()
-        if not self.spec.far:
-            streams = []
+        elif self.spec.far and not self.next_panels:
+            # panels from far are waited for, what is only written is not
+            streams = [("%y", self.spec.dtype.size, True)]
         batch = w.mul(self.batch, self.m) if self.finish is not None else 0
         start = w.add(w.mul(w.add(batch, at[0]), self.n), at[1])
 
@@ -324,7 +326,7 @@ class GemmPrinter:
         return w.loop(w.mul(each, part.rows), self.k, 1, body, sums)
 
     def ask_panels(self, row: str) -> None:
-        """Ask for what a row of a tile has to of the panels that are packed next.
+        """Ask for what a row of a tile has to of the panels that come next.
 
         The rows of all tiles of a group of panels ask for all rows of the next group.
         """
@@ -335,9 +337,10 @@ class GemmPrinter:
         each = w.add(w.div(w.sub(self.k, 1), rows), 1)
         first = w.mul(w.add(self.done, row), each)
         width = spec.tile.columns * spec.group * spec.dtype.size
+        line_step = self.n if self.packer is not None else self.ldb
 
         def one(k: str, _: list[str]) -> None:
-            place = w.at(self.next_panels, w.opaque(w.mul(k, self.n)))
+            place = w.at(self.next_panels, w.opaque(w.mul(k, line_step)))
             for line in range(0, width, LINE):
                 w.prefetch(w.at(place, line, "i8"), nearest=False)
 

@@ -32,4 +32,5 @@ def tile_module(
     if behind is not None:
         texts.append(behind.text)
         declares.update(behind.declares)
-    return "\n".join([*texts, entry(symbol, inner, slots), *declares.values()]) + "\n"
+    lines = [*texts, entry(symbol, inner, slots), *declares.values(), *w.metadata()]
+    return "\n".join(lines) + "\n"

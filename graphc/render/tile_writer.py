@@ -17,6 +17,7 @@ from graphc.render.vector_types import iota_text, scalar_type, suffix, vector_ty
 
 Index = int | str
 Carried = list[str]
+CODE_LINE = 64  # bytes of instructions that are fetched together
 LoopBody = Callable[[str, Carried], Carried | None]
 
 
@@ -37,6 +38,7 @@ class TileWriter(Writer):
         self.vector = vector_type(self.scalar, lanes)
         self.mask_type = vector_type("i1", lanes)
         self.suffix = suffix(self.scalar, lanes)
+        self.aligned_loops = 0
 
     # -------------------------------------------------------------- integers
     def add(self, a: Index, b: Index) -> Index:
@@ -116,7 +118,7 @@ class TileWriter(Writer):
         after = self.op(f"add nsw i64 {index}, {step}")
         again = self.op(f"icmp slt i64 {after}, {hi}")
         latch = self.block
-        self.put(f"br i1 {again}, label %{head}, label %{done}")
+        self.put(f"br i1 {again}, label %{head}, label %{done}{self.aligned() if carried else ''}")
         heads.append(f"  {index} = phi i64 [ {lo}, %{enter} ], [ {after}, %{latch} ]")
         for name, first, final in zip(names, carried, last, strict=True):
             heads.append(
@@ -129,6 +131,23 @@ class TileWriter(Writer):
             self.op(f"phi {self.vector} [ {first}, %{origin} ], [ {final}, %{latch} ]")
             for first, final in zip(carried, last, strict=True)
         ]
+
+    def aligned(self) -> str:
+        """What stands behind the jump back of a loop that begins on a cache line.
+
+        Loops of multiply-adds ran up to a quarter slower where they began elsewhere.
+        """
+        self.aligned_loops += 1
+        return f", !llvm.loop !{self.aligned_loops}"
+
+    def metadata(self) -> list[str]:
+        """The lines of a module that say what `aligned` refers to."""
+        if not self.aligned_loops:
+            return []
+        loops = [
+            f"!{n} = distinct !{{!{n}, !0}}" for n in range(1, self.aligned_loops + 1)
+        ]
+        return [f'!0 = !{{!"llvm.loop.align", i32 {CODE_LINE}}}', *loops]
 
     def when(self, word: str, a: Index, b: Index, body: Callable[[], None]) -> None:
         """if a <word> b: body(). word: slt, sle, eq, ne, ..."""

@@ -24,6 +24,7 @@ from graphc.render import vector_half
 from graphc.render.base import Prepared
 from graphc.render.vector_emit import Emitter
 from graphc.render.vector_loops import Loops
+from graphc.render.vector_memory import STREAM
 from graphc.render.vector_scope import Lines
 from graphc.render.vector_types import constant
 
@@ -171,6 +172,9 @@ def _finish(e: Emitter, flags: Iterable[int]) -> None:
         e.op(f"atomicrmw or ptr %status, i64 {word} monotonic, align 8")
         e.put(f"br label %{done}")
         e.label(done)
+    if STREAM in e.declares:
+        # such stores are not in order with those that say that a piece is done
+        e.put("fence seq_cst")
     e.put("ret void")
 
 

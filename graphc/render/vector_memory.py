@@ -25,6 +25,9 @@ from graphc.render.vector_types import (
 if TYPE_CHECKING:
     from graphc.render.vector_emit import Emitter
 
+LINE = 64
+STREAM = "!1000000"  # what streamed stores refer to
+
 
 def emit_load(e: Emitter, node: Load) -> Value:
     """The loaded value: a vector where offset or mask vary with the vector axis."""
@@ -182,6 +185,8 @@ def emit_store(e: Emitter, stmt: Store) -> None:
     step = e.stride(stmt.offset)
     if step == 0 and value.lanes == 1:
         _store_plain(e, buffer, e.value(stmt.offset), value)
+    elif step == 1 and stmt.streamed and e.mask is None:
+        _store_streamed(e, buffer, e.lane0(stmt.offset), e.widened(value, e.lanes))
     elif step == 1:
         _store_contiguous(e, buffer, e.lane0(stmt.offset), value, e.mask)
     elif step == -1:
@@ -198,6 +203,17 @@ def _store_plain(e: Emitter, buffer: Buffer, offset: Value, value: Value) -> Non
     address = _address(e, buffer, offset)
     kind = vector_type(memory_type(buffer.dtype), value.lanes)
     e.put(f"store {kind} {_to_memory(e, value)}, ptr {address}, align {buffer.dtype.size}")
+
+
+def _store_streamed(e: Emitter, buffer: Buffer, offset: Value, value: Value) -> None:
+    """Past the caches: whole lines, whose old content need not be read."""
+    address = _address(e, buffer, offset)
+    memory = memory_type(buffer.dtype)
+    align = min(LINE, e.lanes * buffer.dtype.size)
+    kind = vector_type(memory, value.lanes)
+    e.declares[STREAM] = f"{STREAM} = !{{i32 1}}"
+    text = _to_memory(e, value)
+    e.put(f"store {kind} {text}, ptr {address}, align {align}, !nontemporal {STREAM}")
 
 
 def _store_contiguous(

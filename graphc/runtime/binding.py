@@ -57,6 +57,7 @@ class Binding:
         self.outputs = [self._output(t) for t in schedule.program.outputs]
         self.dynamic = any(o is None for o in self.outputs)
         self.host_steps = any(s.on_host for s in self.steps)
+        self.panels = [s for s in self.storages if s.kind == "panels"]
         self.givens = [k for k, s in enumerate(self.storages) if s.kind == "given"]
         self.written = {
             u.variable: (evaluate_shape(u.value.known_dims, symbols), u.value.dtype.np)

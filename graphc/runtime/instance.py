@@ -25,6 +25,7 @@ from graphc.runtime.backends.reference import evaluate_once
 from graphc.runtime.frame import FeedSpec, Frame
 from graphc.runtime.hostmem import arena
 from graphc.runtime.jumps import StackMemory
+from graphc.runtime.panels import pack, panels_of
 from graphc.runtime.pool import Pool
 from graphc.runtime.state import Moved, RunContext, VariableStore
 from graphc.runtime.stats import STATS
@@ -53,7 +54,7 @@ class Instance:
             k: np.zeros(_given_shape(binding.storages[k]), binding.storages[k].tensor.dtype.np)  # type: ignore[union-attr]
             for k in binding.givens
         }
-        self.epoch = -1
+        self.epoch = self.version = -1
         # runs that write variables are done one after the other: no update of a thread is lost
         self.exclusive = bool(binding.written)
         self.results: dict[int, Array] = {}
@@ -141,6 +142,10 @@ class Instance:
                 fresh[variable] = store.allocate(shape, dtype)
         for storage, k in binding.number.items():
             slots = binding.slots[k]
+            if storage.kind == "panels":
+                with store.lock:
+                    self.held.append(panels_of(store, storage, binding.symbols).memory)
+                self.args[slots] = self.held[-1].ctypes.data
             if storage.kind != "variable" or not slots:
                 continue
             array = None if storage.is_read else fresh.get(storage.key)
@@ -159,7 +164,7 @@ class Instance:
     # ------------------------------------------------------------ a run
     def run_again(self, arrays: Sequence[Array], store: VariableStore) -> list[Array] | None:
         """A run like the last one, or None where it is not: then nothing has changed."""
-        if self.epoch != store.epoch:
+        if self.epoch != store.epoch or (self.binding.panels and self.version != store.version):
             return None
         outs = self.outputs()
         if self.exclusive:
@@ -167,6 +172,7 @@ class Instance:
                 if self.epoch != store.epoch:
                     return None
                 code = self.frame.run(*arrays, *outs)
+                store.version += 1
         else:
             code = self.frame.run(*arrays, *outs)
         if code == driver.FINISHED:
@@ -178,7 +184,10 @@ class Instance:
         """Fetched arrays; the variables change only if nothing failed."""
         if self.exclusive:
             with ctx.store.lock:
-                return self._run(ctx, arrays)
+                try:
+                    return self._run(ctx, arrays)
+                finally:
+                    ctx.store.version += 1
         return self._run(ctx, arrays)
 
     def _run(self, ctx: RunContext, arrays: Sequence[Array]) -> list[Array]:
@@ -187,6 +196,9 @@ class Instance:
             epoch = store.epoch
             self.fresh = self.rebind(store)
             self.epoch = -1 if self.fresh else epoch
+        if self.binding.panels and self.version != store.version:
+            threaded = self.binding.plan.config.threads != 1
+            self.version = pack(store, self.binding.panels, self.binding.symbols, threaded)
         if self.given:
             self._give(ctx)
         outs = self.outputs()

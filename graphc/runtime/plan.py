@@ -16,6 +16,7 @@ from graphc.config import Config
 from graphc.ir.program import Program
 from graphc.ir.shape import shape_env
 from graphc.kernel.pieces import all_in_pieces
+from graphc.kernel.stream import streamed
 from graphc.passes.pipeline import Observer, optimize
 from graphc.runtime import cache, codegen, tiles
 from graphc.runtime.binding import Binding
@@ -56,8 +57,9 @@ class CpuPlan:
             self.schedule: Schedule = schedule(self.program, config)
         steps = [s for s in self.schedule.steps if s.kernel is not None]
         pieces = all_in_pieces(s.kernel for s in steps if s.kernel is not None)
+        chained = {m for c in self.schedule.chains for m in c.members}
         for step, kernel in zip(steps, pieces, strict=True):
-            step.kernel = kernel
+            step.kernel = kernel if step in chained else streamed(kernel)
         self.kernels: dict[Step, codegen.CompiledKernel] = {}
         self.addresses = self._compile()
         if dump is not None:

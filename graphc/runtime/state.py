@@ -29,13 +29,16 @@ class VariableStore:
 
     `epoch` changes whenever a variable gets new memory or is initialised for the first time, so
     that plans know when their pointers are stale. `odd` are the variables whose values have shapes
-    that a plan cannot know from the graph: partly unknown there, or another one.
+    that a plan cannot know from the graph: partly unknown there, or another one. `version` changes
+    behind every write of any variable; `panels` are weights as tiles read them (runtime/panels.py).
     """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.arrays: dict[Node, Array] = {}
         self.epoch = 0
+        self.version = 0
+        self.panels: dict[Any, Any] = {}
         self.odd: set[Node] = set()
         # instances of bindings that this session has used (runtime/binding.py)
         self.instances: dict[Any, list[Any]] = {}
@@ -73,6 +76,7 @@ class VariableStore:
                 self.adopt(variable, array)
             else:
                 array[...] = value
+                self.version += 1
 
     def adopt(self, variable: Node, array: Array) -> None:
         """Makes memory from `allocate` that already holds the value the variable's own."""
@@ -83,6 +87,7 @@ class VariableStore:
             else:
                 self.odd.add(variable)
             self.epoch += 1
+            self.version += 1
 
     @staticmethod
     def allocate(shape: tuple[int, ...], dtype: Any) -> Array:
@@ -116,10 +121,12 @@ class VariableStore:
             self.arrays.clear()
             self.odd.clear()
             self.instances.clear()
+            self.panels.clear()
             if self._borrowed:
                 self.resources = {}
             self.resources.clear()
             self.epoch += 1
+            self.version += 1
 
     @property
     def nbytes(self) -> int:

@@ -54,8 +54,9 @@ class Cursor:
 @dataclass(eq=False)
 class Storage:
     """A piece of memory. kind: feed, variable, const, given (rng_state, initialized), bind,
-    arena, objects (strings), fetch, stack (as a whole), row (where a cursor is). `key` says which
-    one: feed position, variable node, tensor, output number, Stack."""
+    arena, objects (strings), fetch, stack (as a whole), row (where a cursor is), panels (packed
+    weights that a session keeps). `key` says which one: feed position, variable node, tensor,
+    output number, Stack, (variable or constant, how it is packed)."""
 
     kind: str
     key: object

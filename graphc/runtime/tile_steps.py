@@ -59,7 +59,8 @@ def product_calls(program: Program, config: Config) -> dict[Node, ProductCall]:
         if not isinstance(call, GemmCall):
             continue
         shared = users[_operand(call)] > 1
-        tile = tile_call(call, config, program.env.hints, shared)
+        kept = call.b.node.op.name in ("read", "const") and not program.updates
+        tile = tile_call(call, config, program.env.hints, shared, kept)
         if tile is not None:
             out[node] = tile
         elif not blas.available():
@@ -92,7 +93,9 @@ def product_steps(scheduler: Scheduler, unit: Unit) -> list[Step]:
     steps = []
     own: tuple[Storage, ...] = ()
     a, b = (home[t] for t in call.operands)
-    if call.pack is not None:
+    if isinstance(call, TileCall) and call.kept:
+        b = _kept(call)
+    elif call.pack is not None:
         # products of one operand share its panels: the steps of a recurrence, mostly
         key = (call.operands[1], call.pack)
         panels = scheduler.panels.get(key)
@@ -115,6 +118,15 @@ def product_steps(scheduler: Scheduler, unit: Unit) -> list[Step]:
         "tile", call.finish.name, reads, writes, call=call, group=_whole(unit), status=status
     )
     return [*steps, step]
+
+
+def _kept(call: TileCall) -> Storage:
+    """The session's panels of the product's weights."""
+    assert call.pack is not None
+    weights = call.product.b
+    source = weights if weights.node.op.name == "const" else weights.node.attrs["variable"]
+    key = (source, call.pack)
+    return Storage("panels", key, weights.dtype.size, call.pack.elements, weights)
 
 
 def _whole(unit: Unit) -> Group:

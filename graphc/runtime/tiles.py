@@ -20,7 +20,7 @@ from graphc.config import Config
 from graphc.ir.node import Node, Tensor
 from graphc.ir.shape import Dim, evaluate
 from graphc.kernel.tiles.finish import Place
-from graphc.kernel.tiles.gemm import GemmTile, gemm_tile
+from graphc.kernel.tiles.gemm import PACKED_BYTES, GemmTile, gemm_tile
 from graphc.kernel.tiles.machine import Machine
 from graphc.kernel.tiles.pack import PackSpec
 from graphc.runtime import blas, cache, codegen, jit
@@ -35,6 +35,7 @@ MAX_PIECES = 8
 FLOPS_PER_NS = 200.0
 # the second cache; a power of two of columns leaves few of its sets to a panel of B
 CACHE_LINE, CACHE_SETS, CACHE_WAYS = 64, 1024, 16
+LEAVES_CACHE = 1 << 21  # bytes of B
 MANY_ROWS = 32
 FEW_ROWS = 8
 
@@ -96,12 +97,14 @@ class TileCall(Finishing):
 
     product: what BLAS would be called with. pack: the step that packs B for several products;
     mostly tasks pack what they need themselves. alone: each product of the batch is run by itself.
+    kept: the panels are the session's, which packs them when the weights have changed.
     """
 
     product: GemmCall
     spec: GemmTile
     pack: PackCall | None = None
     alone: bool = False
+    kept: bool = False
     takes_finish = True
 
     @property
@@ -198,11 +201,13 @@ def _known(dim: Dim) -> int | None:
 
 
 def tile_call(
-    product: GemmCall, config: Config, hints: Mapping[str, int], shared: bool = False
-) -> TileCall | None:
+    product: GemmCall, config: Config, hints: Mapping[str, int], shared: bool = False,
+    kept: bool = False,
+) -> TileCall | None:  # fmt: skip
     """The product as tiles, or None where BLAS takes it.
 
     shared: other products of the same sizes read the same B, as the steps of a recurrence do.
+    kept: B is the same in many runs.
     """
     if config.codegen != "vector":
         return None
@@ -220,7 +225,10 @@ def tile_call(
     packing = "turn" if product.trans_b else "copy" if packs else ""
     if packing and m < FEW_ROWS and blas.available():
         return None  # reading B once is all the work
-    once = shared and bool(packing) and not product.batched
+    # panels that cost nothing pay wherever B does not stay in the second cache
+    pays = bool(packing) or (m >= FEW_ROWS and n * k * dtype.size > PACKED_BYTES)
+    kept = kept and pays and _known(product.k) is not None and not product.batched
+    once = kept or (shared and bool(packing) and not product.batched)
     spec = gemm_tile(
         machine(), dtype, (_known(product.m), columns, _known(product.k)), (m, n, k),
         product.trans_a, "given" if once else packing, product.batched,
@@ -228,14 +236,17 @@ def tile_call(
     if not once:
         return TileCall(product, spec)
     layout = PackSpec(dtype, columns, spec.k, product.trans_b, spec.tile.lanes, spec.tile.vectors)
-    return TileCall(product, spec, PackCall(layout, 1, columns, product.k))
+    return TileCall(product, spec, PackCall(layout, 1, columns, product.k), kept=kept)
 
 
 def _packs(m: int, n: int, k: int, itemsize: int) -> bool:
-    """Whether panels of (K, N) pay for M rows: the cache cannot hold them where they lie."""
+    """Whether panels of (K, N) pay for M rows: the cache cannot hold them where they lie, or they
+    come from further away, where rows that lie apart are slow to fetch."""
     lines = n * itemsize / CACHE_LINE
     step = math.gcd(int(lines), CACHE_SETS) if lines.is_integer() else 1
     fits = CACHE_WAYS * CACHE_SETS // step
+    if m >= MANY_ROWS and n * k * itemsize >= LEAVES_CACHE:
+        return True
     return (k > 2 * fits and m >= MANY_ROWS) or (k >= fits and m >= 16 * MANY_ROWS)
 
 

@@ -80,7 +80,9 @@ class GemmTile:
     @property
     def ahead(self) -> bool:
         """Whether tiles ask for the panels that come next: B comes from far."""
-        if self.packing not in ("copy", "given") or self.n is None or self.k is None or self.trans_a:
+        if self.packing not in ("copy", "given") or self.trans_a:
+            return False
+        if self.n is None or self.k is None:
             return False
         return self.n * self.k * self.dtype.size >= FAR_PANELS
 
