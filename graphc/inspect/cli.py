@@ -188,7 +188,7 @@ def _profile(args: argparse.Namespace) -> int:
     with Progress(args.runs) as progress:
         found = profile(target, args.runs, config, progress=progress.at)
     print(found)
-    return _written(args, report.profile_forms(found))
+    return _written(args, report.profile_forms(found, target, config))
 
 
 def _check_suffix(args: argparse.Namespace) -> None:

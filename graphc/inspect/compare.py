@@ -4,6 +4,9 @@ Lives here: compare, Comparison, Side, difference. Not here: what it prints and 
 (inspect/compare_text.py, inspect/report.py), limits (inspect/limits.py). The one difference between
 fused and unfused is `Config(fuse=...)`: both go through the same passes, printers and driver.
 
+The reference is NumPy, op by op, its products on one thread: where cores are shared, several
+threads of BLAS wait for each other longer than they compute.
+
 The sides start from the same variables and draw the same random numbers. They are timed in turns,
 a block of runs each, so that what else happens on the machine falls on all of them; a ratio is the
 median of the ratios of neighbouring blocks. Every number that varies is given with its spread.
@@ -11,6 +14,7 @@ median of the ratios of neighbouring blocks. Every number that varies is given w
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import time
 from collections.abc import Callable, Sequence
@@ -25,11 +29,13 @@ from graphc.inspect import compare_text, work
 from graphc.inspect import limits as limits_of
 from graphc.inspect.explain import COMPUTING, Explanation
 from graphc.inspect.limits import Limits
+from graphc.inspect.load import Load
 from graphc.inspect.profile import dtype_of, turns_of
 from graphc.inspect.roofline import Rate, rate
 from graphc.inspect.running import Runner
 from graphc.inspect.target import load
 from graphc.ir.shape import shape_env
+from graphc.runtime import blas
 
 SECONDS = 0.5
 BLOCKS = 15
@@ -104,6 +110,7 @@ class Comparison:
     Attributes:
         ratios: of each side's time to the first one's, by name. differences: (absolute, relative)
         of what each side fetched to what the first one did, the largest, by name.
+        others: processors that other programs kept busy meanwhile; None where unknown.
     """
 
     title: str
@@ -111,6 +118,7 @@ class Comparison:
     ratios: dict[str, Spread]
     differences: dict[str, tuple[float, float]]
     limits: Limits
+    others: float | None = None
 
     def side(self, name: str) -> Side:
         """The side of that name. Raises KeyError."""
@@ -177,7 +185,8 @@ def compare(
             like = runners[0] if runners else None
             runners.append(Runner(name, opened, _config(name), like))
         progress("runs in turn")
-        blocks = _in_turn(runners, seconds)
+        with Load() as beside:
+            blocks = _in_turn(runners, seconds)
         done = [_side(r, blocks[r.name], limits, progress) for r in runners]
     finally:
         for runner in runners:
@@ -188,7 +197,7 @@ def compare(
         for s in done[1:]
     }
     differences = {s.name: difference(s.values, first.values) for s in done[1:]}
-    return Comparison(opened.title, tuple(done), ratios, differences, limits)
+    return Comparison(opened.title, tuple(done), ratios, differences, limits, beside.others)
 
 
 def _check(sides: Sequence[str]) -> None:
@@ -220,12 +229,20 @@ def _in_turn(runners: Sequence[Runner], seconds: float) -> dict[str, tuple[float
             at = turn % len(runners)
             for runner in (*runners[at:], *runners[:at]):
                 time.sleep(PAUSE)
-                runner.timed(block / 4)  # its data come back into the cache
-                out[runner.name].append(runner.timed(block))
+                with _alone(runner):
+                    runner.timed(block / 4)  # its data come back into the cache
+                    out[runner.name].append(runner.timed(block))
     finally:
         if collecting:
             gc.enable()
     return {name: tuple(times) for name, times in out.items()}
+
+
+def _alone(runner: Runner) -> contextlib.AbstractContextManager[None]:
+    """One thread for NumPy's products, where the runner is the reference."""
+    if runner.config.backend == "reference":
+        return blas.single_threaded()
+    return contextlib.nullcontext()
 
 
 # ------------------------------------------------------------------ what a side does

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from graphc.inspect.load import noise_text
 from graphc.inspect.texts import count, duration, size, table
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ def table_of(found: Comparison) -> str:
             f"{name} takes {ratio.middle:.2f} times as long as fused "
             f"(in 8 of 10 blocks {ratio.low:.2f} to {ratio.high:.2f})"
         )
+    noise = noise_text(found.others)
+    if noise:
+        lines.append(noise)
     lines.append(f"limits measured here: {found.limits}")
     for name, (absolute, relative) in found.differences.items():
         lines.append(
@@ -50,6 +54,7 @@ def rows_of(found: Comparison) -> list[list[str]]:
     row("first run", lambda s: duration(s.first_seconds))
     row("time a run", lambda s: duration(s.time.middle))
     row("8 of 10 blocks", lambda s: _range(s.time))
+    row("fastest block", lambda s: duration(min(s.blocks)))
     row("bandwidth", lambda s: f"{count(s.work.nbytes / s.seconds, 'B/s')}")
     row("arithmetic", lambda s: _arithmetic(s))
     row("of the limit", lambda s: "-" if s.rate is None else f"{s.rate.share:.0%}, {s.rate.bound}")
@@ -80,6 +85,7 @@ def _with_ratio(found: Comparison, rows: list[list[str]]) -> list[list[str]]:
         "first run": (a.first_seconds, b.first_seconds),
     }
     cells = {k: f"{y / x:.2f}" if x else "-" for k, (x, y) in numbers.items()}
+    cells["fastest block"] = f"{min(b.blocks) / min(a.blocks):.2f}"
     cells["time a run"] = f"{found.ratios['unfused'].middle:.2f}"
     cells[""] = "unfused/fused"
     return [[*row, cells.get(row[0], "")] for row in rows]
@@ -97,6 +103,7 @@ def to_json(found: Comparison) -> dict[str, Any]:
             name: {"absolute": a, "relative": r} for name, (a, r) in found.differences.items()
         },
         "limits": found.limits.to_json(),
+        "others_processors": found.others,
     }
 
 

@@ -27,6 +27,7 @@ from graphc.inspect import limits as limits_of
 from graphc.inspect import profile_text, roofline, work
 from graphc.inspect.explain import op_name
 from graphc.inspect.limits import Limits
+from graphc.inspect.load import Load
 from graphc.inspect.running import Runner
 from graphc.inspect.target import load
 from graphc.ir.node import Node
@@ -137,6 +138,7 @@ class Profile:
             `inside`, the rest is Python's. first: of the first run, which builds the plan.
         steps, lines: the most time first. runs: the steps of each run as they came.
         phases: of building the plan anew with nothing cached. memory: of each stage.
+        others: processors that other programs kept busy meanwhile; None where unknown.
     """
 
     title: str
@@ -153,6 +155,7 @@ class Profile:
     memory: tuple[Memory, ...]
     held_bytes: int
     limits: Limits
+    others: float | None = None
 
     def __str__(self) -> str:
         return profile_text.report(self)
@@ -190,7 +193,8 @@ def profile(
     found = load(target)
     runner = Runner("profile", found, config)
     try:
-        walls, recorded = _recorded(runner, runs, progress)
+        with Load() as beside:
+            walls, recorded = _recorded(runner, runs, progress)
         stages = [plan.bind(symbols) for plan, symbols in runner.plans]
         steps = _steps(stages, recorded, limits)
         low, middle, high = quartiles(walls)
@@ -200,7 +204,7 @@ def profile(
             tuple(sorted(steps, key=lambda s: -s.seconds)),
             _lines(stages, steps, found.graph), tuple(map(tuple, recorded)),
             phases(runner), tuple(_memory(k, b) for k, b in enumerate(stages)),
-            runner.held_bytes, limits,
+            runner.held_bytes, limits, beside.others,
         )  # fmt: skip
     finally:
         runner.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from graphc.inspect.load import noise_text
 from graphc.inspect.texts import count, duration, shortened, size, table
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def report(found: Profile) -> str:
         f"{duration(found.low)} to {duration(found.high)}), {duration(found.inside)} in steps, "
         f"{duration(outside)} outside; first run {duration(found.first)}",
         f"limits measured here: {found.limits}",
+        *filter(None, [noise_text(found.others)]),
         "",
         *table(_steps(found), left=1),
         "",

@@ -242,28 +242,21 @@ def _prim_flops(node: Expr) -> int:
 
 # ------------------------------------------------------------------ the reference
 def reference_work(program: Program, symbols: Mapping[str, int]) -> tuple[int, Work, int]:
-    """(ops, their work, most bytes alive) where each node runs by itself, as NumPy does it.
+    """(ops, their work, bytes of all values) where NumPy runs each node by itself.
 
-    A value is alive from where it is made to its last reader. Strings and what only data give a
-    shape count nothing.
+    All values are kept to the end of a run. Strings and what only data give a shape count nothing.
     """
-    ops = read = written = alive = peak = 0
-    last = {t: at for at, node in enumerate(program.nodes) for t in node.inputs}
-    last.update((t, len(program.nodes)) for t in program.roots)
-    ends: dict[int, int] = {}
-    for at, node in enumerate(program.nodes):
+    ops = read = written = kept = 0
+    for node in program.nodes:
         made = sum(tensor_bytes(t, symbols) for t in node.outputs)
-        if node.op.family != "source":
-            ops += 1
-            read += sum(tensor_bytes(t, symbols) for t in node.inputs)
-            written += made
-        alive += made
-        peak = max(peak, alive)
-        for tensor in node.outputs:
-            end = last.get(tensor, at)
-            ends[end] = ends.get(end, 0) + tensor_bytes(tensor, symbols)
-        alive -= ends.pop(at, 0)
-    return ops, Work(read, written), peak
+        if node.op.name not in ("feed", "const"):
+            kept += made
+        if node.op.family == "source":
+            continue
+        ops += 1
+        read += sum(tensor_bytes(t, symbols) for t in node.inputs)
+        written += made
+    return ops, Work(read, written), kept
 
 
 def tensor_bytes(tensor: Tensor, symbols: Mapping[str, int]) -> int:
