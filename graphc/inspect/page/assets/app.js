@@ -22,7 +22,7 @@ class App {
     document.body.append(h("header", {},
       h("div.title", { title: [made.date, made.machine].filter(Boolean).join(", ") }, h("span.mark", {}), h("h1", {}, clip(model.doc.title || "graph", 120))),
       this.tabs, this.search.el,
-      h("button.tool.theme", { type: "button", title: "Light or dark (T)", "aria-label": "Light or dark", onclick: () => this.flipTheme() }, "◐"),
+      h("button.tool.theme", { type: "button", title: "Light or dark (T)", "aria-label": "Light or dark", onclick: () => this.flipTheme() }, h("span.half")),
       h("button.tool.help", { type: "button", title: "Overview and keys (?)", "aria-label": "Overview and keys", onclick: () => this.help() }, "?")),
     h("div.stagebox", {}, this.stageEl, this.panel.el));
     document.addEventListener("keydown", (e) => this.key(e));

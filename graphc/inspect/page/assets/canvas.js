@@ -121,9 +121,9 @@ class GraphCanvas {
     else this.handlers.pick(i, e);
   }
 
-  fit(fly = true) {
+  fit(fly = true, least = 0) {
     const s = this.scene;
-    if (s) this.camera.show(0, 0, s.width, s.height, { fly, most: 1 });
+    if (s) this.camera.show(0, 0, s.width, s.height, { fly, most: 1, least });
   }
 
   // At first the text can be read: what does not fit begins at its inputs.
@@ -132,10 +132,10 @@ class GraphCanvas {
     const wide = (this.canvas.clientWidth - 40) / s.width;
     const least = Math.max(0.5, Math.min(0.85, wide));
     let x0 = 0, x1 = s.width;
-    if (s.width * least > this.canvas.clientWidth) { // too wide as well: about the first box
-      let first = -1;
-      s.items.forEach((item, i) => { if (!item.container && (first < 0 || s.y[i] < s.y[first])) first = i; });
-      if (first >= 0) x0 = x1 = s.x[first] + s.w[first] / 2;
+    if (s.width * least > this.canvas.clientWidth) { // too wide as well: the middle of the first boxes
+      const first = s.items.map((_, i) => i).filter((i) => !s.items[i].container && s.y[i] < this.canvas.clientHeight / least);
+      const middles = first.map((i) => s.x[i] + s.w[i] / 2).sort((a, b) => a - b);
+      if (middles.length) x0 = x1 = middles[middles.length >> 1];
     }
     this.camera.show(x0, 0, x1, s.height, { fly: false, most: 1, least });
   }

@@ -3,21 +3,21 @@
 const CATEGORIES = [
   ["product", "#4c6ef5", "Products", /matmul|gemm|conv|einsum|tensordot|depthwise|contract|dot$/],
   ["update", "#c2459f", "Updates", /assign|apply|scatter|update|train|adam|momentum/],
-  ["variable", "#8a5cf0", "Variables", /^variable|^var|_variable|read_variable|ref$|queue|table/],
+  ["variable", "#8a5cf0", "Variables", /^variable|^var|_variable|read_variable|^read$|ref$|queue|table/],
   ["input", "#2f9e5b", "Inputs", /placeholder|iterator|feed|^arg|param|point$|capture/],
   ["const", "#8d97a8", "Constants", /^const|^zeros|^ones|eye|fill|range|linspace/],
   ["random", "#d9578c", "Random", /random|rng|dropout|truncated|multinomial|philox/],
   ["control", "#c05a3c", "Control", /while|cond|loop|merge|switch|no_op|^group|case|assert/],
   ["reduce", "#e08a1e", "Reductions",
     /reduce|^sum|_sum|mean|arg_?max|arg_?min|softmax|cumsum|norm|pool|moments|top_k|loss|^all$|^any$/],
-  ["move", "#6b8299", "Shape and movement",
-    /reshape|transpose|concat|slice|gather|pad|tile|stack|split|expand|squeeze|broadcast|shape|reverse|identity|cast|copy|patches|view/],
+  ["move", "#6b8299", "Movement",
+    /reshape|transpose|concat|slice|gather|pad|tile|stack|split|expand|squeeze|broadcast|shape|reverse|identity|cast|copy|patches|view|bound|size|rank/],
   ["host", "#9a8230", "Host", /string|py_func|print|parse|decode|encode|read|write|file|summary/],
   ["element", "#12a594", "Elementwise", /./],
 ];
 const FAMILY = {
   elementwise: "element", reduction: "reduce", movement: "move", host: "host", control: "control",
-  source: "input", state: "update",
+  state: "update",
 };
 const NAMED = new Set(["product", "update", "variable", "input", "const", "random", "control"]);
 const category = (() => {

@@ -19,7 +19,8 @@ class PaneControls {
     } });
     this.legend = h("div.legend");
     this.top = h("div.strip", {}, h("label", {}, "Colour ", this.colour),
-      pane.group.by === "scope" && h("label.constants", { title: "Constants as boxes of their own" }, this.constants, " constants"), this.legend);
+      h("label.constants", { title: pane.group.by === "scope" ? "Constants as boxes of their own" : "Constants and variables as boxes of their own" },
+        this.constants, pane.group.by === "scope" ? " constants" : " inputs"), this.legend);
     this.busy = h("div.busy", { hidden: true, role: "status" });
     this.tip = h("div.tip", { hidden: true });
     this.fill();

@@ -1,8 +1,10 @@
 // Coordinates of a level whose rows are ordered, after Brandes and Koepf: four alignments, each
-// as straight as it can be, and their median. Pure, as layout.js, which calls it.
+// as straight as it can be. Their blocks are pulled together, the one with the shortest lines
+// stays; of a huge level it is the median of the four. Pure, as layout.js, which calls it.
 function coordinatesModule() {
   const PAD = 16, HEADER = 32, RANK_GAP = 48, PORT_GAP = 24, NODE_GAP = 26, LINE_GAP = 12;
   const ITEM = 0, DUMMY = 3;
+  const HUGE = 12000, TURNS = 24;
 
   function coordinates(g, rows) {
     const n = g.kind.length;
@@ -17,10 +19,68 @@ function coordinatesModule() {
         const root = align(turned, down ? g.up : g.down, pos, conflicts, n);
         const x = compact(g, turned, root, n);
         if (!left) for (let v = 0; v < n; v++) x[v] = -x[v];
-        found.push({ x, left });
+        found.push({ x, left, root });
       }
     }
-    g.x = median(g, found, n);
+    g.x = n > HUGE ? median(g, found, n) : shortest(g, rows, found, n);
+  }
+
+  function shortest(g, rows, found, n) {
+    let best = null, least = Infinity;
+    for (const { x, root } of found) {
+      const length = pullTogether(g, rows, x, root, n);
+      if (length >= least) continue;
+      least = length;
+      best = x;
+    }
+    return best;
+  }
+
+  // Each block moves to the middle of those it is joined to, as far as its neighbours let it:
+  // those that go left in the order from the left, those that go right from the right.
+  function pullTogether(g, rows, x, root, n) {
+    const members = new Map();
+    for (let v = 0; v < n; v++) {
+      if (!members.has(root[v])) members.set(root[v], []);
+      members.get(root[v]).push(v);
+    }
+    const at = new Int32Array(n), rowOf = new Int32Array(n);
+    rows.forEach((row, r) => row.forEach((v, i) => {
+      at[v] = i;
+      rowOf[v] = r;
+    }));
+    const blocks = [...members.values()].map((all) => {
+      const joined = [];
+      for (const v of all) {
+        for (const near of [g.up[v], g.down[v]]) for (const u of near) if (root[u] !== root[v]) joined.push(u);
+      }
+      return { all, joined };
+    });
+    for (let turn = 0; turn < TURNS; turn++) {
+      const left = turn % 2 === 0;
+      blocks.sort((p, q) => (left ? x[p.all[0]] - x[q.all[0]] : x[q.all[0]] - x[p.all[0]]));
+      let moved = 0;
+      for (const { all, joined } of blocks) {
+        if (!joined.length) continue;
+        const ends = joined.map((u) => x[u]).sort((p, q) => p - q), half = ends.length >> 1;
+        const here = x[all[0]];
+        const want = ends.length % 2 ? ends[half] : Math.max(ends[half - 1], Math.min(ends[half], here));
+        if (left ? want >= here : want <= here) continue;
+        let to = want;
+        for (const v of all) {
+          const next = rows[rowOf[v]][at[v] + (left ? -1 : 1)];
+          if (next === undefined) continue;
+          to = left ? Math.max(to, x[next] + separation(g, next, v)) : Math.min(to, x[next] - separation(g, v, next));
+        }
+        if (left ? to >= here - 0.01 : to <= here + 0.01) continue;
+        for (const v of all) x[v] = to;
+        moved++;
+      }
+      if (!moved && turn > 1) break;
+    }
+    let length = 0;
+    for (let v = 0; v < n; v++) for (const u of g.down[v]) length += Math.abs(x[u] - x[v]);
+    return length;
   }
 
   // A line between nodes that crosses a line between dummies yields: long lines stay straight.

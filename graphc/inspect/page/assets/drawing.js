@@ -275,7 +275,7 @@ class SceneDrawing {
     const { ctx, s, c, look } = this, item = s.items[i];
     const colour = look.selected.has(i) ? c.accent : look.linked.has(i) ? c.outof
       : item.mark === "added" ? c.added : item.mark === "removed" ? c.removed
-        : item.mark === "both" ? c.gradient : look.matches.has(i) ? c.match
+        : item.mark === "both" || item.mark === "changed" ? c.gradient : look.matches.has(i) ? c.match
           : look.hover === i && !item.container ? c.muted : null;
     if (!colour || !this.seen(i)) return;
     const out = look.selected.has(i) ? 3 : 2;

@@ -289,7 +289,7 @@ function layoutModule({ coordinates, rankTops, normalise }) {
     }
     let total = 0;
     for (const c of chains.values()) total += Math.max(0, c.span - 1);
-    const budget = 6 * g.real + 3000;
+    const budget = 2 * g.real + 150;
     for (const c of [...chains.values()].sort((p, q) => q.span - p.span)) {
       if (total <= budget) break;
       c.drop = true;

@@ -20,10 +20,12 @@ const TITLE = `600 13px ${FONT}`, SMALL = `11px ${FONT}`;
 function describe(model, item, plan, chips) {
   if (item.id !== undefined) {
     const n = model.nodes[item.id];
-    item.title = clip(n.op, 30);
-    item.under = n.short === n.op ? "" : middle(n.short, 26);
-    const own = chips.get(item.id);
-    item.chips = own ? clip(own.slice(0, 3).join("  ") + (own.length > 3 ? "  …" : ""), 34) : "";
+    const [kind] = category(n);
+    const named = kind === "variable" || kind === "input"; // these are known by their names
+    item.title = named ? middle(own(n), 28) : clip(n.op, 30);
+    item.under = named ? clip(n.op, 26) : n.short === n.op ? "" : middle(n.short, 26);
+    const values = chips.get(item.id) || [];
+    item.chips = clip(values.slice(0, 3).join("  ") + (values.length > 3 ? "  …" : ""), 34);
   } else if (item.tree.kind === "kernel") {
     const step = plan.doc.steps[item.tree.step];
     item.title = middle(step.name, 34);
@@ -44,6 +46,11 @@ function describe(model, item, plan, chips) {
     item.w += 14;
   }
   if (item.container) item.w = Math.ceil(textWidth(item.title, TITLE)) + 110;
+
+  function own(n) { // outside of its scope, with the scope's last part
+    if (item.parent >= 0 || !n.scope) return n.short;
+    return n.scope.slice(n.scope.lastIndexOf("/") + 1) + "/" + n.short;
+  }
 }
 
 function layoutInput(view) {

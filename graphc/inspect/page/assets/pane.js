@@ -27,7 +27,7 @@ class GraphPane {
     if (!same || !this.built) {
       this.built = buildTree(this.model, what.ids, this.group);
       this.inline = what.marks || this.constants ? { found: new Set(), chips: new Map() }
-        : inlined(this.model, what.ids, what.stage);
+        : inlined(this.model, what.ids, what.stage, this.group);
     }
     if (!this.expanded) this.expanded = this.firstExpanded(what.ids.length);
     return this.rebuild({ fit: !this.graph.scene });
@@ -66,7 +66,9 @@ class GraphPane {
 
   fitFirst() {
     this.unfitted = !this.graph.canvas.clientWidth;
-    if (!this.unfitted) this.graph.fitFirst();
+    if (this.unfitted) return;
+    if (this.overview) this.graph.fit(false, 0.3);
+    else this.graph.fitFirst();
   }
 
   // What is chosen stays in sight when the details open beside it.
@@ -166,14 +168,12 @@ class GraphPane {
       item.mark = marks.get(item.id) || "kept";
       return;
     }
-    let added = 0, removed = 0;
-    for (const id of item.tree.leaves()) {
-      if (marks.get(id) === "added") added++;
-      else if (marks.get(id) === "removed") removed++;
-    }
+    const count = { added: 0, removed: 0, changed: 0, kept: 0 };
+    for (const id of item.tree.leaves()) count[marks.get(id) || "kept"]++;
     if (item.container) return;
-    item.mark = added && removed ? "both" : added ? "added" : removed ? "removed" : "kept";
-    item.badge = [added ? "+" + added : "", removed ? "−" + removed : ""].filter(Boolean).join(" ");
+    const kinds = ["added", "removed", "changed"].filter((kind) => count[kind]);
+    item.mark = kinds.length > 1 ? "both" : kinds[0] || "kept";
+    item.badge = kinds.map((kind) => ({ added: "+", removed: "−", changed: "~" })[kind] + count[kind]).join(" ");
   }
 
   labels(scene) {

@@ -1,5 +1,39 @@
 // The graph after each pass: a slider, the rules that fired, before, after and what changed.
 
+// What a pass did. Nodes never change, so all that read a new one are new as well: an old and a new
+// node of one name are twins, shown as one, and marked only where they differ in themselves.
+function passChange(model, k) {
+  return model.memo("change" + k, () => {
+    const marks = new Map(), twins = new Map(), count = { added: 0, removed: 0, changed: 0 };
+    if (k === 0) return { marks, twins, count };
+    const { added, removed } = model.doc.stages[k];
+    for (const key of [(n) => n.name + "\n" + n.op, (n) => n.name]) {
+      const old = new Map();
+      for (const id of removed) if (!twins.has(id)) old.set(key(model.nodes[id]), id);
+      const taken = new Set(twins.values());
+      for (const id of added) {
+        const was = taken.has(id) ? undefined : old.get(key(model.nodes[id]));
+        if (was === undefined) continue;
+        twins.set(was, id);
+        old.delete(key(model.nodes[id]));
+      }
+    }
+    const twinned = new Set(twins.values());
+    for (const id of removed) if (!twins.has(id)) marks.set(id, "removed");
+    for (const id of added) if (!twinned.has(id)) marks.set(id, "added");
+    for (const [old, made] of twins) if (differs(old, made)) marks.set(made, "changed");
+    for (const kind of marks.values()) count[kind]++;
+    return { marks, twins, count };
+
+    function differs(old, made) {
+      const a = model.nodes[old], b = model.nodes[made];
+      if (a.op !== b.op || a.inputs.length !== b.inputs.length || a.control.length !== b.control.length) return true;
+      if (a.inputs.some(([id, out], i) => (twins.get(id) ?? id) !== b.inputs[i][0] || out !== b.inputs[i][1])) return true;
+      return JSON.stringify(a.attrs) !== JSON.stringify(b.attrs) || JSON.stringify(a.outputs) !== JSON.stringify(b.outputs);
+    }
+  });
+}
+
 class PassesView {
   constructor(app) {
     this.app = app;
@@ -24,9 +58,13 @@ class PassesView {
 
   fillTicks() {
     const { stages } = this.model.doc;
-    const most = Math.max(1, ...stages.slice(1).map((s) => s.added.length + s.removed.length));
+    const changes = stages.map((_, k) => {
+      const { added, removed, changed } = passChange(this.model, k).count;
+      return added + removed + changed;
+    });
+    const most = Math.max(1, ...changes);
     refill(this.ticks, stages.map((s, k) => {
-      const change = k ? s.added.length + s.removed.length : 0;
+      const change = changes[k];
       return h("i", { title: `${k}: ${s.name}`, style: { left: `${this.model.last ? (100 * k) / this.model.last : 0}%`,
         height: `${change ? 4 + 12 * Math.sqrt(change / most) : 2}px` } });
     }));
@@ -48,8 +86,8 @@ class PassesView {
 
   open() {
     if (!this.shown) {
-      const { stages } = this.model.doc; // the first pass that did something
-      const first = stages.findIndex((s, i) => i && s.added.length + s.removed.length);
+      const { stages } = this.model.doc; // the first pass whose rules fired
+      const first = stages.findIndex((s) => s.rules && s.rules.length);
       if (first > 0 && this.k === 1) this.k = first;
       this.slider.value = this.k;
     }
@@ -62,26 +100,33 @@ class PassesView {
     this.slider.setAttribute("aria-valuetext", stage.name);
     for (const b of this.modes.children) b.setAttribute("aria-checked", String(b.dataset.mode === this.mode));
     refill(this.title, h("h2", {}, stage.name), h("p.muted", {}, `stage ${this.k} of ${this.model.last}`,
-      stage.milliseconds ? ` · ${digits(stage.milliseconds)} ms` : ""),
-      h("p.change", {}, this.k ? [h("b.plus", {}, "+" + stage.added.length), h("b.minus", {}, "−" + stage.removed.length), ` → ${countText(this.model.stage(this.k).length, "op")}`]
-        : countText(this.model.stage(0).length, "op")));
+      stage.milliseconds ? ` · ${digits(stage.milliseconds)} ms` : ""), this.counts());
     this.fillRules(stage);
     return this.pane.show(this.what(stage));
   }
 
-  what(stage) {
-    const k = this.k;
-    if (k === 0 || this.mode === "after") return { stage: k, ids: this.model.stage(k), marks: this.marks("added", stage.added) };
-    if (this.mode === "before") return { stage: k - 1, ids: this.model.stage(k - 1), marks: this.marks("removed", stage.removed) };
-    const ids = this.model.memo("union" + k, () => [...new Set([...this.model.stage(k - 1), ...this.model.stage(k)])]);
-    return { stage: k, ids, marks: this.marks("added", stage.added, stage.removed) };
+  counts() {
+    const all = countText(this.model.stage(this.k).length, "op");
+    if (!this.k) return h("p.change", {}, all);
+    const { count } = passChange(this.model, this.k);
+    const part = (kind, n, text) => n > 0 && h("b." + kind, {}, `${n.toLocaleString("en")} ${text}`);
+    return h("p.change", {}, part("plus", count.added, "new"), part("minus", count.removed, "gone"), part("changed", count.changed, "changed"),
+      h("span.muted", {}, count.added + count.removed + count.changed ? `${all} now` : `nothing changed, ${all}`));
   }
 
-  marks(kind, ids, removed) {
-    if (this.k === 0 || !(ids.length + (removed || []).length)) return null;
-    const marks = new Map(ids.map((id) => [id, kind]));
-    for (const id of removed || []) marks.set(id, "removed");
-    return marks;
+  what(stage) {
+    const k = this.k;
+    if (k === 0) return { stage: 0, ids: this.model.stage(0), marks: null };
+    const { marks, twins } = passChange(this.model, k);
+    if (!marks.size) return { stage: k, ids: this.model.stage(k), marks: null };
+    if (this.mode === "after") return { stage: k, ids: this.model.stage(k), marks };
+    if (this.mode === "before") {
+      const before = new Map([...marks].filter(([, kind]) => kind === "removed"));
+      for (const [old, made] of twins) before.set(old, marks.get(made));
+      return { stage: k - 1, ids: this.model.stage(k - 1), marks: before };
+    }
+    const ids = this.model.memo("union" + k, () => [...new Set([...this.model.stage(k - 1).filter((id) => !twins.has(id)), ...this.model.stage(k)])]);
+    return { stage: k, ids, marks };
   }
 
   fillRules(stage) {
@@ -117,7 +162,8 @@ class PassesView {
       this.mode = "changes";
       await this.refresh();
     }
-    ids = ids.filter((id) => this.model.nodes[id]);
+    const { twins } = passChange(this.model, this.k);
+    ids = [...new Set(ids.filter((id) => this.model.nodes[id]).map((id) => twins.get(id) ?? id))];
     this.app.select({ kind: "rule", name, ids, stage: this.k });
     await this.pane.reveal(ids);
   }

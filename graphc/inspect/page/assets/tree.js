@@ -1,6 +1,6 @@
 // What is shown: nodes nested in scopes (or kernels), what is expanded, the edges between.
 
-const CROWD = 250; // children of one scope before they are shown in parts
+const CROWD = 600; // children of one scope before they are shown in parts
 
 class Tree {
   constructor(key, label, parent, kind) {
@@ -118,23 +118,30 @@ function buildTree(model, ids, group) {
   }
 }
 
-// Small nodes without inputs that are written into the boxes of those who read them.
-function inlined(model, ids, k) {
+// Small nodes without inputs that are written into the boxes of those who read them: constants, and
+// among kernels the variables that only one of them reads.
+function inlined(model, ids, k, group) {
   const consumers = model.consumers(k), outputs = model.outputs(k), chips = new Map();
   const found = new Set();
   for (const id of ids) {
     const n = model.nodes[id];
-    if (n.inputs.length || n.control.length || category(n)[0] !== "const" || outputs.has(id)) continue;
-    const readers = consumers.get(id);
-    if (!readers) continue;
+    if (n.inputs.length || n.control.length || outputs.has(id)) continue;
+    const readers = consumers.get(id), [kind] = category(n);
+    if (!readers || (kind !== "const" && !(kind === "variable" && oneKernel(id, readers)))) continue;
     found.add(id);
-    const text = n.attrs.value !== undefined ? n.attrs.value : tensorText(n.outputs[0]);
+    const text = n.attrs.value !== undefined ? n.attrs.value : kind === "variable" ? n.short : tensorText(n.outputs[0]);
     for (const [reader] of readers) {
       if (!chips.has(reader)) chips.set(reader, []);
       chips.get(reader).push(clip(String(text), 18));
     }
   }
   return { found, chips };
+
+  function oneKernel(id, readers) {
+    if (group.by !== "kernel" || group.plan.stepOf.has(id)) return false;
+    const steps = new Set(readers.map((r) => group.plan.stepOf.get(r[0])));
+    return steps.size === 1 && !steps.has(undefined);
+  }
 }
 
 // The scopes to open first: as many as fit in a picture that is read at a glance.

@@ -13,7 +13,7 @@ class GraphView {
 class KernelsView {
   constructor(app) {
     this.app = app;
-    this.pane = new GraphPane(app, { group: { by: "kernel", plan: app.plan() }, open: 30 });
+    this.pane = new GraphPane(app, { group: { by: "kernel", plan: app.plan() } });
     this.el = h("div.view", {}, this.pane.el);
   }
 
@@ -28,8 +28,18 @@ class CompareView {
     this.app = app;
     const { plans } = app.model;
     this.sides = [plans[0], plans[1] || plans[0]].map((plan, i) => this.side(plan, i));
-    const table = h("details.figures", { open: innerHeight > 700 && innerWidth > 760 }, h("summary", {}, "Figures"), planTable(plans));
+    const table = h("details.figures", { open: innerHeight > 880 && innerWidth > 760 }, h("summary", {}, this.summary(plans)), planTable(plans));
     this.el = h("div.view.compare", {}, table, h("div.sides", {}, this.sides.map((s) => s.el)));
+  }
+
+  // the first plan against the second, in one line
+  summary([a, b]) {
+    if (!b) return "Figures";
+    const ratio = (get) => (get(a.doc) && get(b.doc) ? get(b.doc) / get(a.doc) : null);
+    const says = (x, more, less) => (x === null ? null : x >= 1 ? `${digits(x)}× ${more}` : `${digits(1 / x)}× ${less}`);
+    const parts = [`${a.doc.kernel_count.toLocaleString("en")} kernels instead of ${b.doc.kernel_count.toLocaleString("en")}`,
+      says(ratio((d) => d.bytes), "fewer bytes", "more bytes"), says(ratio((d) => d.run_microseconds), "faster", "slower")];
+    return `${a.name} against ${b.name}: ${parts.filter(Boolean).join(", ")}`;
   }
 
   side(plan, i) {
@@ -48,7 +58,7 @@ class CompareView {
 
   fill(side) {
     const d = side.plan.doc;
-    side.pane = new GraphPane(this.app, { group: { by: "kernel", plan: side.plan }, open: 20 });
+    side.pane = new GraphPane(this.app, { group: { by: "kernel", plan: side.plan }, overview: true });
     refill(side.sum, `${countText(d.kernel_count, "kernel")} · ${d.run_microseconds ? timeText(d.run_microseconds) + " · " : ""}${bytesText(d.bytes)}`);
     refill(side.body, side.pane.el);
   }
