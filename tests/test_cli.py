@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,6 +14,7 @@ import pytest
 
 from graphc import __version__, config
 from graphc.inspect.cli import main
+from graphc.inspect.progress import Progress
 
 BUILD = """
 import numpy as np
@@ -74,6 +76,72 @@ def test_explain_unfused(script: Path, capsys: Capture) -> None:
     fused = int(capsys.readouterr().out.split()[0])
     assert main(["explain", str(script), "--unfused"]) == 0
     assert int(capsys.readouterr().out.split()[0]) > fused
+
+
+def test_explain_in_detail(script: Path, tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "found.json"
+    assert main(["explain", str(script), "--details", "-o", str(path)]) == 0
+    done = capsys.readouterr()
+    assert "fused because:" in done.out and "a small product: BLAS" in done.out
+    assert done.err == f"written: {path}\n"
+    assert json.loads(path.read_text())["steps"]
+
+
+@pytest.mark.parametrize(
+    ("name", "begin"),
+    [("c.txt", " "), ("c.json", "{"), ("c.html", "<!doctype html>"), ("c.png", "\x89PNG")],
+)
+def test_compare_writes(script: Path, tmp_path: Path, name: str, begin: str) -> None:
+    if name.endswith("png"):
+        pytest.importorskip("matplotlib")
+    path = tmp_path / name
+    words = ["compare", str(script), "--seconds", "0", "--sides", "fused,unfused", "-o", str(path)]
+    assert main(words) == 0
+    assert path.read_bytes().decode("latin-1").startswith(begin)
+    assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
+
+
+def test_profile(script: Path, tmp_path: Path, capsys: Capture) -> None:
+    path = tmp_path / "trace.json"
+    assert main(["profile", str(script), "--runs", "3", "-o", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "3 runs" in out and "by line of your program" in out and "product" in out
+    assert json.loads(path.read_text())["traceEvents"]
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["compare", "{script}", "-o", "x.doc"], "compare writes .txt, .json, .png or .html"),
+        (["explain", "{script}", "-o", "x.html"], "explain writes .txt or .json"),
+        (["profile", "{script}", "-o", "x"], "profile writes .txt"),
+        (["profile", "{script}", "--runs", "0"], "at least one run"),
+        (["compare", "{script}", "--sides", "unfused"], "fused first"),
+        (["viz", "{script}"], "viz needs -o FILE"),
+        (["explain", "{script}", "-o", "/no/such/folder/x.txt"], "cannot write"),
+    ],
+)
+def test_outputs_that_cannot_be(
+    script: Path, words: list[str], text: str, capsys: Capture
+) -> None:
+    assert main([w.format(script=script) for w in words]) == 2
+    assert text in capsys.readouterr().err
+
+
+def test_progress_is_for_terminals(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    with Progress(2) as quiet:
+        quiet.say("one")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with Progress(2) as shown:
+        shown.say("one")
+        shown.say("two")
+    done = capsys.readouterr()
+    assert done.out == "" and "2/2 [" in done.err and "two" in done.err
+    with Progress() as words:
+        words.say("a long text")
+        words.say("short")
+    assert capsys.readouterr().err.endswith("\rshort      \n")
 
 
 def test_info(settings: Path, capsys: Capture) -> None:
