@@ -28,6 +28,7 @@ class SceneDrawing {
     this.boxes();
     if (this.owner.fade === 1) this.marked(near);
     if (this.k > 0.62 && this.owner.fade === 1) this.labels(near);
+    if (this.k > 0.25) this.lasting();
   }
 
   seen(i) {
@@ -60,22 +61,50 @@ class SceneDrawing {
       ctx.lineWidth = Math.max(1, 0.6 / this.k);
       ctx.strokeStyle = kernel ? item.paint.border : c.line;
       ctx.stroke();
-      const size = this.k < 0.5 ? Math.min(30, 13 * 0.5 / this.k) : 13;
-      if (s.h[i] * this.k < 26 || s.w[i] * this.k < 40) return;
-      ctx.font = `600 ${size}px ${FONT}`;
-      ctx.fillStyle = c.muted;
-      ctx.textAlign = "left";
-      const top = Math.min(Math.max(s.y[i], this.y0), s.y[i] + s.h[i] - 30); // stays in sight
-      const left = Math.min(Math.max(s.x[i], this.x0), s.x[i] + s.w[i] - 60);
-      ctx.fillText(item.title, left + 12, top + 16, s.w[i] - 44);
-      this.toggle(i, "−", top);
+      if (s.y[i] >= this.y0 && s.x[i] >= this.x0) this.header(i, s.x[i], s.y[i]);
+      else this.toggle(i, "−");
     });
   }
 
-  toggle(i, sign, top) {
+  header(i, left, top) {
+    const { ctx, s, c } = this;
+    if (s.h[i] * this.k < 26 || s.w[i] * this.k < 40) return;
+    ctx.font = `600 ${this.k < 0.5 ? Math.min(30, 6.5 / this.k) : 13}px ${FONT}`;
+    ctx.fillStyle = c.muted;
+    ctx.textAlign = "left";
+    ctx.fillText(s.items[i].title, left + 12, top + 16, s.x[i] + s.w[i] - left - 44);
+    if (top === s.y[i]) this.toggle(i, "−");
+  }
+
+  // The names of containers that begin outside of the picture stay in sight, over what they hold.
+  lasting() {
+    const { ctx, s, c } = this;
+    s.items.forEach((item, i) => {
+      if (!item.container || !this.seen(i) || (s.y[i] >= this.y0 && s.x[i] >= this.x0)) return;
+      const depth = this.stacked(i); // those of the containers around it stand above
+      const left = Math.max(s.x[i], this.x0), top = Math.max(s.y[i], this.y0 + 28 * depth);
+      const room = s.x[i] + s.w[i] - left, under = s.y[i] + s.h[i] - top;
+      if (room < 90 || under < 40) return;
+      ctx.globalAlpha = 0.92;
+      this.box(left + 4, top + 4, Math.min(textWidth(item.title, TITLE) + 24, room - 20), 24, 6);
+      ctx.fillStyle = item.depth % 2 ? c.raised : c.group;
+      ctx.fill();
+      ctx.globalAlpha = 1;
+      this.header(i, left + 4, top);
+    });
+  }
+
+  stacked(i) {
+    const { s } = this;
+    let depth = 0;
+    for (let p = s.items[i].parent; p >= 0; p = s.items[p].parent) if (s.y[p] < this.y0) depth++;
+    return s.y[i] < this.y0 ? depth : 0;
+  }
+
+  toggle(i, sign) {
     const { ctx, s, c } = this;
     if (this.k < 0.32) return;
-    const x = s.x[i] + s.w[i] - 15, y = (top === undefined ? s.y[i] : top) + 15;
+    const x = s.x[i] + s.w[i] - 15, y = s.y[i] + 15;
     ctx.strokeStyle = c.muted;
     ctx.lineWidth = 1.4;
     ctx.beginPath();

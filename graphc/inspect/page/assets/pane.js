@@ -241,7 +241,7 @@ class GraphPane {
       if (i >= 0) look.selected.add(i);
     }
     const rep = this.view.rep;
-    const exact = this.app.selectedIds().filter((id) => rep.has(id));
+    const exact = this.standing(this.app.selectedIds()).filter((id) => rep.has(id));
     for (const id of exact) look.selected.add(rep.get(id));
     if (!exact.length) for (const id of this.app.linkedIds()) if (rep.has(id)) look.linked.add(rep.get(id));
     if (look.linked.size === scene.items.length) look.linked.clear();
@@ -251,9 +251,15 @@ class GraphPane {
     this.graph.ask();
   }
 
+  // A constant that is written into its readers' boxes is shown by them.
+  standing(ids) {
+    const readers = this.model.consumers(this.shown.stage);
+    return ids.flatMap((id) => (this.inline.found.has(id) ? readers.get(id).map((r) => r[0]) : [id]));
+  }
+
   // Opens what holds the nodes, then shows them.
   async reveal(ids, options = {}) {
-    const here = ids.filter((id) => this.built.home.has(id)).slice(0, 400);
+    const here = this.standing(ids).filter((id) => this.built.home.has(id)).slice(0, 400);
     if (!here.length) return false;
     let opened = false;
     for (const id of options.closed ? [] : here) {

@@ -96,7 +96,7 @@ class Panel {
     const parts = [];
     const finals = this.model.finals(n.id);
     if (first > 0) parts.push(h("p", {}, "Made by ", this.passLink(first), "."));
-    if (last >= 0 && last < this.model.last) parts.push(h("p", {}, "Gone after ", this.passLink(last + 1), "."));
+    if (last >= 0 && last < this.model.last) parts.push(h("p", {}, "Taken away by ", this.passLink(last + 1), "."));
     for (let k = Math.max(1, first); k <= Math.min(this.model.last, last + 1); k++) {
       for (const rule of stages[k].rules || []) {
         for (const [old, made] of (rule.events || []).slice(0, 2000)) {
@@ -119,6 +119,7 @@ class Panel {
   }
 
   compiled(plan, id) {
+    if (!this.model.finals(id).length) return null;
     const steps = plan.stepsFor(id);
     const title = `In the ${plan.name} plan`;
     const refused = this.refusals(plan, new Set(this.model.finals(id)));
