@@ -16,7 +16,8 @@ from graphc.ir.shape import Dim, dims_product, evaluate
 from graphc.runtime import blas
 
 FLOPS_ALONE = 1 << 20  # below this one thread is faster than waking another
-FLOPS_MANY = 1 << 28
+ROWS_PIECE = 1024  # every piece packs all of B: fewer rows do not pay for it
+MAX_PIECES = 8
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,8 @@ class GemmCall:
         flops = self._flops(values)
         if flops < FLOPS_ALONE:
             return 0
-        return -(-self.extent(values) // (2 if flops < FLOPS_MANY else 4))
+        rows = self.extent(values)
+        return -(-rows // min(max(2, rows // ROWS_PIECE), MAX_PIECES))
 
     def nanoseconds(self, values: Mapping[str, int]) -> float:
         return self._flops(values) / 100.0

@@ -28,8 +28,9 @@ from graphc.runtime.extern import GemmCall
 from graphc.runtime.finishing import Finishing
 
 FEW_FLOPS = 1 << 17  # below this a product is no work, and BLAS needs no compilation
-LONG_SUM, LARGE_BYTES = 2048, 1 << 23  # of A from which on BLAS is ahead
-FLOPS_ALONE = 1 << 20  # below this one thread is faster than waking another
+LONG_SUM, LARGE_BYTES = 2560, 1 << 23  # of A from which on BLAS is ahead
+FLOPS_ALONE = 1 << 18  # below this one thread is faster than two
+PACKING_ALONE_NS = 1e4
 FLOPS_PIECE = 1 << 25  # pieces of larger products are of this size
 MAX_PIECES = 8
 FLOPS_PER_NS = 200.0
@@ -84,7 +85,7 @@ class PackCall:
         return evaluate(self.batch, values) * -(-self.n // self.spec.columns)
 
     def chunk(self, values: Mapping[str, int]) -> int:
-        alone = self.nanoseconds(values) < 2 * FLOPS_ALONE / FLOPS_PER_NS
+        alone = self.nanoseconds(values) < PACKING_ALONE_NS
         return 0 if alone else -(-self.extent(values) // 2)
 
     def nanoseconds(self, values: Mapping[str, int]) -> float:
