@@ -9,8 +9,10 @@ from __future__ import annotations
 import html
 import io
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from graphc.errors import GraphcError
 from graphc.inspect.layout import Placement, Point, layered
@@ -22,6 +24,7 @@ FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
 TITLE, TEXT, LABEL = 12.0, 10.0, 8.5  # sizes of letters
 PAD, MARGIN, WIDEST = 9.0, 22.0, 230.0
 HEAD, LINE = 18.0, 13.0
+MANY, FADED = 12, 0.4  # arrows into one box from which on they are drawn lightly, and how
 BOLD = 1.1  # how much wider bold letters are
 # fill, border and head of each kind of box; distinct for people who do not see red and green apart
 COLOURS = {
@@ -74,6 +77,12 @@ class Drawing:
         kinds = {b.kind for b in self.scene.boxes}
         arrows = {a.kind for a in self.scene.arrows}
         return [*(k for k in COLOURS if k in kinds), *(k for k in ARROWS if k in arrows)]
+
+    @cached_property
+    def strengths(self) -> list[float]:
+        """How strongly each arrow is drawn: less where very many end in one box."""
+        ends = Counter(a.target for a in self.scene.arrows)
+        return [FADED if ends[a.target] > MANY else 1.0 for a in self.scene.arrows]
 
     def shift(self, point: Point) -> Point:
         """From places of the layout to those of the picture."""
@@ -151,8 +160,9 @@ def svg(scene: Scene) -> str:
         "<defs>" + "".join(_marker(kind) for kind in ARROWS) + "</defs>",
         _svg_text(MARGIN, MARGIN + 6, scene.title, TITLE + 3, INK, weight="600"),
     ]
-    for arrow, route in zip(scene.arrows, picture.placement.routes, strict=True):
-        out.append(_svg_arrow(arrow.kind, [picture.shift(p) for p in route]))
+    routes = picture.placement.routes
+    for arrow, route, strength in zip(scene.arrows, routes, picture.strengths, strict=True):
+        out.append(_svg_arrow(arrow.kind, [picture.shift(p) for p in route], strength))
     for number in range(len(scene.boxes)):
         out.append(_svg_box(picture, number))
     for x, y, text in labels(picture):
@@ -180,13 +190,14 @@ def _svg_text(
     )
 
 
-def _svg_arrow(kind: str, points: Sequence[Point]) -> str:
+def _svg_arrow(kind: str, points: Sequence[Point], strength: float = 1.0) -> str:
     if not points:
         return ""
+    light = f' opacity="{strength:g}"' if strength < 1 else ""
     dashes = f' stroke-dasharray="{DASHES[kind]}"' if DASHES[kind] else ""
     return (
         f'<path d="{_path(points)}" fill="none" stroke="{ARROWS[kind]}" stroke-width="1.3"'
-        f'{dashes} marker-end="url(#{kind})"/>'
+        f'{dashes}{light} marker-end="url(#{kind})"/>'
     )
 
 

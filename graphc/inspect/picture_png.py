@@ -43,8 +43,9 @@ def paint(figure: Any, picture: Drawing) -> None:
     axes.set_ylim(picture.height, 0)
     axes.axis("off")
     _text(axes, MARGIN, MARGIN + 6, picture.scene.title, TITLE + 3, INK, weight="bold")
-    for arrow, route in zip(picture.scene.arrows, picture.placement.routes, strict=True):
-        _arrow(axes, arrow.kind, [picture.shift(p) for p in route])
+    routes = picture.placement.routes
+    for arrow, route, strength in zip(picture.scene.arrows, routes, picture.strengths, strict=True):
+        _arrow(axes, arrow.kind, [picture.shift(p) for p in route], strength)
     for number in range(len(picture.scene.boxes)):
         _box(axes, picture, number)
     for x, y, text in labels(picture):
@@ -67,7 +68,7 @@ def _text(
         made.set_path_effects([withStroke(linewidth=3, foreground=PAPER)])
 
 
-def _arrow(axes: Any, kind: str, points: Sequence[Point]) -> None:
+def _arrow(axes: Any, kind: str, points: Sequence[Point], strength: float = 1.0) -> None:
     from matplotlib.patches import PathPatch, Polygon
     from matplotlib.path import Path
 
@@ -79,13 +80,15 @@ def _arrow(axes: Any, kind: str, points: Sequence[Point]) -> None:
         codes += [Path.CURVE4] * 3
     axes.add_patch(PathPatch(
         Path(vertices, codes), fill=False, edgecolor=ARROWS[kind], linewidth=1.2,
-        linestyle=DASHES[kind],
+        linestyle=DASHES[kind], alpha=strength,
     ))  # fmt: skip
     (x, y), (ahead, above) = points[-1], points[-2]
     length = max(math.hypot(x - ahead, y - above), 1e-6)
     dx, dy = 6 * (x - ahead) / length, 6 * (y - above) / length
     head = [(x, y), (x - dx - dy / 2, y - dy + dx / 2), (x - dx + dy / 2, y - dy - dx / 2)]
-    axes.add_patch(Polygon(head, closed=True, facecolor=ARROWS[kind], linewidth=0))
+    axes.add_patch(
+        Polygon(head, closed=True, facecolor=ARROWS[kind], linewidth=0, alpha=strength)
+    )
 
 
 def _box(axes: Any, picture: Drawing, number: int) -> None:

@@ -3,21 +3,26 @@
 Lives here: Scene, Box, Arrow, scene_of. Not here: their places (inspect/layout.py), how they are
 written (inspect/picture.py, inspect/formats). Imports the document only.
 
-Boxes stand in scopes. Where there are more boxes than are wanted, scopes become one box each, the
-deepest ones first.
+Boxes stand in scopes, steps in that of their first op. Where there are more boxes than are wanted,
+scopes become one box each.
 """
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from graphc.inspect.document import Document, NodeRecord, Output, PlanRecord, StepRecord
 from graphc.inspect.texts import count, duration, size
 
-HIDDEN = frozenset({"label", "jump", "branch", "open", "room", "grow", "point", "advance", "check"})
+# where to go on, and chains, whose members stand behind them
+HIDDEN = frozenset({
+    "label", "jump", "branch", "open", "room", "grow", "point", "advance", "check", "chain",
+})  # fmt: skip
+NAMES = 4  # variables that a box for several of them names
 PRODUCTS = ("matmul", "conv", "einsum", "dot")
 SOURCES = {"feed": "placeholder", "variable": "variable"}
 DATA, GRADIENT, CONTROL = "data", "gradient", "control"
@@ -33,6 +38,7 @@ class Box:
         key: unique in the scene. scope: the scopes that it stands in. title, lines: its text.
         kind: product, elementwise, reduction, movement, placeholder, variable, const, control,
             host, other, scope. nodes: of the document. step: of the plan, or -1.
+        bytes, microseconds: of a step, or of all in a scope.
     """
 
     key: str
@@ -43,6 +49,8 @@ class Box:
     gradient: bool = False
     nodes: list[int] = field(default_factory=list)
     step: int = -1
+    bytes: int = 0
+    microseconds: float | None = None
 
 
 @dataclass
@@ -83,7 +91,9 @@ def scene_of(
         scene = _plan_scene(document, plan, f"{document.title}: {what}")
     else:
         scene = _stage_scene(document, what, constants)
-    return scene if limit is None else collapsed(scene, limit)
+    if limit is None:
+        return scene
+    return collapsed(scene if plan is None else with_sources_joined(scene), limit)
 
 
 # ------------------------------------------------------------------ texts
@@ -171,12 +181,16 @@ def _plan_scene(document: Document, plan: PlanRecord, title: str) -> Scene:
     for number, step in enumerate(plan.steps):
         if step.kind in HIDDEN:
             continue
+        made = _step_box(document, plan, number, step)
+        if not step.nodes and step.reads and step.reads[0] in writer:
+            # a copy belongs to what it copies
+            made.scope = scene.boxes[writer[step.reads[0]]].scope
         for buffer in step.reads:
             if buffer not in writer and plan.buffers[buffer].kind in SOURCES:
                 writer[buffer] = len(scene.boxes)
-                scene.boxes.append(_source_box(document, plan, buffer))
+                scene.boxes.append(_source_box(document, plan, buffer, made.scope))
         target = len(scene.boxes)
-        scene.boxes.append(_step_box(document, plan, number, step))
+        scene.boxes.append(made)
         for buffer in dict.fromkeys(step.reads):
             if buffer in writer:
                 held = plan.buffers[buffer]
@@ -192,15 +206,18 @@ def _plan_scene(document: Document, plan: PlanRecord, title: str) -> Scene:
     return scene
 
 
-def _source_box(document: Document, plan: PlanRecord, buffer: int) -> Box:
+def _source_box(
+    document: Document, plan: PlanRecord, buffer: int, scope: tuple[str, ...]
+) -> Box:
+    """What a run begins with; it stands beside its first reader."""
     held = plan.buffers[buffer]
     kind = SOURCES[held.kind]
     if held.node < 0:
-        return Box(f"b{buffer}", (), kind, [size(held.bytes)], kind)
+        return Box(f"b{buffer}", scope, kind, [size(held.bytes)], kind)
     node = document.nodes[held.node]
     path = tuple((node.name or f"{node.op} {node.id}").split("/"))
     text = shape_text(node.outputs[held.output])
-    return Box(f"b{buffer}", path[:-1], "/".join(path[-2:]), [text], kind, node.gradient, [node.id])
+    return Box(f"b{buffer}", scope, "/".join(path[-2:]), [text], kind, node.gradient, [node.id])
 
 
 def _written(document: Document, plan: PlanRecord, step: StepRecord) -> list[str]:
@@ -227,13 +244,16 @@ def _step_box(document: Document, plan: PlanRecord, number: int, step: StepRecor
         costs.append(duration(step.microseconds / 1e6))
     lines.append(", ".join(costs))
     lines += _written(document, plan, step)
-    scope = tuple(named[-1].name.split("/")[:-1]) if named else ()
+    scope = tuple(named[0].name.split("/")[:-1]) if named else ()
     kinds = [kind_of(n) for n in nodes]
     kind = next((k for k in ("product", "reduction", "control") if k in kinds), "other")
     if kind == "other" and kinds:
         kind = kinds[-1]
     gradient = bool(nodes) and all(n.gradient for n in nodes)
-    return Box(f"s{number}", scope, step.name, lines, kind, gradient, list(step.nodes), number)
+    return Box(
+        f"s{number}", scope, step.name, lines, kind, gradient, list(step.nodes), number,
+        step.bytes, step.microseconds,
+    )  # fmt: skip
 
 
 def _members(nodes: Sequence[NodeRecord], most: int = 6) -> list[str]:
@@ -247,11 +267,40 @@ def _members(nodes: Sequence[NodeRecord], most: int = 6) -> list[str]:
 
 
 # ------------------------------------------------------------------ fewer boxes
+def with_sources_joined(scene: Scene) -> Scene:
+    """Variables with the same readers as one box."""
+    readers: dict[int, list[int]] = {}
+    for arrow in scene.arrows:
+        if scene.boxes[arrow.source].kind == "variable" and scene.boxes[arrow.source].step < 0:
+            readers.setdefault(arrow.source, []).append(arrow.target)
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for box, targets in readers.items():
+        alike.setdefault(tuple(targets), []).append(box)
+    whose: dict[int, Owner] = {k: k for k in range(len(scene.boxes))}
+    joint: dict[Owner, Box] = {}
+    for boxes in alike.values():
+        if len(boxes) > 1:
+            owner = ("", str(boxes[0]))
+            joint[owner] = _variables([scene.boxes[k] for k in boxes])
+            whose.update(dict.fromkeys(boxes, owner))
+    return _joined(scene, whose, joint)
+
+
+def _variables(boxes: Sequence[Box]) -> Box:
+    lines = [" ".join((b.title, *b.lines)) for b in boxes[:NAMES]]
+    if len(boxes) > NAMES:
+        lines.append(f"and {len(boxes) - NAMES} more")
+    nodes = [k for b in boxes for k in b.nodes]
+    title = f"{len(boxes)} variables"
+    return Box(boxes[0].key, boxes[0].scope, title, lines, "variable", False, nodes)
+
+
 @dataclass
 class _Scope:
     path: tuple[str, ...]
     inner: dict[str, _Scope] = field(default_factory=dict)
     boxes: list[int] = field(default_factory=list)
+    total: int = 0
 
     @property
     def parts(self) -> int:
@@ -259,26 +308,32 @@ class _Scope:
 
 
 def collapsed(scene: Scene, limit: int) -> Scene:
-    """The scene with at most about `limit` boxes: scopes are opened from the outside inwards."""
+    """The scene with at most about `limit` boxes: scopes are opened, the fullest first, as long
+    as what is in them finds room."""
     if len(scene.boxes) <= limit:
         return scene
     root = _tree(scene)
+    waiting = [(-s.total, s.path, s) for s in root.inner.values()]
+    heapq.heapify(waiting)
     shown: list[_Scope] = []
-    front = list(root.inner.values())
-    total = root.parts
     loose = list(root.boxes)
-    while front:
-        waiting: list[_Scope] = []
-        # of one depth, the small ones first: they cost least
-        for scope in sorted(front, key=lambda s: (s.parts, s.path)):
-            if scope.parts == 1 or total - 1 + scope.parts <= limit:
-                total += scope.parts - 1
-                waiting.extend(scope.inner.values())
-                loose.extend(scope.boxes)
-            else:
-                shown.append(scope)
-        front = waiting
-    return _joined(scene, loose, shown)
+    total = root.parts
+    while waiting:
+        _, _, scope = heapq.heappop(waiting)
+        if scope.parts > 1 and total - 1 + scope.parts > limit:
+            shown.append(scope)
+            continue
+        total += scope.parts - 1
+        loose.extend(scope.boxes)
+        for inner in scope.inner.values():
+            heapq.heappush(waiting, (-inner.total, inner.path, inner))
+    whose: dict[int, Owner] = {k: k for k in loose}
+    joint: dict[Owner, Box] = {}
+    for scope in shown:
+        members = sorted(_inside(scope))
+        whose.update(dict.fromkeys(members, scope.path))
+        joint[scope.path] = _scope_box(scene, scope.path, members)
+    return _joined(scene, whose, joint)
 
 
 def _tree(scene: Scene) -> _Scope:
@@ -287,6 +342,7 @@ def _tree(scene: Scene) -> _Scope:
         at = root
         for depth, name in enumerate(box.scope):
             at = at.inner.setdefault(name, _Scope(box.scope[: depth + 1]))
+            at.total += 1
         at.boxes.append(number)
     return root
 
@@ -297,22 +353,17 @@ def _inside(scope: _Scope) -> Iterable[int]:
         yield from _inside(inner)
 
 
-def _joined(scene: Scene, loose: Sequence[int], shown: Sequence[_Scope]) -> Scene:
-    """Each of the scopes as one box, in the order of its first member."""
-    whose: dict[int, Owner] = {k: k for k in loose}
-    members: dict[Owner, list[int]] = {}
-    for scope in shown:
-        members[scope.path] = sorted(_inside(scope))
-        whose.update(dict.fromkeys(members[scope.path], scope.path))
+def _joined(
+    scene: Scene, whose: Mapping[int, Owner], joint: Mapping[Owner, Box]
+) -> Scene:
+    """Several boxes as one, in the order of their first; whose: what stands for each box."""
     number: dict[Owner, int] = {}
     boxes: list[Box] = []
     for k, box in enumerate(scene.boxes):
         owner = whose[k]
         if owner not in number:
             number[owner] = len(boxes)
-            if not isinstance(owner, int):
-                box = _scope_box(scene, owner, members[owner])
-            boxes.append(box)
+            boxes.append(joint.get(owner, box))
     arrows: dict[tuple[int, int, str], Arrow] = {}
     for arrow in scene.arrows:
         a, b = number[whose[arrow.source]], number[whose[arrow.target]]
@@ -329,11 +380,23 @@ def _joined(scene: Scene, loose: Sequence[int], shown: Sequence[_Scope]) -> Scen
 
 def _scope_box(scene: Scene, path: tuple[str, ...], members: Sequence[int]) -> Box:
     boxes = [scene.boxes[k] for k in members]
-    kernels = sum(b.step >= 0 for b in boxes)
-    lines = [f"{kernels} kernels" if kernels else f"{len(boxes)} ops"]
-    if not kernels:
+    steps = [b for b in boxes if b.step >= 0]
+    lines = [_costs(steps)] if steps else [_counted(len(boxes), "op")]
+    if not steps:
         usual = Counter(b.title for b in boxes if b.kind not in ("const", "variable"))
         lines += [", ".join(name for name, _ in usual.most_common(3))] if usual else []
     nodes = [k for b in boxes for k in b.nodes]
     gradient = all(b.gradient for b in boxes)
     return Box(f"scope:{'/'.join(path)}", path[:-1], path[-1], lines, "scope", gradient, nodes)
+
+
+def _costs(steps: Sequence[Box]) -> str:
+    parts = [_counted(len(steps), "step"), size(sum(b.bytes for b in steps))]
+    times = [b.microseconds for b in steps if b.microseconds is not None]
+    if times:
+        parts.append(duration(sum(times) / 1e6))
+    return ", ".join(parts)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' if number != 1 else ''}"

@@ -17,7 +17,7 @@ from graphc.inspect.document import Document
 from graphc.inspect.scene import Scene, scene_of
 from graphc.inspect.texts import suffix_of, write_file
 
-PICTURE_BOXES = 120  # before scopes become one box each
+PICTURE_BOXES = 80  # before scopes become one box each
 TEXT_BOXES = 1500
 MERMAID_BOXES = 150  # its programs refuse more than 500 arrows
 SUFFIXES = {

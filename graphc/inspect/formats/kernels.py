@@ -16,7 +16,7 @@ def last_stage(document: Document) -> str:
 
 def kernel_paths(document: Document, plan: PlanRecord) -> dict[int, tuple[str, ...]]:
     """Scopes and a last name of each node: those that share a kernel stand in a scope of its
-    name, inside of the scope of the last of them."""
+    name, inside of the scope of the first of them."""
     ids = document.stage_nodes(last_stage(document))
     paths = dict(zip(ids, paths_of([document.nodes[k] for k in ids]), strict=True))
     placed: set[int] = set()
@@ -27,7 +27,7 @@ def kernel_paths(document: Document, plan: PlanRecord) -> dict[int, tuple[str, .
             continue
         placed.update(members)
         named = [k for k in members if document.nodes[k].name]
-        scope = tuple(document.nodes[named[-1]].name.split("/")[:-1]) if named else ()
+        scope = tuple(document.nodes[named[0]].name.split("/")[:-1]) if named else ()
         for k in members:
             paths[k] = (*scope, step.name, f"{document.nodes[k].op}_{k}")
     return paths
