@@ -101,6 +101,34 @@ def test_compare_writes(script: Path, tmp_path: Path, name: str, begin: str) -> 
     assert [p.name for p in tmp_path.iterdir() if p.name.startswith(".")] == []
 
 
+@pytest.mark.parametrize(
+    ("name", "begin"),
+    [("v.html", "<!doctype html>"), ("v.svg", "<svg"), ("v.dot", "digraph"), ("v.mmd", "flowchart"),
+     ("v.graphml", "<?xml"), ("v.json", '{"format":"graphc-view"'), ("v.explorer.json", "{")],
+)  # fmt: skip
+def test_viz_writes(
+    script: Path, tmp_path: Path, name: str, begin: str, capsys: Capture
+) -> None:
+    path = tmp_path / name
+    assert main(["viz", str(script), "--runs", "1", "-o", str(path)]) == 0
+    text = path.read_text()
+    assert begin.lower() in text[:300].lower()
+    out = capsys.readouterr().out
+    assert out.startswith(f"{path}: ") and " nodes, " in out
+
+
+def test_viz_writes_a_folder_for_tensorboard(script: Path, tmp_path: Path) -> None:
+    assert main(["viz", str(script), "--runs", "0", "-o", str(tmp_path / "runs")]) == 0
+    assert {p.name for p in (tmp_path / "runs").iterdir()} == {"fused", "unfused"}
+
+
+def test_viz_of_one_stage(script: Path, tmp_path: Path) -> None:
+    path = tmp_path / "v.svg"
+    words = ["viz", str(script), "--runs", "1", "--what", "fused", "-o", str(path)]
+    assert main(words) == 0
+    assert "matmul" in path.read_text() or "gemm" in path.read_text()
+
+
 def test_profile(script: Path, tmp_path: Path, capsys: Capture) -> None:
     path = tmp_path / "trace.json"
     assert main(["profile", str(script), "--runs", "3", "-o", str(path)]) == 0
@@ -118,6 +146,8 @@ def test_profile(script: Path, tmp_path: Path, capsys: Capture) -> None:
         (["profile", "{script}", "--runs", "0"], "at least one run"),
         (["compare", "{script}", "--sides", "unfused"], "fused first"),
         (["viz", "{script}"], "viz needs -o FILE"),
+        (["viz", "{script}", "-o", "x.gif"], "viz writes .html, .svg"),
+        (["viz", "{script}", "-o", "x.svg", "--what", "nothing"], "nothing"),
         (["explain", "{script}", "-o", "/no/such/folder/x.txt"], "cannot write"),
     ],
 )

@@ -24,7 +24,7 @@ COLOURS = {
     "pack": "#c2410c", "copy": "#c2410c", "host": "#8a94a6",
 }  # fmt: skip
 _INK, _SOFT, _GRID, _LOOP = "#1d2230", "#5d6575", "#e3e5ea", "#c3c9d4"
-DPI = 130
+DPI = 110
 
 
 def _pyplot() -> Any:

@@ -105,13 +105,15 @@ def _profile_arguments(commands: Any) -> None:
 
 # ------------------------------------------------------------------ commands
 def _viz(args: argparse.Namespace) -> int:
-    from graphc.inspect.formats import save
+    from graphc.inspect.formats import SUFFIXES, save
     from graphc.inspect.progress import Progress
     from graphc.inspect.target import load
-    from graphc.inspect.texts import OutputError, size
+    from graphc.inspect.texts import OutputError, size, suffix_of
 
     if not args.output:
         raise OutputError("viz needs -o FILE: " + _suffixes("viz"))
+    if args.kind is None and suffix_of(args.output) not in SUFFIXES:
+        raise OutputError(f"-o {args.output}: viz writes {_suffixes('viz')}")
     target = load(args.build)
     with Progress() as progress:
         document = target.document(timed_runs=args.runs, progress=progress.say)

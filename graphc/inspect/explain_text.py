@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from graphc.inspect.texts import count, duration, shortened, size
+from graphc.inspect.texts import count, duration, near, shortened, size
 
 if TYPE_CHECKING:
     from graphc.inspect.explain import Explanation, Member, RefusalReport, StepReport
@@ -38,8 +38,9 @@ def summary(found: Explanation) -> str:
 def head(found: Explanation) -> str:
     """One line about all of it."""
     flops = f"{count(found.flops, 'FLOP')}, " if found.flops else ""
+    kernels = len(found.kernels)
     return (
-        f"{len(found.kernels)} kernels, {flops}{size(found.bytes_moved)} moved a run, "
+        f"{kernels} kernel{'s' * (kernels != 1)}, {flops}{size(found.bytes_moved)} moved a run, "
         f"{size(found.bytes_saved)} saved by fusion, arena {size(found.arena_bytes)} "
         f"({size(found.arena_requested)} without reuse)"
     )
@@ -75,7 +76,7 @@ def with_lines(found: Explanation) -> str:
     out = []
     for number, step in enumerate(found.steps):
         out.append(f"  {number:3d} {step.kind:6s} {step.name}")
-        out.extend(f"        {line}" for line in step.lines)
+        out.extend(f"        {near(line)}" for line in step.lines)
     return "\n".join(out)
 
 
@@ -116,7 +117,7 @@ def _members(members: Sequence[Member]) -> list[str]:
     for member in members:
         ops.setdefault((member.name, member.line), []).append(member.op)
     return [
-        f"{name} ({', '.join(_counted(parts))}){f'  {line}' if line else ''}"
+        f"{name} ({', '.join(_counted(parts))}){f'  {near(line)}' if line else ''}"
         for (name, line), parts in ops.items()
     ]
 

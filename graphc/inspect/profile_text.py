@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from graphc.inspect.load import noise_text
-from graphc.inspect.texts import count, duration, shortened, size, table
+from graphc.inspect.texts import count, duration, near, shortened, size, table
 
 if TYPE_CHECKING:
     from graphc.inspect.profile import LineProfile, Memory, Profile, StepProfile
@@ -87,7 +87,7 @@ def _line(entry: LineProfile, total: float) -> list[str]:
         duration(entry.gradient) if entry.gradient else "-",
         f"{entry.seconds / total:.1%}",
         size(entry.nbytes),
-        f"  {entry.line}",
+        f"  {near(entry.line)}",
     ]
 
 

@@ -15,7 +15,7 @@ from graphc.inspect.charts import Bar, Point, area, bars, middle_run, roofline, 
 from graphc.inspect.compare_text import rows_of
 from graphc.inspect.info import info
 from graphc.inspect.load import noise_text
-from graphc.inspect.texts import count, duration, size
+from graphc.inspect.texts import count, duration, near, size
 
 if TYPE_CHECKING:
     from graphc.inspect.compare import Comparison, Side
@@ -249,7 +249,7 @@ def _line_table(found: Profile) -> str:
     for entry in found.lines[:MANY]:
         rows.append([
             duration(entry.seconds), f"{entry.seconds / total:.1%}", duration(entry.forward),
-            duration(entry.gradient), size(entry.nbytes), entry.line,
+            duration(entry.gradient), size(entry.nbytes), near(entry.line),
         ])  # fmt: skip
     note = "<p>The time of a step is shared out among the lines of its ops by what they would be "
     return _table(rows, words=1, left=0) + note + "expected to cost alone.</p>"

@@ -1,7 +1,7 @@
 """Numbers and tables for people: sizes, times, rates, columns that line up; files written at once.
 
-Lives here: size, duration, count, rate, table, shortened, write_file. Imported by inspect only;
-imports nothing of graphc but errors.
+Lives here: size, duration, count, table, shortened, near, suffix_of, write_file. Imported by
+inspect only; imports nothing of graphc but errors.
 """
 
 from __future__ import annotations
@@ -61,6 +61,12 @@ def shortened(text: str, width: int) -> str:
         return text
     tail = (width - 3) // 3
     return f"{text[: width - 3 - tail]}...{text[len(text) - tail :]}"
+
+
+def near(line: str) -> str:
+    """A line that begins with a file's path, which is shortened where it is below this folder."""
+    here = f"{Path.cwd()}{os.sep}"
+    return line.removeprefix(here)
 
 
 def suffix_of(path: str | os.PathLike[str]) -> str:

@@ -76,13 +76,16 @@ def step_work(step: Step, binding: Binding) -> Work:
     """The work of one turn of a step under the extents of a binding."""
     values, call = binding.symbols, step.call
     if step.kernel is not None:
-        return kernel_work(step.kernel, values)
+        most = _sizes_of(binding, step.kernel.buffers, (*step.reads, *step.writes))
+        return kernel_work(step.kernel, values, most)
     if isinstance(call, RowsCall):
         return _rows_work(call, values)
     read, written = step.reads, outputs_of(step)
     if isinstance(call, Finishing) and call.finish is not None:
         # the finish says what it touches of all but the product's operands
-        behind = kernel_work(call.finish, values, call.scratch)
+        named = (*call.inputs, *call.finish.outputs)
+        most = _sizes_of(binding, named, (*step.reads[2:], *outputs_of(step)))
+        behind = kernel_work(call.finish, values, most, call.scratch)
         read, written = step.reads[:2], ()
     else:
         behind = Work()
@@ -91,6 +94,14 @@ def step_work(step: Step, binding: Binding) -> Work:
         behind.written + sum(binding.nbytes[binding.number[s]] for s in written),
         behind.flops + _call_flops(step, values),
     )
+
+
+def _sizes_of(
+    binding: Binding, buffers: Sequence[Buffer], storages: Sequence[Storage]
+) -> dict[Buffer, int]:
+    """The memory behind each buffer: in a chain it holds some of the products only."""
+    pairs = zip(buffers, storages, strict=True)
+    return {buffer: binding.nbytes[binding.number[home]] for buffer, home in pairs}
 
 
 def outputs_of(step: Step) -> tuple[Storage, ...]:
@@ -157,14 +168,22 @@ def _host_flops(node: Node, values: Mapping[str, int]) -> int:
 
 # ------------------------------------------------------------------ loop nests
 def kernel_work(
-    kernel: Kernel, values: Mapping[str, int], inside: Buffer | None = None
-) -> Work:
-    """The work of a nest under these extents; `inside` is memory that counts for nothing."""
+    kernel: Kernel, values: Mapping[str, int], most: Mapping[Buffer, int] | None = None,
+    inside: Buffer | None = None,
+) -> Work:  # fmt: skip
+    """The work of a nest under these extents.
+
+    Args:
+        most: bytes of the memory behind each buffer; None: of the whole buffer. inside: memory
+            that counts for nothing.
+    """
     counter = _Counter(values)
     flops = counter.block(kernel.body, 1.0)
+    if most is None:
+        most = {b: _sizes(values, *b.shape) * b.dtype.size for b in kernel.buffers}
     read, written = (
         sum(
-            min(round(times), _sizes(values, *buffer.shape)) * buffer.dtype.size
+            min(round(times) * buffer.dtype.size, most[buffer])
             for buffer, times in touched.items()
             if buffer != inside
         )
