@@ -290,7 +290,9 @@ def run(
         if not arrays[buffer].flags.c_contiguous:
             raise ValueError(f"{buffer!r} is not contiguous")
     extent = dim_value(kernel.extent, dims)
-    machine = _Machine(arrays, dims, 0 if lo is None else lo, extent if hi is None else hi)
+    rows = {b: np.empty(dim_value(b.shape[0], dims), b.dtype.np) for b in kernel.rows}
+    part = (0 if lo is None else lo, extent if hi is None else hi)
+    machine = _Machine({**arrays, **rows}, dims, *part)
     with np.errstate(all="ignore"):
         machine.block(kernel.body)
     return machine.status

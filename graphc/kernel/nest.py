@@ -125,6 +125,7 @@ class Kernel:
         extent: the parallel loop's extent; 1 where there is none.
         grain: smallest sensible chunk of the extent (a multiple keeps stores on cache lines).
         flags: whether the kernel takes a status word.
+        rows: memory of a call's own, for a row that is at hand; of known size, no parameters.
         origins: texts that name the ops and user lines inside, for headers; not in the key.
     """
 
@@ -137,6 +138,7 @@ class Kernel:
     grain: int = 1
     flags: bool = False
     origins: tuple[str, ...] = ()
+    rows: tuple[Buffer, ...] = ()
 
     @property
     def buffers(self) -> tuple[Buffer, ...]:
@@ -248,6 +250,8 @@ class _Printer:
             # a buffer updated in place keeps its input's name for loads
             self.names.setdefault(buf, f"o{n}" if self.canonical else repr(buf))
             self.names[("out", n)] = f"o{n}" if self.canonical else repr(buf)
+        for n, buf in enumerate(kernel.rows):
+            self.names[buf] = f"row{n}"
         for n, dim in enumerate(kernel.dims):
             self.names[DimValue(dim)] = f"n{n}" if self.canonical else f"[{dim}]"  # type: ignore[arg-type]
         title = "kernel" if self.canonical else f"kernel {kernel.name}"
@@ -267,6 +271,8 @@ class _Printer:
             f"  dims ({dims}) extent {extent} grain {kernel.grain}"
             f"{' inplace ' + ' '.join(alias) if alias else ''}{' flags' if kernel.flags else ''}"
         )
+        for buf in kernel.rows:
+            self.lines.append(f"  row {self.names[buf]}: {buf.dtype.name} x{buf.shape[0]}")
         self.block(kernel.body, 1)
         return "\n".join(self.lines) + "\n"
 
@@ -310,6 +316,8 @@ class _Printer:
                 )
 
     def _out_name(self, buffer: Buffer) -> str:
+        if buffer in self.kernel.rows:
+            return self.names[buffer]
         return self.names[("out", self.kernel.outputs.index(buffer))]
 
     def expr(self, root: Expr) -> str:

@@ -5,6 +5,9 @@ last, on kernels that run as a whole over their own extent (not on members of ch
 
 An ordinary store first reads the cache line that it writes. An output larger than the last cache
 leaves it before anybody can read it, so that a third of the traffic of a copy is for nothing.
+
+Where a kernel keeps values of a row in the output until its last loop (kernel/keep.py), they get a
+row of memory of their own: it stays in the first cache.
 """
 
 from __future__ import annotations
@@ -13,12 +16,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import prod
 
-from graphc.kernel.expr import Axis, Buffer
+from graphc.kernel.expr import Axis, Buffer, Expr, Load, index, postorder, replaced, transform
 from graphc.kernel.linear import as_dim, quick_linear
-from graphc.kernel.nest import For, Kernel, Stmt, Store, kernel_loads
+from graphc.kernel.nest import (
+    For,
+    Kernel,
+    Let,
+    Stmt,
+    Store,
+    Update,
+    kernel_loads,
+    statements,
+    stmt_exprs,
+)
 
 LARGE_BYTES = 1 << 24  # half of a large last cache
 LINE = 64
+ROW_BYTES = 1 << 15  # of a row that stays in the first cache
 
 
 def streamed(kernel: Kernel) -> Kernel:
@@ -26,6 +40,7 @@ def streamed(kernel: Kernel) -> Kernel:
 
     Only whole vectors that begin on a cache line are: every row of the output must.
     """
+    kernel = _with_rows(kernel)
     read = {load.buffer for load in kernel_loads(kernel)}
     large = {b for b in kernel.outputs if b not in read and b not in kernel.inputs and _large(b)}
     if not large:
@@ -34,6 +49,101 @@ def streamed(kernel: Kernel) -> Kernel:
     return replace(kernel, body=body)
 
 
+# ------------------------------------------------------------------ rows that are kept
+def _with_rows(kernel: Kernel) -> Kernel:
+    """Large outputs that hold a row's values for later loops are written by the last loop alone."""
+    loop = kernel.body[0] if len(kernel.body) == 1 else None
+    if not isinstance(loop, For) or loop.kind != "parallel" or loop.lanes > 1:
+        return kernel
+    for buffer in kernel.outputs:
+        length = _kept_row(loop, buffer) if buffer in kernel.inputs and _large(buffer) else 0
+        if length:
+            row = Buffer(("row", buffer.key), buffer.dtype, (length,), f"row{len(kernel.rows)}")
+            loop = replace(loop, body=_in_row(loop, buffer, row))
+            kernel = replace(
+                kernel,
+                inputs=tuple(b for b in kernel.inputs if b != buffer),
+                body=(loop,),
+                rows=(*kernel.rows, row),
+            )
+    return kernel
+
+
+def _kept_row(loop: For, buffer: Buffer) -> int:
+    """The length of the row, where a loop fills all of it before anything is read of it."""
+    length = buffer.shape[-1]
+    touching = [s for s in loop.body if _touches(s, buffer)]
+    if not isinstance(length, int) or length * buffer.dtype.size > ROW_BYTES or len(touching) < 2:
+        return 0
+    if buffer.dtype.is_half or buffer.dtype.kind != "f":
+        return 0
+    for number, stmt in enumerate(touching):
+        if not isinstance(stmt, For) or stmt.axis.extent != length:
+            return 0
+        if (as_dim(stmt.lo), as_dim(stmt.hi)) != (0, length):
+            return 0
+        stores = [s for s in stmt.body if isinstance(s, Store) and s.buffer == buffer]
+        wanted = quick_linear(loop.axis * index(length) + stmt.axis)
+        if any(quick_linear(o) != wanted for o in _offsets(stmt, buffer)):
+            return 0
+        first, last = number == 0, stmt is touching[-1]
+        if len(stores) != int(first or last) or (first and _loads_of(stmt, buffer)):
+            return 0
+    return length
+
+
+def _touches(stmt: Stmt, buffer: Buffer) -> bool:
+    return any(
+        (isinstance(s, Store) and s.buffer == buffer) or _own_loads(s, buffer)
+        for s in statements((stmt,))
+    )
+
+
+def _own_loads(stmt: Stmt, buffer: Buffer) -> list[Load]:
+    nodes = postorder(*stmt_exprs(stmt))
+    return [n for n in nodes if isinstance(n, Load) and n.buffer == buffer]
+
+
+def _loads_of(loop: For, buffer: Buffer) -> list[Load]:
+    return [n for s in statements((loop,)) for n in _own_loads(s, buffer)]
+
+
+def _offsets(loop: For, buffer: Buffer) -> list[Expr]:
+    """Where the loop reads and writes the buffer."""
+    stores = [s for s in statements((loop,)) if isinstance(s, Store) and s.buffer == buffer]
+    return [s.offset for s in stores] + [n.index[0] for n in _loads_of(loop, buffer)]
+
+
+def _in_row(loop: For, buffer: Buffer, row: Buffer) -> tuple[Stmt, ...]:
+    """The loop's body with all but the last loop's stores, and all loads, on the row."""
+    last = [s for s in loop.body if _touches(s, buffer)][-1]
+    out: list[Stmt] = []
+    for stmt in loop.body:
+        if isinstance(stmt, For) and _touches(stmt, buffer):
+            stmt = replace(stmt, body=_moved(stmt, buffer, row, stmt is not last))
+        out.append(stmt)
+    return tuple(out)
+
+
+def _moved(loop: For, buffer: Buffer, row: Buffer, stores: bool) -> tuple[Stmt, ...]:
+    def load(node: Expr, args: tuple[Expr, ...]) -> Expr:
+        if isinstance(node, Load) and node.buffer == buffer:
+            return Load(row, (loop.axis,), flat=True)
+        return replaced(node, args)
+
+    out: list[Stmt] = []
+    for stmt in loop.body:
+        if isinstance(stmt, Store):
+            value = transform(stmt.value, load)
+            kept = stores and stmt.buffer == buffer
+            stmt = Store(row, loop.axis, value) if kept else replace(stmt, value=value)
+        elif isinstance(stmt, Let | Update):
+            stmt = replace(stmt, value=transform(stmt.value, load))
+        out.append(stmt)
+    return tuple(out)
+
+
+# ------------------------------------------------------------------ streams
 def _large(buffer: Buffer) -> bool:
     dims = [d for d in buffer.shape if isinstance(d, int)]
     known = len(dims) == len(buffer.shape)

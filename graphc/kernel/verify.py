@@ -126,7 +126,7 @@ class _Verifier:
 
     def store(self, stmt: Store) -> None:
         where = f"store to {stmt.buffer!r}"
-        if stmt.buffer not in self.kernel.outputs:
+        if stmt.buffer not in (*self.kernel.outputs, *self.kernel.rows):
             self.fail(f"{where}: not an output")
         self.value(stmt.offset)
         self.value(stmt.value)
@@ -186,7 +186,7 @@ class _Verifier:
             self.fail(f"unknown expression {node!r}")
 
     def load(self, node: Load) -> None:
-        if node.buffer not in self.kernel.inputs:
+        if node.buffer not in (*self.kernel.inputs, *self.kernel.rows):
             self.fail(f"load of {_name(node.buffer)}: not an input")
         if not node.flat or len(node.index) != 1:
             self.fail(f"load {text(node)}: not a flat offset")

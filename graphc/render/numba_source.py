@@ -159,12 +159,18 @@ def module_text(kernel: Kernel, name: str, form: str = "plain") -> tuple[str, di
         names = ["args"]
     elif form == "pointers":
         _unpack(printer, kernel, [f"pointer({short})" for short in names])
+    for k, row in enumerate(kernel.rows):
+        short = printer.name(("row", k), f"row{k}")
+        printer.loads[row] = printer.stores[row] = short
+        printer.emit(f"{short} = np.empty({row.shape[0]}, np.{row.dtype.name})")
     header = f"def {name}({', '.join([*names, 'lo', 'hi'])}):"
     printer.block(kernel.body)
     functions = [*helpers.texts.values(), "\n".join([header, *printer.lines])]
     body = "\n\n".join(f"\n{function.rstrip()}" for function in functions)
     used = SUPPORT.intersection(re.findall(r"[A-Za-z_]\w*", body))
     parts = [*_header(kernel, name), *([""] * bool(used)), *_imports(used)]
+    if kernel.rows:
+        parts.append("import numpy as np")
     return "\n".join([*parts, "", body]) + "\n", dict(helpers.texts)
 
 

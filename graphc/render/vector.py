@@ -26,7 +26,7 @@ from graphc.render.vector_emit import Emitter
 from graphc.render.vector_loops import Loops
 from graphc.render.vector_memory import STREAM
 from graphc.render.vector_scope import Lines
-from graphc.render.vector_types import constant
+from graphc.render.vector_types import constant, memory_type
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,11 @@ def inner_function(kernel: Kernel, symbol: str) -> Inner:
     """The kernel without the function that unpacks its slots. Raises CompileError."""
     ready = Prepared(kernel)
     slots = _slots(kernel)
+    rows = {b: f"%row{n}" for n, b in enumerate(kernel.rows)}
     emitter = Emitter(
-        {b: name for b, name, _ in slots.buffers},
+        {b: name for b, name, _ in slots.buffers} | rows,
         {dim: name for dim, name, _ in slots.dims},
-        set(kernel.outputs),
+        {*kernel.outputs, *kernel.rows},
         _rare(ready),
         ready,
     )
@@ -92,7 +93,7 @@ def inner_function(kernel: Kernel, symbol: str) -> Inner:
         emitter.cells[("flag", bit)] = constant(False, bool_)
     Loops(emitter).block(ready.kernel.body)
     _finish(emitter, flags if kernel.flags else ())
-    text = _inner(symbol, slots, emitter)
+    text = _inner(symbol, slots, emitter, kernel.rows)
     buffers = tuple(b for b, _, _ in slots.buffers)
     return Inner(text, f"{symbol}.nest", buffers, kernel.dims, emitter.declares)
 
@@ -178,7 +179,7 @@ def _finish(e: Emitter, flags: Iterable[int]) -> None:
     e.put("ret void")
 
 
-def _inner(symbol: str, slots: _Slots, e: Emitter) -> str:
+def _inner(symbol: str, slots: _Slots, e: Emitter, rows: Sequence[Buffer]) -> str:
     written = {name for b, name, _ in slots.buffers if b in e.stored}
     params = []
     for kind, name, _ in slots.parameters():
@@ -191,6 +192,9 @@ def _inner(symbol: str, slots: _Slots, e: Emitter) -> str:
     if e.uses_scratch:
         # what masked-off scalar loads read
         lines += ["  %scratch = alloca i64, align 8", "  store i64 0, ptr %scratch, align 8"]
+    for row in rows:
+        kind = f"[{row.shape[0]} x {memory_type(row.dtype)}]"
+        lines.append(f"  {e.pointers[row]} = alloca {kind}, align 64")
     lines.extend(_flat(e.lines))
     return "\n".join([*lines, "}"])
 

@@ -15,6 +15,7 @@ import numpy as np
 from graphc.config import Config
 from graphc.ir.program import Program
 from graphc.ir.shape import shape_env
+from graphc.kernel.nest import Kernel
 from graphc.kernel.pieces import all_in_pieces
 from graphc.kernel.stream import streamed
 from graphc.passes.pipeline import Observer, optimize
@@ -59,7 +60,9 @@ class CpuPlan:
         pieces = all_in_pieces(s.kernel for s in steps if s.kernel is not None)
         chained = {m for c in self.schedule.chains for m in c.members}
         for step, kernel in zip(steps, pieces, strict=True):
-            step.kernel = kernel if step in chained else streamed(kernel)
+            step.kernel = kernel
+            if config.codegen == "vector" and step not in chained:
+                _stream(step, kernel)
         self.kernels: dict[Step, codegen.CompiledKernel] = {}
         self.addresses = self._compile()
         if dump is not None:
@@ -98,3 +101,10 @@ class CpuPlan:
     ) -> list[Instance] | None:
         """See Binding.simple_instances."""
         return self.bind(symbols).simple_instances(store)
+
+
+def _stream(step: Step, kernel: Kernel) -> None:
+    """Large outputs go past the caches; what was only kept in them is read no more."""
+    new = step.kernel = streamed(kernel)
+    read = dict(zip(kernel.inputs, step.reads, strict=True))
+    step.reads = tuple(read[b] for b in new.inputs)

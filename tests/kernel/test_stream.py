@@ -91,3 +91,51 @@ def test_readers_behind_a_stream_see_it(small: None, monkeypatch: pytest.MonkeyP
     for got in streamed:
         np.testing.assert_array_equal(got[0], wanted[0])
         assert got[1] == wanted[1]
+
+
+def test_values_that_a_row_needs_again_get_a_row_of_their_own(small: None) -> None:
+    x = tf.placeholder(tf.float32, (1037, 256))
+    data = RNG.standard_normal((1037, 256)).astype(np.float32) * 4
+    data[3, 5], data[4, 6], data[5, :] = np.nan, np.inf, -np.inf
+    y = tf.nn.softmax(x)
+    with tf.Session() as sess:
+        got = sess.run(y, {x: data})
+        (step,) = sess.explain(y, {x: data}).kernels
+    assert "row row0: float32 x256" in step.nest and "np.empty(256" in step.source
+    assert "inplace" not in step.nest
+    for config in (Config(threads=1), Config(codegen="numba"), Config(validate=True)):
+        with tf.Session(config=config) as sess:
+            np.testing.assert_allclose(got, sess.run(y, {x: data}), rtol=2e-6)
+    wide = data.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        exact = np.exp(wide - wide.max(1, keepdims=True))
+        exact /= exact.sum(1, keepdims=True)
+    np.testing.assert_allclose(got, exact, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("columns", [64, 100, 8192, 9000])
+def test_rows_of_any_length_agree(small: None, columns: int) -> None:
+    x = tf.placeholder(tf.float64, (2500000 // columns, columns))
+    data = RNG.standard_normal(x.shape.as_list())
+    fetches = [tf.nn.softmax(x), tf.nn.log_softmax(x), tf.nn.l2_normalize(tf.exp(x), 1)]
+    with tf.Session() as sess:
+        got = sess.run(fetches, {x: data})
+    with tf.Session(config=Config(fuse=False)) as sess:
+        wanted = sess.run(fetches, {x: data})
+    for a, b in zip(got, wanted, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+
+
+def test_the_source_of_a_kernel_with_a_row_runs_as_it_stands(small: None) -> None:
+    x = tf.placeholder(tf.float32, (1037, 256))
+    data = RNG.standard_normal((1037, 256)).astype(np.float32)
+    y = tf.nn.softmax(x)
+    with tf.Session() as sess:
+        wanted = sess.run(y, {x: data})
+        (step,) = sess.explain(y, {x: data}).kernels
+    scope: dict[str, Any] = {}
+    exec(step.source, scope)
+    function = next(f for n, f in scope.items() if n.startswith("softmax"))
+    out = np.empty(8 * 256, np.float32)
+    function(data[:8].ravel(), out, 0, 8)
+    np.testing.assert_allclose(out.reshape(8, 256), wanted[:8], rtol=1e-5)
