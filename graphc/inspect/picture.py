@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import io
+import math
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ from graphc.errors import GraphcError
 from graphc.inspect.layout import Placement, Point, layered
 from graphc.inspect.scene import CONTROL, DATA, GRADIENT, Box, Scene, printable
 
+LONGEST, PIXELS = 12_000, 24e6  # of a PNG's side, and in all
 MOST = 900  # boxes that a picture can hold
 LABELLED = 70  # arrows up to which each has its text
 FONT = "Helvetica, Arial, 'Liberation Sans', 'DejaVu Sans', sans-serif"
@@ -61,17 +63,17 @@ class Drawing:
     sizes: list[Point]
     placement: Placement
 
-    @property
+    @cached_property
     def width(self) -> float:
         legend = sum(legend_width(name) for name in self.legend)
         title = BOLD * text_width(self.scene.title, TITLE + 3)
         return max(self.placement.width, legend, title) + 2 * MARGIN
 
-    @property
+    @cached_property
     def height(self) -> float:
         return self.placement.height + 2 * MARGIN + 30 + 26
 
-    @property
+    @cached_property
     def legend(self) -> list[str]:
         """The kinds of boxes and arrows that there are."""
         kinds = {b.kind for b in self.scene.boxes}
@@ -329,9 +331,9 @@ def png(scene: Scene, scale: float = 2.0) -> bytes:
         ) from None
     from graphc.inspect.picture_png import paint
 
-    # a picture has at most some ten thousand pixels a side
-    scale = min(scale, 16000 / max(picture.width, picture.height))
-    figure = Figure(figsize=(picture.width / 72, picture.height / 72), dpi=72 * scale)
+    wide, high = picture.width, picture.height
+    scale = min(scale, LONGEST / max(wide, high), math.sqrt(PIXELS / (wide * high)))
+    figure = Figure(figsize=(wide / 72, high / 72), dpi=72 * scale)
     FigureCanvasAgg(figure)
     paint(figure, picture)
     out = io.BytesIO()
