@@ -14,7 +14,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,7 +28,7 @@ from graphc.inspect.capture_nodes import NodeTable, Sources
 from graphc.inspect.capture_plan import Codes, PlanReader
 from graphc.inspect.capture_rules import StageWatcher
 from graphc.inspect.document import Document, PlanRecord
-from graphc.ir.graph import Graph, get_default_graph
+from graphc.ir.graph import Graph, GraphKeys, get_default_graph
 from graphc.ir.node import Node, Tensor
 from graphc.passes.base import watched
 from graphc.passes.functionalize import needed_nodes
@@ -52,6 +52,13 @@ class _Part:
     given: list[Array]
     symbols: dict[str, int]
     plans: dict[str, CpuPlan] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)  # of building each plan
+
+    def build(self, name: str, make: Callable[[], CpuPlan]) -> CpuPlan:
+        start = time.perf_counter()
+        plan = self.plans[name] = make()
+        self.seconds[name] = time.perf_counter() - start
+        return plan
 
 
 def capture(
@@ -138,24 +145,42 @@ class _Capture:
     # ------------------------------------------------------------ values
     def _initialize(self) -> None:
         """The variables hold what the default session's do, else what initializes them."""
-        needed = {n for n in self.user if n.op.name == "variable"}
+        needed = [n for n in self.user if n.op.name == "variable"]
         store: VariableStore = self.session.executor.variables
         given = get_default_session()
         if given is not None and given.graph is self.graph:
             theirs: VariableStore = given.executor.variables
+            store.share_resources(theirs)
             for node in needed:
                 value = theirs.get(node)
                 if value is not None:
                     store.set(node, value)
-        missing = [n for n in needed if not store.initialized(n)]
-        if not missing:
-            return
+            tables: list[Node] = []
+        else:
+            tables = list(self.graph.get_collection(GraphKeys.TABLE_INITIALIZERS))
+        wanted = [*self._initializers(n for n in needed if not store.initialized(n)), *tables]
+        if wanted:
+            self.progress("initializing variables")
+            self.session.run(wanted)
+
+    def _initializers(self, variables: Iterable[Node]) -> list[Any]:
+        """What gives these variables their first values, as far as the graph holds it."""
         from graphc.tf1.variables import variable_of
 
-        self.progress("initializing variables")
-        found = [v for v in map(variable_of, missing) if v is not None]
-        if found:
-            self.session.run([v.initializer for v in found])
+        out: list[Any] = []
+        bare: set[Node] = set()
+        for node in variables:
+            known = variable_of(node)
+            if known is None:
+                bare.add(node)
+            else:
+                out.append(known.initializer)
+        for node in self.graph.nodes if bare else ():
+            # a GraphDef knows no variables: the first assignment is the initializer's
+            if node.op.name == "assign" and node.inputs[0].node in bare:
+                bare.discard(node.inputs[0].node)
+                out.append(node)
+        return out
 
     # ------------------------------------------------------------ plans
     def _build(self, plans: Sequence[str]) -> None:
@@ -167,13 +192,16 @@ class _Capture:
             try:
                 with watched(self.watcher):
                     program = stage.program(given, self.session.executor.variables)
-                    first = CpuPlan(program, self._config(plans[0]), self.watcher.observe)
+                    part = _Part(stage.spec, given, dict(program.env.hints))
+                    config = self._config(plans[0])
+                    first = part.build(
+                        plans[0], lambda: CpuPlan(program, config, self.watcher.observe)
+                    )
             except BaseException:
                 self.watcher.runs.pop()  # it is split, and tried again
                 raise
-            part = _Part(stage.spec, given, dict(program.env.hints), {plans[0]: first})
             for name in plans[1:]:
-                part.plans[name] = CpuPlan(first.program, self._config(name), optimized=True)
+                self._again(part, name, first)
             self.parts.append(part)
             return first, part.symbols
 
@@ -185,6 +213,11 @@ class _Capture:
         keep = [id(p.plans[plans[0]]) in alive for p in self.parts]
         self.parts = [p for p, k in zip(self.parts, keep, strict=True) if k]
         self.watcher.runs = [r for r, k in zip(self.watcher.runs, keep, strict=True) if k]
+
+    def _again(self, part: _Part, name: str, first: CpuPlan) -> None:
+        """Another plan of the program that the passes made for the first one."""
+        config = self._config(name)
+        part.build(name, lambda: CpuPlan(first.program, config, optimized=True))
 
     def _config(self, name: str) -> Config:
         return self.config.replace(fuse=name == FUSED)
@@ -233,6 +266,8 @@ class _Capture:
         reader = PlanReader(self.table, texts)
         for part in self.parts:
             reader.add(part.plans[name], part.symbols, self._micros(part, name, runs))
+        if texts is None:
+            reader.record.compile_seconds = sum(part.seconds[name] for part in self.parts)
         if seconds:
             reader.record.run_microseconds = round(1e6 * statistics.median(seconds), 3)
         return reader.record

@@ -193,8 +193,10 @@ class PlanRecord:
     """A schedule with its kernels and memory.
 
     Attributes:
-        bytes, flops: of all steps. compile_seconds: of building it. run_microseconds: the median
-            of the timed runs, or None. memory: bytes of the arena that are in use at each step.
+        bytes, flops: of all steps. compile_seconds: of printing and compiling its kernels with
+            nothing cached; without their texts, of building the plan with what the cache holds.
+        run_microseconds: the median of the timed runs, or None. memory: bytes of the arena that
+            are in use at each step.
     """
 
     kernel_count: int

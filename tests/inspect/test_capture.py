@@ -209,7 +209,7 @@ def test_without_texts_and_times() -> None:
     graph, fetches, feeds = mlp()
     document = capture(fetches, feeds, graph, CONFIG, codes=False, plans=("unfused",))
     (plan,) = document.plans.values()
-    assert plan.code == {} and plan.run_microseconds is None
+    assert plan.code == {} and plan.run_microseconds is None and plan.compile_seconds > 0
     assert all(s.microseconds is None and s.code is None for s in plan.steps)
     assert document.title == "Mean, sure, GradientDescent"
 
@@ -273,6 +273,39 @@ def test_what_is_fed_in_the_middle_cuts_the_graph() -> None:
         out = tf.sin(middle, name="out")
     document = capture(out, {middle: np.ones(2)}, graph, CONFIG)
     assert [document.nodes[k].name for k in document.stage_nodes("user")] == ["middle", "out"]
+
+
+def test_tables_and_local_variables_are_initialized() -> None:
+    graph = Graph()
+    with graph.as_default():
+        keys = tf.constant(["a", "b"])
+        table = tf.contrib.lookup.HashTable(
+            tf.contrib.lookup.KeyValueTensorInitializer(keys, tf.constant([1, 2])), -1
+        )
+        counter = tf.Variable(3, trainable=False, collections=[tf.GraphKeys.LOCAL_VARIABLES])
+        words = tf.placeholder(tf.string, [None], name="words")
+        out = tf.reduce_sum(table.lookup(words)) + counter
+    feeds = {words: np.array([b"a", b"z"], object)}
+    document = capture(out, feeds, graph, CONFIG, timed_runs=1)
+    assert document.plans["fused"].run_microseconds
+    with graph.as_default(), tf.Session(options=CONFIG) as session:
+        session.run([tf.tables_initializer(), tf.local_variables_initializer()])
+        again = capture(out, feeds, config=CONFIG, timed_runs=1)
+        assert again.plans["fused"].kernel_count == document.plans["fused"].kernel_count
+        assert session.run(out, feeds) == 3  # the table is still there
+
+
+def test_variables_of_a_graph_def_have_initializers_too(tmp_path: Any) -> None:
+    from graphc.inspect.target import load
+
+    graph = Graph()
+    with graph.as_default():
+        x = tf.placeholder(tf.float32, [None, 3], name="x")
+        w = tf.get_variable("w", [3, 2], initializer=tf.ones_initializer())
+        tf.matmul(x, w, name="out")
+    tf.io.write_graph(graph, str(tmp_path), "g.pb", as_text=False)
+    document = load(tmp_path / "g.pb").document(CONFIG, timed_runs=1)
+    assert document.plans["fused"].run_microseconds
 
 
 def test_errors() -> None:
