@@ -305,7 +305,9 @@ def _fits(plan: Any, feeds: Mapping[Tensor, Array]) -> bool:
 
 
 def made_up(tensor: Tensor, first: int, rest: int) -> Array:
-    """A value for a placeholder: numbers from 0 to 1, zeros for integers, always the same.
+    """A value for a placeholder: numbers from 0 to 1, ones for integers, always the same.
+
+    Integers may be labels, indices, lengths or numbers of steps: one of each mostly exists.
 
     Args:
         first, rest: extents of its first dimension and of others, where they are open.
@@ -316,4 +318,4 @@ def made_up(tensor: Tensor, first: int, rest: int) -> Array:
         return np.full(shape, b"", object)
     if tensor.dtype.is_floating:
         return np.random.default_rng(SEED).random(shape).astype(tensor.dtype.np)
-    return np.zeros(shape, tensor.dtype.np)
+    return np.full(shape, 0 if tensor.dtype.is_bool else 1, tensor.dtype.np)

@@ -148,7 +148,7 @@ def test_a_graph_def(tmp_path: Path, suffix: str) -> None:
     target = load(tmp_path / f"g.{suffix}")
     assert [t.name for t in target.fetches] == ["out:0", "sum:0"]
     out, total = run(target)
-    assert out.shape == (8, 5) and (total == 1).all()
+    assert out.shape == (8, 5) and (total == 2).all()
 
 
 def test_extents_that_fit(tmp_path: Path) -> None:
@@ -208,6 +208,7 @@ def test_made_up_values() -> None:
         assert text.shape == (8,) and text[0] == b""
         scalar = made_up(tf.placeholder(tf.bool), 8, 1)
         assert scalar.shape == () and not scalar
+        assert made_up(tf.placeholder(tf.int64, [None]), 2, 1).tolist() == [1, 1]
         one = made_up(tf.placeholder(tf.float64, [None, None, 2]), 8, 1)
         assert one.shape == (8, 1, 2) and one.dtype == np.float64 and one.min() >= 0
         assert sinks(Graph()) == []
