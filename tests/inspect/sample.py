@@ -294,6 +294,22 @@ def flat(count: int) -> dict[str, Any]:
     return made
 
 
+def looping() -> dict[str, Any]:
+    """A loop with a body inside a scope, and two scopes that read each other."""
+    b = Builder("a loop")
+    x = b.add("placeholder", "x", [], [4])
+    first = b.add("exp", "ping/first", [x], [4])
+    middle = b.add("sigmoid", "pong/middle", [first], [4])
+    second = b.add("exp", "ping/second", [middle], [4])
+    third = b.add("add", "pong/third", [second, middle], [4])
+    inside = [b.add("point", "rnn/body/state", [], [4])]
+    inside.append(b.add("multiply", "rnn/body/mul", [inside[0], inside[0]], [4]))
+    loop = b.add("while", "rnn/while", [third], [4], body=inside)
+    b.add("add", "after", [loop, x], [4])
+    ids = [n["id"] for n in b.nodes if n["id"] not in inside]
+    return b.document([stage("user", ids, [])], {})
+
+
 NASTY = (
     "<img src=x onerror=alert(1)>",
     "</script><script>window.broken = 1</script>",

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 FORMAT, VERSION = "graphc-view", 1
 # in the order in which they are put together
 SCRIPTS = (
-    "util", "data", "colours", "coordinates", "layout", "tree", "measure", "camera", "canvas",
-    "drawing", "controls", "pane", "code", "panel", "search", "passes", "schedule", "views", "app",
+    "util", "data", "colours", "order", "coordinates", "layout", "tree", "measure", "camera",
+    "canvas", "drawing", "controls", "pane", "code", "panel", "search", "passes", "schedule",
+    "views", "app",
 )  # fmt: skip
 _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path d="M4 3v5l8 2" fill="none"'
@@ -43,7 +44,8 @@ def page(document: Document | Mapping[str, Any]) -> str:
         document: what `graphc.inspect.document.capture` made, or its `to_json()`.
 
     Raises:
-        InvalidArgumentError: it is no document of a version that this page knows.
+        InvalidArgumentError: it is no document of a version that this page knows, or it holds a
+            number that is not finite.
     """
     data = document if isinstance(document, Mapping) else document.to_json()
     if data.get("format") != FORMAT or data.get("version") != VERSION:
@@ -77,7 +79,10 @@ def _chunks(data: Mapping[str, Any]) -> list[str]:
 
 
 def _packed(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    try:
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    except ValueError as error:
+        raise InvalidArgumentError(f"a page cannot hold this document: {error}") from None
     return base64.b64encode(zlib.compress(text.encode("utf-8", "surrogatepass"), 6)).decode()
 
 

@@ -100,9 +100,8 @@ class GraphCanvas {
 
   onToggle(p, i) {
     const s = this.scene;
-    if (!s.items[i].tree) return false;
-    const size = 24 / Math.min(1, Math.max(0.6, this.camera.k));
-    return p.x > s.x[i] + s.w[i] - size - 2 && p.y < s.y[i] + size;
+    if (!s.items[i].tree || this.camera.k < 0.32) return false;
+    return p.x > s.x[i] + s.w[i] - 27 && p.y < s.y[i] + 27;
   }
 
   hover(p, e) {

@@ -74,7 +74,7 @@ function layoutInput(view) {
 }
 
 const layouts = {
-  local: layoutModule(coordinatesModule()), worker: null, failed: false, waiting: new Map(), next: 0,
+  local: layoutModule(orderModule(), coordinatesModule()), worker: null, failed: false, waiting: new Map(), next: 0,
 
   // A promise of the layout; small ones are made at once, so that nothing flickers.
   run(input) {
@@ -94,7 +94,7 @@ const layouts = {
 
   start() {
     if (this.worker) return;
-    const text = `const m = (${layoutModule})((${coordinatesModule})());` +
+    const text = `const m = (${layoutModule})((${orderModule})(), (${coordinatesModule})());` +
       "onmessage = (e) => postMessage({ id: e.data.id, made: m.layout(e.data.input) });";
     this.worker = new Worker(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
     this.worker.onmessage = (e) => {

@@ -295,7 +295,7 @@ class StepTable {
       } }, title, sort.by === name ? (sort.down ? " ↓" : " ↑") : "")));
     const get = this.columns().find((c) => c[0] === this.view.sort.by) || this.columns()[0];
     const value = plan.doc.steps.map((s, i) => get[2](s, i));
-    this.order = value.map((_, i) => i).sort((a, b) => (value[a] < value[b] ? -1 : value[a] > value[b] ? 1 : a - b) * (sort.down ? -1 : 1));
+    this.order = value.map((_, i) => i).sort((a, b) => (value[a] < value[b] ? -1 : value[a] > value[b] ? 1 : 0) * (sort.down ? -1 : 1) || a - b);
     this.space.style.height = this.order.length * ROW + "px";
     this.drawn = "";
   }
