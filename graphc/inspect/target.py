@@ -181,10 +181,11 @@ def _graph_def(path: Path) -> Target:
     graph = Graph()
     with graph.as_default():
         import_nodes(graph, message, "", {})
-    return _guessed(graph, sinks(graph), path.name)
+    return _guessed(graph, sinks(graph, message), path.name)
 
 
 def _meta_graph(path: Path) -> Target:
+    from graphc.interop.meta_graph import read_meta
     from graphc.session import Session
     from graphc.tf1.checkpoint_state import checkpoint_exists
     from graphc.tf1.saver import import_meta_graph
@@ -192,11 +193,13 @@ def _meta_graph(path: Path) -> Target:
     graph = Graph()
     with graph.as_default():
         try:
-            saver = import_meta_graph(path)
+            meta = read_meta(path)
         except OSError as err:
             raise TargetError(str(err)) from None
+        saver = import_meta_graph(meta)
     trained = dict.fromkeys(graph.get_collection(GraphKeys.TRAIN_OP))
-    fetches = _fetchable(n for n in trained if isinstance(n, Node)) or sinks(graph)
+    fetches = _fetchable(n for n in trained if isinstance(n, Node))
+    fetches = fetches or sinks(graph, meta.graph_def)
     session = None
     prefix = str(path.with_suffix(""))
     if saver is not None and checkpoint_exists(prefix):
@@ -221,7 +224,7 @@ def _saved_model(path: Path) -> Target:
         meta = loader.load(session, list(chosen.meta_info_def.tags))
     signatures = {k: s for k, s in meta.signature_def.items() if not k.startswith("__")}
     if not signatures:
-        return _guessed(graph, sinks(graph), path.name, session)
+        return _guessed(graph, sinks(graph, meta.graph_def), path.name, session)
     key = "serving_default" if "serving_default" in signatures else min(signatures)
     outputs = signatures[key].outputs
     fetches = {k: get_tensor_from_tensor_info(v, graph) for k, v in outputs.items()}
@@ -229,16 +232,21 @@ def _saved_model(path: Path) -> Target:
 
 
 # ------------------------------------------------------------------ what to fetch
-def sinks(graph: Graph) -> list[Tensor | Node]:
-    """What nobody reads, without what only loads, saves or initializes."""
+def sinks(graph: Graph, message: Any = None) -> list[Tensor | Node]:
+    """What nobody reads, without what only loads, saves or initializes.
+
+    Args:
+        message: the GraphDef that the graph was read from: what reading adds is no sink.
+    """
     read = {t.node for n in graph.nodes for t in n.inputs}
     read.update(c for n in graph.nodes for c in n.control_inputs)
     listed = (v for key in _HOUSEKEEPING for v in graph.get_collection(key))
-    kept_out = {getattr(v, "node", v) for v in listed}
-    ends = [
-        n for n in graph.nodes
-        if n not in read and n not in kept_out and n.op.family != "source"
-    ]  # fmt: skip
+    read.update(getattr(v, "node", v) for v in listed)
+    ends = [n for n in graph.nodes if n not in read and n.op.family != "source"]
+    if message is not None:
+        inputs = {i.lstrip("^").split(":")[0] for nd in message.node for i in nd.input}
+        names = {nd.name for nd in message.node} - inputs
+        ends = [n for n in ends if n.name in names]
     return _fetchable(n for n in ends if not _loads_or_begins(n))
 
 
