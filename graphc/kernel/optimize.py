@@ -2,7 +2,7 @@
 
 Lives here: which axis is the vector loop, how many lanes it has, the grain of the parallel loop,
 flags, in-place outputs. All depend on the shapes and the body only, never on the machine, so that
-the same program gives the same bits everywhere. Only kernel/lower.py imports this module.
+the same program gives the same bits everywhere. kernel/lower.py and kernel/collapse.py import it.
 """
 
 from __future__ import annotations

@@ -3,13 +3,15 @@
 Lives here: the record of a chain among a plan's arguments, and the LLVM IR that walks it. Not here:
 which steps make a chain (runtime/chains.py), the table (runtime/driver.py). Imports the cache only.
 
-A record is int64 words: [members, patches, words, offset, chunk], then for each member [function,
-offset of its arguments, units], then for each patch [offset of the slot, bytes of a part, bytes
-of a product]. Offsets are in words from the record; `words` of arguments from `offset` on belong to
-the members. Every call copies them, so that several threads can walk at once.
+A record is int64 words: [members, patches, words, offset, chunk, blocks], then for each member
+[function, offset of its arguments, units of a product, units of a block], then for each patch
+[offset of the slot, bytes of a part, of a product, of a block]. Offsets are in words from the
+record; `words` of arguments from `offset` on belong to the members. Every call copies them, so that
+several threads can walk at once.
 
-Product p runs member by member over its units, [p units, (p + 1) units). A patched slot holds the
-address of memory with one part for each piece: product p lies in the part of the piece it is in.
+Task q is block q % blocks of product q / blocks. All members do it before the next one begins:
+from unit p units + b units of a block to the end of the block or of the product. A patched slot
+holds the address of memory with one part for each piece: task q lies in the part of its piece.
 """
 
 from __future__ import annotations
@@ -19,8 +21,8 @@ from collections.abc import Sequence
 from graphc.runtime import cache
 from graphc.runtime.once import once
 
-MEMBERS, PATCHES, WORDS, OFFSET, CHUNK, HEADER = range(6)
-MEMBER_WORDS = PATCH_WORDS = 3
+MEMBERS, PATCHES, WORDS, OFFSET, CHUNK, BLOCKS, HEADER = range(7)
+MEMBER_WORDS = PATCH_WORDS = 4
 
 _WALK = f"""
 define void @graphc_chain(ptr %args, i64 %lo, i64 %hi) {{
@@ -35,20 +37,26 @@ entry:
   %chunk.p = getelementptr i64, ptr %args, i64 {CHUNK}
   %chunk = load i64, ptr %chunk.p
   %piece = sdiv i64 %lo, %chunk
-  %block = getelementptr i64, ptr %args, i64 %offset
+  %blocks.p = getelementptr i64, ptr %args, i64 {BLOCKS}
+  %blocks = load i64, ptr %blocks.p
+  %template = getelementptr i64, ptr %args, i64 %offset
   %own = alloca i64, i64 %words, align 16
   %bytes = mul i64 %words, 8
-  call void @llvm.memcpy.p0.p0.i64(ptr %own, ptr %block, i64 %bytes, i1 false)
+  call void @llvm.memcpy.p0.p0.i64(ptr %own, ptr %template, i64 %bytes, i1 false)
   %records = getelementptr i64, ptr %args, i64 {HEADER}
   %skip = mul i64 %members, {MEMBER_WORDS}
   %changes = getelementptr i64, ptr %records, i64 %skip
-  br label %product
-product:
-  %p = phi i64 [%lo, %entry], [%p1, %done]
-  %go = icmp slt i64 %p, %hi
-  br i1 %go, label %patch, label %exit
+  br label %head
+head:
+  %q = phi i64 [%lo, %entry], [%q1, %done]
+  %go = icmp slt i64 %q, %hi
+  br i1 %go, label %task, label %exit
+task:
+  %p = sdiv i64 %q, %blocks
+  %b = srem i64 %q, %blocks
+  br label %patch
 patch:
-  %c = phi i64 [0, %product], [%c1, %change]
+  %c = phi i64 [0, %task], [%c1, %change]
   %some = icmp slt i64 %c, %patches
   br i1 %some, label %change, label %member
 change:
@@ -59,14 +67,18 @@ change:
   %step.p = getelementptr i64, ptr %slot.p, i64 2
   %slot.at = load i64, ptr %slot.p
   %slot = sub i64 %slot.at, %offset
+  %block.p = getelementptr i64, ptr %slot.p, i64 3
   %part = load i64, ptr %part.p
   %step = load i64, ptr %step.p
-  %given.p = getelementptr i64, ptr %block, i64 %slot
+  %rows = load i64, ptr %block.p
+  %given.p = getelementptr i64, ptr %template, i64 %slot
   %given = load i64, ptr %given.p
   %to = mul i64 %piece, %part
   %from = mul i64 %p, %step
   %moved = add i64 %given, %to
-  %address = sub i64 %moved, %from
+  %inside = mul i64 %b, %rows
+  %product = sub i64 %moved, %from
+  %address = sub i64 %product, %inside
   %mine.p = getelementptr i64, ptr %own, i64 %slot
   store i64 %address, ptr %mine.p
   br label %patch
@@ -85,16 +97,23 @@ call:
   %start = sub i64 %start.at, %offset
   %units = load i64, ptr %units.p
   %its = getelementptr i64, ptr %own, i64 %start
-  %first = mul i64 %p, %units
-  %last = add i64 %first, %units
+  %each.p = getelementptr i64, ptr %fn.p, i64 3
+  %each = load i64, ptr %each.p
+  %base = mul i64 %p, %units
+  %end = add i64 %base, %units
+  %ahead = mul i64 %b, %each
+  %first = add i64 %base, %ahead
+  %full = add i64 %first, %each
+  %last = call i64 @llvm.smin.i64(i64 %full, i64 %end)
   call void %fn(ptr %its, i64 %first, i64 %last)
   br label %member
 done:
-  %p1 = add i64 %p, 1
-  br label %product
+  %q1 = add i64 %q, 1
+  br label %head
 exit:
   ret void
 }}
+declare i64 @llvm.smin.i64(i64, i64)
 declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)
 """
 
@@ -109,19 +128,20 @@ def record(
     at: int,
     first: int,
     chunk: int,
-    members: Sequence[tuple[int, int, int]],
-    patches: Sequence[tuple[int, int, int]],
+    blocks: int,
+    members: Sequence[tuple[int, int, int, int]],
+    patches: Sequence[tuple[int, int, int, int]],
 ) -> list[int]:
     """The words of a record.
 
     Args:
         at, first: where the record and the members' arguments begin among all arguments.
-        members: (function, first argument, units of a product) of each.
-        patches: (argument, bytes of a part, bytes of a product) of each.
+        members: (function, first argument, units of a product, of a block) of each.
+        patches: (argument, bytes of a part, of a product, of a block) of each.
     """
-    out = [len(members), len(patches), at - first, first - at, max(chunk, 1)]
-    for function, start, units in members:
-        out += [function, start - at, units]
-    for slot, part, step in patches:
-        out += [slot - at, part, step]
+    out = [len(members), len(patches), at - first, first - at, max(chunk, 1), blocks]
+    for function, start, *units in members:
+        out += [function, start - at, *units]
+    for slot, *sizes in patches:
+        out += [slot - at, *sizes]
     return out

@@ -1,7 +1,7 @@
 """Chains: steps over the same batch of products that run product by product.
 
-Lives here: Chain, make_chains, fill_chain. Not here: the compiled walk (runtime/chain_walk.py),
-tiles (runtime/tiles.py). The scheduler and bindings import this module.
+Lives here: Chain, make_chains, fill_chain. Not here: what members must be (chain_members.py), the
+compiled walk (chain_walk.py), tiles (tiles.py). The scheduler and bindings import this module.
 
 Attention is the case in point: scores, softmax and the product behind it, and their gradients, all
 run over (batch, head). One after the other they move all scores through memory several times. Here
@@ -10,21 +10,23 @@ exists for the products at work only, not for all: a part for each piece.
 
 A step may be a member where it does product p on its own: what members hand on to each other they
 read and write at that product's elements alone. That is proved from the indices of the kernels.
+Where one product's scores are too large for the cache, and all members go row by row, they do so
+in blocks of rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
+import math
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from graphc.ir.shape import Dim, evaluate
-from graphc.kernel.expr import Axis, Buffer, Expr, Load, Local, loads, postorder, substitute
-from graphc.kernel.linear import bounds, exact_quotient, nonneg, quick_linear, to_expr
-from graphc.kernel.nest import For, Kernel, Let, Stmt, Store, Update
+from graphc.kernel.linear import exact_quotient
 from graphc.runtime import chain_walk, driver
+from graphc.runtime.chain_members import aligned, are_panels, row_kernel, rows_of, units_of
 from graphc.runtime.steps import Step, Storage
-from graphc.runtime.tiles import MAX_PIECES, TileCall
+from graphc.runtime.tiles import MAX_PIECES, TileCall, in_rows
 
 if TYPE_CHECKING:
     from graphc.runtime.binding import Binding
@@ -32,20 +34,35 @@ if TYPE_CHECKING:
 LEAST_PRODUCTS = MAX_PIECES  # fewer would leave threads without work
 LEAST_BYTES = 1 << 17  # of what members hand on: below this it is in the cache anyhow
 MOST_STEPS = 64  # between the first and the last member
+BLOCK_BYTES = 1 << 19  # of a block's own memory: half of a second cache
 LINE = 64
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Products of `rows` rows, `size` at a time."""
+
+    rows: int
+    size: int
+
+    @property
+    def count(self) -> int:
+        return -(-self.rows // self.size)
 
 
 @dataclass(eq=False)
 class Chain:
     """The steps between `head`, which runs them, and `end`. batch: how many products there are.
 
-    own: storages with a part for each piece, and the elements of one product in them.
+    own: storages with a part for each piece, and the elements of one product in them. blocks: of
+    rows, where products are cut.
     """
 
     head: Step
     end: Step
     batch: Dim
     own: dict[Storage, Dim]
+    blocks: Blocks | None = None
 
     @property
     def steps(self) -> list[Step]:
@@ -70,7 +87,7 @@ def make_chains(
     chains: list[Chain] = []
     at = 0
     while at < len(steps):
-        found = _Growth(steps, at, kept, hints).run() if _seeds(steps[at], hints) else None
+        found = _Growth(steps, at, kept, hints, out).run() if _seeds(steps[at], hints) else None
         if found is None:
             out.append(steps[at])
             at += 1
@@ -100,8 +117,10 @@ class _Growth:
     """A chain that begins at one step."""
 
     def __init__(
-        self, steps: Sequence[Step], at: int, kept: set[Storage], hints: dict[str, int]
-    ) -> None:
+        self, steps: Sequence[Step], at: int, kept: set[Storage], hints: dict[str, int],
+        done: Sequence[Step],
+    ) -> None:  # fmt: skip
+        self.done = done
         self.steps = steps
         self.at = at
         self.kept = kept
@@ -132,8 +151,16 @@ class _Growth:
         size = sum(evaluate(s.nbytes, self.hints) for s in handed)
         if len(self.members) < 2 or size < LEAST_BYTES:
             return None
-        own = self._own(handed, self.steps[self.at + last :], order[1])
-        return _Found(self._chain(own), *order, last)
+        others = [*self.done, *order[0], *order[1], *self.steps[self.at + last :]]
+        own = self._own(handed, others)
+        blocks = self._blocks(own)
+        packs: list[Step] = []
+        if blocks is not None:
+            written = {s for m in self.members for s in m.writes}
+            for member in self.members:
+                member.kernel = row_kernel(member, self.batch, blocks.rows, written)
+                packs += _by_rows(member)
+        return _Found(self._chain(own, blocks), [*order[0], *packs], order[1], last)
 
     # ------------------------------------------------------------ members
     def _joins(self, step: Step) -> bool:
@@ -164,11 +191,8 @@ class _Growth:
             if any(s in m.reads and s not in m.writes for m in self.members)
         ]  # fmt: skip
 
-    def _own(
-        self, handed: Sequence[Storage], later: Sequence[Step], after: Sequence[Step]
-    ) -> dict[Storage, Dim]:
+    def _own(self, handed: Sequence[Storage], others: Sequence[Step]) -> dict[Storage, Dim]:
         """Those that nobody else reads, with the elements of a product."""
-        others = [*self.steps[: self.at], *later, *after]
         outside = {s for step in others for s in (*step.reads, *step.writes)}
         first = {s: m for m in reversed(self.members) for s in (*m.reads, *m.writes)}
         out: dict[Storage, Dim] = {}
@@ -180,12 +204,33 @@ class _Growth:
                 out[storage] = elements
         return out
 
+    def _blocks(self, own: dict[Storage, Dim]) -> Blocks | None:
+        """Blocks of rows, where one product's own memory does not stay in the second cache."""
+        call = self.members[0].call
+        assert isinstance(call, TileCall)
+        rows = call.product.m
+        size = sum(evaluate(e, self.hints) * s.dtype_size for s, e in own.items())
+        if not isinstance(rows, int) or size <= BLOCK_BYTES:
+            return None
+        written = {s for m in self.members for s in m.writes}
+        steps = [rows_of(m, self.batch, rows, written) for m in self.members]
+        if None in steps:
+            return None
+        least = math.lcm(*(s for s in steps if s is not None))
+        block = max(BLOCK_BYTES * rows // size // least, 1) * least
+        return Blocks(rows, block) if block <= rows // 2 else None
+
     # ------------------------------------------------------------ making
-    def _chain(self, own: dict[Storage, Dim]) -> Chain:
+    def _chain(self, own: dict[Storage, Dim], blocks: Blocks | None) -> Chain:
         moved: dict[Storage, Storage] = {}
         parts: dict[Storage, Dim] = {}
         for storage, elements in own.items():
-            room = _padded(elements, storage.dtype_size)
+            part = elements
+            if blocks is not None:
+                per_row = exact_quotient(elements, blocks.rows)
+                assert per_row is not None
+                part = per_row * blocks.size
+            room = _padded(part, storage.dtype_size)
             new = Storage("arena", ("part", storage.key), storage.dtype_size, room * MAX_PIECES)
             moved[storage] = new
             parts[new] = elements
@@ -197,8 +242,10 @@ class _Growth:
                 member.call = replace(call, alone=True)
                 parts[member.writes[-1]] = call.product.k * call.spec.packed_step
         name = f"{len(self.members)} steps, product by product"
+        if blocks is not None:
+            name += f" in blocks of {blocks.size} rows"
         head = Step("chain", name, members=tuple(self.members))
-        return Chain(head, Step("label", "end"), self.batch, parts)
+        return Chain(head, Step("label", "end"), self.batch, parts, blocks)
 
 
 def _padded(elements: Dim, itemsize: int) -> Dim:
@@ -229,121 +276,23 @@ def _shared(step: Step, member: Step) -> list[Storage]:
     return [s for s in dict.fromkeys((*step.reads, *step.writes)) if s in touched]
 
 
-# ------------------------------------------------------------------ what is done for a product
-def units_of(step: Step, batch: Dim) -> Dim | None:
-    """How much of the step's extent belongs to one product, None where that cannot be told."""
-    if step.kind == "tile" and isinstance(step.call, TileCall):
-        product = step.call.product
-        if not product.batched or product.batch != batch:
-            return None
-        if not isinstance(product.m, int) or not isinstance(product.n, int):
-            return None
-        return step.call.spec.tasks(1, product.m, product.n)
-    if step.kernel is None or step.kernel.flags or _parallel(step.kernel) is None:
-        return None
-    return exact_quotient(step.kernel.extent, batch)
-
-
-def aligned(step: Step, storage: Storage, batch: Dim) -> bool:
-    """Whether product p of the step touches the p-th part of the storage alone."""
-    own = exact_quotient(storage.elements, batch)
-    if own is None:
-        return False
+# ------------------------------------------------------------------ blocks of rows
+def _by_rows(step: Step) -> list[Step]:
+    """Makes the member one that goes by rows; the steps in front of all that pack for it."""
     call = step.call
-    if isinstance(call, TileCall):
-        return _tile_aligned(step, call, storage, own, batch)
-    if step.kernel is None:
-        return False
-    return all(
-        _kernel_aligned(step.kernel, buffer, storage.elements, batch)
-        for buffer in _buffers(step, step.kernel.buffers, storage)
-    )
-
-
-def _tile_aligned(
-    step: Step, call: TileCall, storage: Storage, own: Dim, batch: Dim
-) -> bool:
-    product = call.product
-    sizes = {0: product.m * product.k, 1: product.k * product.n}
-    for slot, size in sizes.items():
-        if step.reads[slot] is storage and size != own:
-            return False
-    if call.finish is None:
-        return storage not in step.writes or (
-            storage is step.writes[0] and product.m * product.n == own
-        )
-    if storage in step.writes and storage not in step.writes[: len(call.finish.outputs)]:
-        return False
-    named = (*call.inputs, *call.finish.outputs)
-    behind = (*step.reads[2:], *step.writes[: len(call.finish.outputs)])
-    return all(
-        _kernel_aligned(call.finish, buffer, storage.elements, batch)
-        for buffer, home in zip(named, behind, strict=True)
-        if home is storage
-    )
-
-
-def _buffers(step: Step, named: Sequence[Buffer], storage: Storage) -> list[Buffer]:
-    homes = (*step.reads, *step.writes)
-    return [b for b, home in zip(named, homes, strict=True) if home is storage]
-
-
-def _kernel_aligned(kernel: Kernel, buffer: Buffer, elements: Dim, batch: Dim) -> bool:
-    """Whether all that a kernel reads and writes of the buffer moves along with its first loop."""
-    loop = _parallel(kernel)
-    if loop is None:
-        return False
-    units = exact_quotient(kernel.extent, batch)
-    stride = exact_quotient(elements, kernel.extent)
-    if units is None or stride is None or loop.axis.extent != kernel.extent:
-        return False
-    for offset in _offsets(kernel, buffer):
-        form = quick_linear(offset)
-        if form is None or form.terms.pop(loop.axis, 0) != stride:
-            return False
-        low, high = bounds(form)
-        if low is None or high is None or _names(to_expr(form), loop.axis):
-            return False
-        if not nonneg(low) or not nonneg(stride - 1 - high):
-            return False
-    return True
-
-
-def _names(expr: Expr, axis: Axis) -> bool:
-    """Whether the axis, or what is not known at this place, stands in the expression."""
-    return any(e == axis or isinstance(e, Load | Local) for e in postorder(expr))
-
-
-def _parallel(kernel: Kernel) -> For | None:
-    first = kernel.body[0] if kernel.body else None
-    return first if isinstance(first, For) and first.kind == "parallel" else None
-
-
-def _offsets(kernel: Kernel, buffer: Buffer) -> Iterator[Expr]:
-    """Of everything that the kernel reads and writes of the buffer."""
-    lets: dict[Expr, Expr] = {}
-
-    def of(value: Expr) -> Iterator[Expr]:
-        for load in loads(value):
-            if load.buffer == buffer:
-                (where,) = load.index
-                yield substitute(where, lets)
-
-    def walk(body: Sequence[Stmt]) -> Iterator[Expr]:
-        for stmt in body:
-            if isinstance(stmt, Let):
-                yield from of(stmt.value)
-                lets[stmt.local] = substitute(stmt.value, lets)
-            elif isinstance(stmt, Store):
-                if stmt.buffer == buffer:
-                    yield substitute(stmt.offset, lets)
-                yield from of(stmt.value)
-            elif isinstance(stmt, Update):
-                yield from of(stmt.value)
-            elif isinstance(stmt, For):
-                yield from walk(stmt.body)
-
-    yield from walk(kernel.body)
+    if not isinstance(call, TileCall):
+        return []
+    changed = in_rows(call)
+    assert changed is not None
+    if changed is call:
+        return []
+    assert changed.pack is not None
+    a, b = step.reads[:2]
+    key = ("panels", "by rows", call.node)
+    panels = Storage("arena", key, b.dtype_size, changed.pack.elements)
+    step.call, step.reads = changed, (a, panels)
+    step.writes = tuple(s for s in step.writes if not are_panels(s))
+    return [Step("pack", changed.pack.kernel_name, (b,), (panels,), call=changed.pack)]
 
 
 # ------------------------------------------------------------------ bindings
@@ -353,13 +302,16 @@ def fill_chain(binding: Binding, chain: Chain, args: list[int]) -> None:
     symbols = binding.symbols
     batch = evaluate(chain.batch, symbols)
     rows = [binding.table[place[m]] for m in chain.members]
+    blocks = chain.blocks or Blocks(1, 1)
+    tasks = batch * blocks.count
     # what no member would split is not worth waking a worker for
     split = any(0 < row[driver.CHUNK] < row[driver.EXTENT] for row in rows)
-    chunk = -(-batch // MAX_PIECES) if split else batch
-    members = [
-        (int(row[driver.FN]), int(row[driver.ARGS]), evaluate(_units(m, chain.batch), symbols))
-        for m, row in zip(chain.members, rows, strict=True)
-    ]
+    chunk = -(-tasks // MAX_PIECES) if split else tasks
+    members = []
+    for member, row in zip(chain.members, rows, strict=True):
+        units = evaluate(_units(member, chain.batch), symbols)
+        each = units if chain.blocks is None else _units_of_block(member, units, chain.blocks)
+        members.append((int(row[driver.FN]), int(row[driver.ARGS]), units, each))
     patches = []
     for member, row in zip(chain.members, rows, strict=True):
         for n, storage in enumerate((*member.reads, *member.writes)):
@@ -367,15 +319,22 @@ def fill_chain(binding: Binding, chain: Chain, args: list[int]) -> None:
                 size = storage.dtype_size
                 whole = binding.nbytes[binding.number[storage]]
                 own = evaluate(chain.own[storage], symbols) * size
-                patches.append((int(row[driver.ARGS]) + n, whole // MAX_PIECES, own))
+                block = own // blocks.rows * blocks.size if chain.blocks is not None else 0
+                patches.append((int(row[driver.ARGS]) + n, whole // MAX_PIECES, own, block))
     head = binding.table[place[chain.head]]
     head[driver.KIND] = driver.KERNEL
     head[driver.FN] = chain_walk.address()
     head[driver.ARGS] = len(args)
-    head[driver.EXTENT] = batch
+    head[driver.EXTENT] = tasks
     head[driver.CHUNK] = chunk
     first = int(rows[0][driver.ARGS])
-    args.extend(chain_walk.record(len(args), first, chunk, members, patches))
+    args.extend(chain_walk.record(len(args), first, chunk, blocks.count, members, patches))
+
+
+def _units_of_block(step: Step, units: int, blocks: Blocks) -> int:
+    if isinstance(step.call, TileCall):
+        return blocks.size // step.call.spec.tile.rows
+    return units // blocks.rows * blocks.size
 
 
 def _units(step: Step, batch: Dim) -> Dim:

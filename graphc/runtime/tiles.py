@@ -39,6 +39,7 @@ CACHE_LINE, CACHE_SETS, CACHE_WAYS = 64, 1024, 16
 LEAVES_CACHE = 1 << 21  # bytes of B
 MANY_ROWS = 32
 FEW_ROWS = 8
+FEW_COLUMNS = 64  # a few panels: A is walked through a few times in any case
 
 
 @functools.cache
@@ -219,7 +220,8 @@ def tile_call(
     dtype = product.out.dtype
     small = 2.0 * batch * m * n * k < FEW_FLOPS
     # BLAS cuts k as well, so that it walks through A less often
-    large = k >= LONG_SUM and m * k * dtype.size >= LARGE_BYTES
+    few = 2 * FEW_COLUMNS if product.batched else FEW_COLUMNS
+    large = k >= LONG_SUM and m * k * dtype.size >= LARGE_BYTES and n > few
     if blas.available() and (small or large):
         return None
     packs = _packs(m, n, k, dtype.size) or (product.trans_a and _packs(n, m, k, dtype.size))
@@ -238,6 +240,27 @@ def tile_call(
         return TileCall(product, spec)
     layout = PackSpec(dtype, columns, spec.k, product.trans_b, spec.tile.lanes, spec.tile.vectors)
     return TileCall(product, spec, PackCall(layout, 1, columns, product.k), kept=kept)
+
+
+@functools.cache
+def in_rows(call: TileCall) -> TileCall | None:
+    """The same product of a batch with tiles of rows as tasks, behind a step that packs B.
+
+    None where that cannot be: a finish belongs to one size of tiles.
+    """
+    product, spec = call.product, call.spec
+    if not spec.packs and not spec.by_columns:
+        return call
+    sizes = (product.m, product.n, product.k)
+    if call.finish is not None or not all(isinstance(d, int) for d in sizes):
+        return None
+    m, n, k = (int(d) for d in sizes)  # type: ignore[arg-type]
+    rows = gemm_tile(
+        machine(), spec.dtype, (m, n, k), (m, n, k), spec.trans_a, "given", product.batched
+    )
+    layout = PackSpec(spec.dtype, n, k, product.trans_b, rows.tile.lanes, rows.tile.vectors)
+    pack = PackCall(layout, product.batch, n, product.k)
+    return TileCall(product, rows, pack)
 
 
 def _packs(m: int, n: int, k: int, itemsize: int) -> bool:

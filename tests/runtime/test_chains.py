@@ -9,6 +9,7 @@ import pytest
 
 import graphc as tf
 from graphc.config import Config
+from graphc.runtime import chains as chaining
 from graphc.runtime import schedule as scheduling
 from graphc.runtime.chains import Chain, make_chains
 
@@ -132,6 +133,64 @@ def test_another_batch_size_of_the_same_plan(monkeypatch: pytest.MonkeyPatch) ->
     chained = runs()
     _plain(monkeypatch)
     _assert_same(chained, runs())
+
+
+@pytest.mark.parametrize("block", [1 << 12, 1 << 14, 1 << 16])
+@pytest.mark.parametrize(
+    ("batch", "rows", "keys", "depth"),
+    [((8,), 200, 200, 16), ((3, 4), 131, 97, 33), ((9,), 64, 300, 64), ((8,), 257, 90, 7)],
+)
+def test_blocks_of_rows_have_the_same_bits(
+    block: int, batch: tuple[int, ...], rows: int, keys: int, depth: int, chains: list[Chain],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(chaining, "BLOCK_BYTES", block)
+    arrays = _operands(batch, rows, keys, depth)
+    mask = np.where(np.tri(rows, keys) > 0, 0.0, -1e9).astype(np.float32)
+
+    def run(config: Config | None = None) -> Array:
+        with tf.Graph().as_default():
+            q, k, v = (tf.placeholder(tf.float32, (None, *a.shape[1:])) for a in arrays)
+            out = _attention(q, k, v, mask)
+            with tf.Session(config=config) as sess:
+                result: Array = sess.run(out, dict(zip((q, k, v), arrays, strict=True)))
+                return result
+
+    got, serial = run(), run(Config(threads=1))
+    blocks = [c.blocks for c in chains]
+    cut = [b for b in blocks if b is not None]
+    assert len(cut) == len(blocks) or block > 1 << 14
+    assert all(b.rows == rows and 2 * b.size <= rows for b in cut)
+    _plain(monkeypatch)
+    wanted = run()
+    np.testing.assert_array_equal(got, wanted)
+    np.testing.assert_array_equal(serial, wanted)
+
+
+def test_long_sequences_need_little_memory(chains: list[Chain]) -> None:
+    with tf.Graph().as_default():
+        q, k, v = (tf.placeholder(tf.float32, a.shape) for a in _operands((8,), 1024, 1024, 64))
+        out = _attention(q, k, v)
+        with tf.Session() as sess:
+            feeds = dict(zip((q, k, v), _operands((8,), 1024, 1024, 64), strict=True))
+            report = sess.explain(out, feeds)
+    (chain,) = chains
+    assert chain.blocks is not None
+    assert any("in blocks of" in s.name for s in report.steps)
+    scores = 8 * 1024 * 1024 * 4
+    assert report.arena_bytes < scores / 4
+
+
+def test_gradients_of_long_sequences_go_by_products(
+    chains: list[Chain], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A weight's gradient adds up rows: such a chain has no blocks."""
+    monkeypatch.setattr(chaining, "BLOCK_BYTES", 1 << 12)
+    arrays = _operands((8,), 150, 150, 32)
+    chained = _gradients(arrays)
+    assert any(c.blocks is None for c in chains)
+    _plain(monkeypatch)
+    _assert_same(chained, _gradients(arrays))
 
 
 def test_what_reads_other_products_ends_a_chain(chains: list[Chain]) -> None:
