@@ -34,6 +34,7 @@ from graphc.render import numba_cpu
 from graphc.runtime import jit
 from graphc.runtime.finishing import Finishing
 from graphc.runtime.memory import rounded
+from graphc.runtime.steps import Cursor
 
 if TYPE_CHECKING:
     from graphc.fusion.partition import Group
@@ -223,7 +224,7 @@ class PlanReader:
             total += change
             self.record.memory.append(total)
         mine = self.record.buffers[base:]
-        for a, b in (*_neighbours(mine), *_same_variable(binding.storages)):
+        for a, b in (*_neighbours(mine), *_same_place(binding.storages)):
             mine[a].shared_with.append(base + b)
             mine[b].shared_with.append(base + a)
 
@@ -241,15 +242,18 @@ def step_nodes(step: Step) -> list[Node]:
     return [product, *nodes] if product is not None and product not in nodes else nodes
 
 
-def _same_variable(storages: Sequence[Storage]) -> list[tuple[int, int]]:
-    """A variable's value at the start of a run, and the one written over it."""
+def _same_place(storages: Sequence[Storage]) -> list[tuple[int, int]]:
+    """A variable's value at the start of a run, and the one written over it; what a loop pushes on
+    a stack, and what another pops."""
     seen: dict[object, int] = {}
     out = []
     for k, storage in enumerate(storages):
-        if storage.kind == "variable":
-            before = seen.setdefault(storage.key, k)
-            if before != k:
-                out.append((before, k))
+        place: object = storage.key if storage.kind == "variable" else None
+        if isinstance(storage.key, Cursor):
+            place = storage.key.stack
+        before = k if place is None else seen.setdefault(place, k)
+        if before != k:
+            out.append((before, k))
     return out
 
 

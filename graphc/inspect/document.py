@@ -157,8 +157,8 @@ class BufferRecord:
         kind: arena, feed, variable, const, fetch, given, bind, objects, stack, row.
         offset: in the arena; -1 elsewhere. first, last: the steps between which it is alive.
         node, output: the tensor that it holds, -1 for scratch.
-        shared_with: buffers that hold the same bytes of the arena just before or after it, or are
-            the same variable.
+        shared_with: buffers that hold the same bytes of the arena just before or after it, are the
+            same variable, or rows of the same stack of a loop.
     """
 
     kind: str

@@ -43,14 +43,69 @@ def layered(
         edges: (from, to) of boxes; circles, repetitions and loops are allowed.
         gap: between boxes of a layer, and between layers.
     """
-    if not sizes:
-        return Placement([], [], 0.0, 0.0)
-    forward = _acyclic(len(sizes), edges)
-    ranks = _ranks(len(sizes), forward)
-    grid = _Grid(sizes, ranks, forward, gap)
+    centres: list[Point] = [(0.0, 0.0)] * len(sizes)
+    routes: list[list[Point]] = [[] for _ in edges]
+    parts = [(part, _connected(part, sizes, edges, gap)) for part in _components(sizes, edges)]
+    corners, width, height = _shelves([made for _, made in parts], gap)
+    for ((boxes, arrows), made), (x, y) in zip(parts, corners, strict=True):
+        for k, centre in zip(boxes, made.centres, strict=True):
+            centres[k] = (centre[0] + x, centre[1] + y)
+        for k, route in zip(arrows, made.routes, strict=True):
+            routes[k] = [(a + x, b + y) for a, b in route]
+    return Placement(centres, routes, width, height)
+
+
+Part = tuple[list[int], list[int]]  # boxes, and edges between them
+
+
+def _components(sizes: Sequence[Point], edges: Sequence[tuple[int, int]]) -> list[Part]:
+    """The parts that no arrow connects, the largest first."""
+    leader = list(range(len(sizes)))
+
+    def find(k: int) -> int:
+        while leader[k] != k:
+            leader[k] = leader[leader[k]]
+            k = leader[k]
+        return k
+
+    for a, b in edges:
+        one, two = sorted((find(a), find(b)))
+        leader[two] = one
+    parts: dict[int, Part] = {}
+    for k in range(len(sizes)):
+        parts.setdefault(find(k), ([], []))[0].append(k)
+    for number, (a, _) in enumerate(edges):
+        parts[find(a)][1].append(number)
+    return sorted(parts.values(), key=lambda part: -len(part[0]))
+
+
+def _connected(
+    part: Part, sizes: Sequence[Point], edges: Sequence[tuple[int, int]], gap: Point
+) -> Placement:
+    boxes, arrows = part
+    number = {k: n for n, k in enumerate(boxes)}
+    own = [(number[a], number[b]) for a, b in (edges[k] for k in arrows)]
+    forward = _acyclic(len(boxes), own)
+    grid = _Grid([sizes[k] for k in boxes], _ranks(len(boxes), forward), forward, gap)
     grid.order()
     grid.place()
-    return grid.placement(edges, forward)
+    return grid.placement(own, forward)
+
+
+def _shelves(parts: Sequence[Placement], gap: Point) -> tuple[list[Point], float, float]:
+    """The left upper corner of each part, beside and below the first; width and height of all."""
+    area = sum((p.width + gap[0]) * (p.height + gap[1]) for p in parts)
+    room = max([p.width for p in parts[:1]] + [1.4 * area**0.5])
+    corners: list[Point] = []
+    x = y = low = width = 0.0
+    for part in parts:
+        if x and x + part.width > room:
+            x, y = 0.0, low
+        corners.append((x, y))
+        x += part.width + 2 * gap[0]
+        low = max(low, y + part.height + gap[1])
+        width = max(width, x - 2 * gap[0])
+    return corners, width, low - gap[1] if parts else 0.0
 
 
 # ------------------------------------------------------------------ layers

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from graphc.errors import GraphcError
+from graphc.inspect.boxes import CONTROL, DATA, GRADIENT, Box, Scene, printable
 from graphc.inspect.layout import Placement, Point, layered
-from graphc.inspect.scene import CONTROL, DATA, GRADIENT, Box, Scene, printable
 
 LONGEST, PIXELS = 12_000, 24e6  # of a PNG's side, and in all
 MOST = 900  # boxes that a picture can hold

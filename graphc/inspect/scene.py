@@ -1,7 +1,7 @@
 """Scenes: a stage or a plan of a document as boxes and arrows, for pictures and files.
 
-Lives here: Scene, Box, Arrow, scene_of. Not here: their places (inspect/layout.py), how they are
-written (inspect/picture.py, inspect/formats). Imports the document only.
+Lives here: scene_of. Not here: what boxes are (inspect/boxes.py), their places (inspect/layout.py),
+how they are written (inspect/picture.py, inspect/formats). Imports the document and boxes.
 
 Boxes stand in scopes, steps in that of their first op. Where there are more boxes than are wanted,
 scopes become one box each.
@@ -9,12 +9,10 @@ scopes become one box each.
 
 from __future__ import annotations
 
-import heapq
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
+from graphc.inspect.boxes import CONTROL, DATA, GRADIENT, Arrow, Box, Scene, collapsed, tidied
 from graphc.inspect.document import Document, NodeRecord, Output, PlanRecord, StepRecord
 from graphc.inspect.texts import count, duration, size
 
@@ -22,56 +20,8 @@ from graphc.inspect.texts import count, duration, size
 HIDDEN = frozenset({
     "label", "jump", "branch", "open", "room", "grow", "point", "advance", "check", "chain",
 })  # fmt: skip
-NAMES = 4  # variables that a box for several of them names
 PRODUCTS = ("matmul", "conv", "einsum", "dot")
 SOURCES = {"feed": "placeholder", "variable": "variable"}
-DATA, GRADIENT, CONTROL = "data", "gradient", "control"
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
-Owner = int | tuple[str, ...]  # a box by itself, or the scope that stands for it
-
-
-@dataclass
-class Box:
-    """A node, a step, or a whole scope.
-
-    Attributes:
-        key: unique in the scene. scope: the scopes that it stands in. title, lines: its text.
-        kind: product, elementwise, reduction, movement, placeholder, variable, const, control,
-            host, other, scope. nodes: of the document. step: of the plan, or -1.
-        bytes, microseconds: of a step, or of all in a scope.
-    """
-
-    key: str
-    scope: tuple[str, ...]
-    title: str
-    lines: list[str]
-    kind: str
-    gradient: bool = False
-    nodes: list[int] = field(default_factory=list)
-    step: int = -1
-    bytes: int = 0
-    microseconds: float | None = None
-
-
-@dataclass
-class Arrow:
-    """From one box to another, by their numbers. label: what goes along; kind: data, gradient,
-    control. tensors: how many it stands for."""
-
-    source: int
-    target: int
-    label: str
-    kind: str = DATA
-    tensors: int = 1
-
-
-@dataclass
-class Scene:
-    """Boxes and arrows; producers first, as far as there are no circles between scopes."""
-
-    title: str
-    boxes: list[Box]
-    arrows: list[Arrow]
 
 
 def scene_of(
@@ -93,15 +43,10 @@ def scene_of(
         scene = _stage_scene(document, what, constants)
     if limit is None:
         return scene
-    return collapsed(scene if plan is None else with_sources_joined(scene), limit)
+    return collapsed(scene if plan is None else tidied(scene), limit)
 
 
 # ------------------------------------------------------------------ texts
-def printable(text: str) -> str:
-    """Without the characters that neither XML nor terminals can show."""
-    return _UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
 def shape_text(output: Output) -> str:
     """float32 [s0, 10]."""
     if output.shape is None:
@@ -178,20 +123,25 @@ def paths_of(nodes: Sequence[NodeRecord]) -> list[tuple[str, ...]]:
 def _plan_scene(document: Document, plan: PlanRecord, title: str) -> Scene:
     scene = Scene(title, [], [])
     writer: dict[int, int] = {}  # box that wrote a buffer last
+    # what a loop pushes and another pops are rows of one stack
+    place = [min((k, *b.shared_with)) if b.kind == "row" else k for k, b in enumerate(plan.buffers)]
     for number, step in enumerate(plan.steps):
         if step.kind in HIDDEN:
             continue
         made = _step_box(document, plan, number, step)
-        if not step.nodes and step.reads and step.reads[0] in writer:
+        # rows are written into what is there
+        touched = (*step.reads, *step.writes) if step.kind == "rows" else step.reads
+        reads = list(dict.fromkeys(place[k] for k in touched))
+        if not step.nodes and reads and reads[0] in writer:
             # a copy belongs to what it copies
-            made.scope = scene.boxes[writer[step.reads[0]]].scope
-        for buffer in step.reads:
+            made.scope = scene.boxes[writer[reads[0]]].scope
+        for buffer in reads:
             if buffer not in writer and plan.buffers[buffer].kind in SOURCES:
                 writer[buffer] = len(scene.boxes)
                 scene.boxes.append(_source_box(document, plan, buffer, made.scope))
         target = len(scene.boxes)
         scene.boxes.append(made)
-        for buffer in dict.fromkeys(step.reads):
+        for buffer in reads:
             if buffer in writer:
                 held = plan.buffers[buffer]
                 label = size(held.bytes)
@@ -202,7 +152,7 @@ def _plan_scene(document: Document, plan: PlanRecord, title: str) -> Scene:
                     gradient = record.gradient
                 kind = GRADIENT if gradient else DATA
                 scene.arrows.append(Arrow(writer[buffer], target, label, kind))
-        writer.update(dict.fromkeys(step.writes, target))
+        writer.update(dict.fromkeys((place[k] for k in step.writes), target))
     return scene
 
 
@@ -264,139 +214,3 @@ def _members(nodes: Sequence[NodeRecord], most: int = 6) -> list[str]:
     if len(texts) > most:
         shown.append(f"and {len(texts) - most} more")
     return [" + ".join(shown[k : k + 3]) for k in range(0, len(shown), 3)]
-
-
-# ------------------------------------------------------------------ fewer boxes
-def with_sources_joined(scene: Scene) -> Scene:
-    """Variables with the same readers as one box."""
-    readers: dict[int, list[int]] = {}
-    for arrow in scene.arrows:
-        if scene.boxes[arrow.source].kind == "variable" and scene.boxes[arrow.source].step < 0:
-            readers.setdefault(arrow.source, []).append(arrow.target)
-    alike: dict[tuple[int, ...], list[int]] = {}
-    for box, targets in readers.items():
-        alike.setdefault(tuple(targets), []).append(box)
-    whose: dict[int, Owner] = {k: k for k in range(len(scene.boxes))}
-    joint: dict[Owner, Box] = {}
-    for boxes in alike.values():
-        if len(boxes) > 1:
-            owner = ("", str(boxes[0]))
-            joint[owner] = _variables([scene.boxes[k] for k in boxes])
-            whose.update(dict.fromkeys(boxes, owner))
-    return _joined(scene, whose, joint)
-
-
-def _variables(boxes: Sequence[Box]) -> Box:
-    lines = [" ".join((b.title, *b.lines)) for b in boxes[:NAMES]]
-    if len(boxes) > NAMES:
-        lines.append(f"and {len(boxes) - NAMES} more")
-    nodes = [k for b in boxes for k in b.nodes]
-    title = f"{len(boxes)} variables"
-    return Box(boxes[0].key, boxes[0].scope, title, lines, "variable", False, nodes)
-
-
-@dataclass
-class _Scope:
-    path: tuple[str, ...]
-    inner: dict[str, _Scope] = field(default_factory=dict)
-    boxes: list[int] = field(default_factory=list)
-    total: int = 0
-
-    @property
-    def parts(self) -> int:
-        return len(self.inner) + len(self.boxes)
-
-
-def collapsed(scene: Scene, limit: int) -> Scene:
-    """The scene with at most about `limit` boxes: scopes are opened, the fullest first, as long
-    as what is in them finds room."""
-    if len(scene.boxes) <= limit:
-        return scene
-    root = _tree(scene)
-    waiting = [(-s.total, s.path, s) for s in root.inner.values()]
-    heapq.heapify(waiting)
-    shown: list[_Scope] = []
-    loose = list(root.boxes)
-    total = root.parts
-    while waiting:
-        _, _, scope = heapq.heappop(waiting)
-        if scope.parts > 1 and total - 1 + scope.parts > limit:
-            shown.append(scope)
-            continue
-        total += scope.parts - 1
-        loose.extend(scope.boxes)
-        for inner in scope.inner.values():
-            heapq.heappush(waiting, (-inner.total, inner.path, inner))
-    whose: dict[int, Owner] = {k: k for k in loose}
-    joint: dict[Owner, Box] = {}
-    for scope in shown:
-        members = sorted(_inside(scope))
-        whose.update(dict.fromkeys(members, scope.path))
-        joint[scope.path] = _scope_box(scene, scope.path, members)
-    return _joined(scene, whose, joint)
-
-
-def _tree(scene: Scene) -> _Scope:
-    root = _Scope(())
-    for number, box in enumerate(scene.boxes):
-        at = root
-        for depth, name in enumerate(box.scope):
-            at = at.inner.setdefault(name, _Scope(box.scope[: depth + 1]))
-            at.total += 1
-        at.boxes.append(number)
-    return root
-
-
-def _inside(scope: _Scope) -> Iterable[int]:
-    yield from scope.boxes
-    for inner in scope.inner.values():
-        yield from _inside(inner)
-
-
-def _joined(
-    scene: Scene, whose: Mapping[int, Owner], joint: Mapping[Owner, Box]
-) -> Scene:
-    """Several boxes as one, in the order of their first; whose: what stands for each box."""
-    number: dict[Owner, int] = {}
-    boxes: list[Box] = []
-    for k, box in enumerate(scene.boxes):
-        owner = whose[k]
-        if owner not in number:
-            number[owner] = len(boxes)
-            boxes.append(joint.get(owner, box))
-    arrows: dict[tuple[int, int, str], Arrow] = {}
-    for arrow in scene.arrows:
-        a, b = number[whose[arrow.source]], number[whose[arrow.target]]
-        if a == b:
-            continue
-        known = arrows.get((a, b, arrow.kind))
-        if known is None:
-            arrows[a, b, arrow.kind] = Arrow(a, b, arrow.label, arrow.kind, arrow.tensors)
-        else:
-            known.tensors += arrow.tensors
-            known.label = f"{known.tensors} tensors"
-    return Scene(scene.title, boxes, list(arrows.values()))
-
-
-def _scope_box(scene: Scene, path: tuple[str, ...], members: Sequence[int]) -> Box:
-    boxes = [scene.boxes[k] for k in members]
-    steps = [b for b in boxes if b.step >= 0]
-    lines = [_costs(steps)] if steps else [_counted(len(boxes), "op")]
-    if not steps:
-        usual = Counter(b.title for b in boxes if b.kind not in ("const", "variable"))
-        lines += [", ".join(name for name, _ in usual.most_common(3))] if usual else []
-    nodes = [k for b in boxes for k in b.nodes]
-    gradient = all(b.gradient for b in boxes)
-    return Box(f"scope:{'/'.join(path)}", path[:-1], path[-1], lines, "scope", gradient, nodes)
-
-
-def _costs(steps: Sequence[Box]) -> str:
-    parts = [_counted(len(steps), "step"), size(sum(b.bytes for b in steps))]
-    times = [b.microseconds for b in steps if b.microseconds is not None]
-    if times:
-        parts.append(duration(sum(times) / 1e6))
-    return ", ".join(parts)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}{'s' if number != 1 else ''}"

@@ -248,6 +248,11 @@ def test_loops_hold_their_bodies() -> None:
     assert max(s.inside for s in steps) >= 1
     body = {k for n in loops for k in n.body}
     assert any(s.inside and set(s.nodes) & body for s in steps)
+    # what the forward loop pushes, the backward loop pops
+    plan = document.plans["fused"]
+    written = {k for s in steps for k in s.writes if plan.buffers[k].kind == "row"}
+    popped = {k for s in steps for k in s.reads if plan.buffers[k].kind == "row"} - written
+    assert popped and all(set(plan.buffers[k].shared_with) & written for k in popped)
     assert "body" not in document.to_json()["nodes"][0]
 
 

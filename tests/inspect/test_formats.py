@@ -20,12 +20,13 @@ import pytest
 import graphc as tf
 from graphc.config import Config
 from graphc.inspect import formats
+from graphc.inspect.boxes import Box, Scene, collapsed
 from graphc.inspect.document import Document, DocumentError, capture, read
 from graphc.inspect.formats import FormatError, save
 from graphc.inspect.formats.graphml import graph_of
 from graphc.inspect.formats.kernels import kernel_paths
 from graphc.inspect.picture import MOST, PictureError, drawn, png, svg, text_width
-from graphc.inspect.scene import Box, Scene, collapsed, scene_of
+from graphc.inspect.scene import scene_of
 from graphc.ir.graph import Graph
 
 from . import sample

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from graphc.errors import GraphcError
+from graphc.inspect.boxes import Scene
 from graphc.inspect.document import Document
-from graphc.inspect.scene import Scene, scene_of
+from graphc.inspect.scene import scene_of
 from graphc.inspect.texts import suffix_of, write_file
 
 PICTURE_BOXES = 80  # before scopes become one box each

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from graphc.inspect.boxes import CONTROL, DATA, GRADIENT, Scene, printable
 from graphc.inspect.picture import ARROWS, COLOURS
-from graphc.inspect.scene import CONTROL, DATA, GRADIENT, Scene, printable
 
 STYLES = {DATA: "solid", GRADIENT: "dashed", CONTROL: "dotted"}
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import io
 from typing import Any
 
+from graphc.inspect.boxes import Box, Scene, printable
 from graphc.inspect.document import Document, NodeRecord
-from graphc.inspect.scene import Box, Scene, printable, scene_of, shape_text
+from graphc.inspect.scene import scene_of, shape_text
 
 
 def graph_of(document: Document, what: str = "user") -> Any:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from graphc.inspect.boxes import CONTROL, GRADIENT, Scene, printable
 from graphc.inspect.formats.dot import ScopeTree
 from graphc.inspect.picture import ARROWS, COLOURS
-from graphc.inspect.scene import CONTROL, GRADIENT, Scene, printable
 
 # what its parser or Markdown would take for its own
 _CODES = {c: f"#{ord(c)};" for c in "\"#<>&`;\\"}

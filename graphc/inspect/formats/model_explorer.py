@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from graphc.inspect.boxes import printable
 from graphc.inspect.document import USER, Document, NodeRecord, PlanRecord
 from graphc.inspect.formats.kernels import kernel_paths, last_stage
 from graphc.inspect.picture import COLOURS
-from graphc.inspect.scene import kind_of, paths_of, printable, shape_text
+from graphc.inspect.scene import kind_of, paths_of, shape_text
 from graphc.inspect.texts import count, size
 
 Json = dict[str, Any]
