@@ -85,9 +85,13 @@ def make_chains(
     """
     out: list[Step] = []
     chains: list[Chain] = []
-    at = 0
+    at = spanned = 0
     while at < len(steps):
-        found = _Growth(steps, at, kept, hints, out).run() if _seeds(steps[at], hints) else None
+        found = None
+        # loops and branches count their steps
+        spanned = max(spanned - 1, steps[at].span)
+        if not spanned and _seeds(steps[at], hints):
+            found = _Growth(steps, at, kept, hints, out).run()
         if found is None:
             out.append(steps[at])
             at += 1
@@ -100,7 +104,7 @@ def make_chains(
 
 def _seeds(step: Step, hints: dict[str, int]) -> bool:
     call = step.call
-    if not isinstance(call, TileCall) or not call.product.batched or step.inside:
+    if not isinstance(call, TileCall) or not call.product.batched:
         return False
     return evaluate(call.product.batch, hints) >= LEAST_PRODUCTS
 

@@ -248,3 +248,22 @@ def test_a_report_shows_the_chain_and_its_time() -> None:
     inside = [s.name for s in report.steps if s.depth == 1]
     assert len(inside) == 3
     assert len(report.kernels) == 3
+
+
+def test_loops_have_none(chains: list[Chain], monkeypatch: pytest.MonkeyPatch) -> None:
+    arrays = _operands((16,), 96, 96, 32)
+
+    def run() -> list[Array]:
+        with tf.Graph().as_default():
+            q, k, v = (tf.placeholder(tf.float32, a.shape) for a in arrays)
+            _, inside = tf.while_loop(
+                lambda i, x: i < 3, lambda i, x: (i + 1, _attention(x, k, v)), [0, q]
+            )
+            outside = _attention(inside, k, v)
+            with tf.Session() as sess:
+                return sess.run([inside, outside], dict(zip((q, k, v), arrays, strict=True)))
+
+    got = run()
+    assert len(chains) == 1, "the one behind the loop"
+    _plain(monkeypatch)
+    _assert_same(got, run())
