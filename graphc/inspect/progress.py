@@ -14,6 +14,8 @@ import sys
 from types import TracebackType
 from typing import Any
 
+WIDE = 40  # of what is being done
+
 
 class Progress:
     """A bar over `total` units, or over as many as are told; use it in a `with`."""
@@ -22,6 +24,7 @@ class Progress:
         self.total = total
         self.done = 0
         self._bar: Any = None
+        self._begun = 0
         self._length = 0
 
     @property
@@ -36,7 +39,7 @@ class Progress:
             if self._bar is None:
                 from graphc.keras.utils import Progbar
 
-                self._bar = Progbar(self.total)
+                self._bar = Progbar(self.total, interval=0.0)
             self._bar.update(done)
         self.done = done
 
@@ -49,14 +52,14 @@ class Progress:
         """The next unit begins: what it is stands behind the bar."""
         if not self.shown:
             return
+        self._begun += 1
         if self.total is None:
-            text = doing[:100]
+            text = doing[:WIDE]
             sys.stderr.write(f"\r{text}{' ' * max(self._length - len(text), 0)}")
-            sys.stderr.flush()
             self._length = len(text)
-            return
-        self.at(min(self.done + 1, self.total))
-        sys.stderr.write(f" - {doing[:40]:40s}")
+        else:
+            self.at(min(self._begun - 1, self.total - 1))
+            sys.stderr.write(f" - {doing[:WIDE]:{WIDE}s}")
         sys.stderr.flush()
 
     def __enter__(self) -> Progress:
@@ -66,6 +69,11 @@ class Progress:
         self, kind: type[BaseException] | None, error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:  # fmt: skip
-        if self.shown and (self._length or (self._bar is not None and self.done != self.total)):
+        if not self.shown:
+            return
+        if error is None and self._begun and self.total is not None:
+            sys.stderr.write(f"\r{' ' * (3 * WIDE)}")
+            self.at(self.total)  # ends the line
+        elif self._length or (self._bar is not None and self.done != self.total):
             sys.stderr.write("\n")
             sys.stderr.flush()

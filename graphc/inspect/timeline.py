@@ -13,6 +13,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from graphc.inspect.texts import near
+
 if TYPE_CHECKING:
     from graphc.inspect.profile import Event, Profile, StepProfile
 
@@ -69,7 +71,7 @@ def chrome_trace(profile: Profile) -> dict[str, Any]:
 
 def _step(event: Event, step: StepProfile, row: int, at: float) -> dict[str, Any]:
     args = {
-        "kind": step.kind, "ops": ", ".join(step.ops), "lines": "\n".join(step.lines),
+        "kind": step.kind, "ops": ", ".join(step.ops), "lines": "\n".join(map(near, step.lines)),
         "bytes": step.nbytes, "flops": step.flops, "turns": event.turns,
         "busy_us": round(event.busy * 1e6, 3), "GB_per_s": round(step.bandwidth / 1e9, 3),
         "GFLOP_per_s": round(step.arithmetic / 1e9, 3), "of_limit": round(step.share, 4),

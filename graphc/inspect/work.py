@@ -185,7 +185,7 @@ def kernel_work(
         sum(
             min(round(times) * buffer.dtype.size, most[buffer])
             for buffer, times in touched.items()
-            if buffer != inside
+            if buffer != inside and buffer not in kernel.rows
         )
         for touched in (counter.loaded, counter.stored)
     )
