@@ -110,7 +110,7 @@ class _Capture:
         wanted = tuple(t for t in asked.tensors if t not in fed)
         targets = tuple(n for n in asked.nodes if not (n.outputs and set(n.outputs) <= set(fed)))
         self.spec = StageSpec(wanted, targets, tuple(fed))
-        self.user = self._user_nodes(fed)
+        self.user = self._user_nodes(fed, asked.tensors)
         self.outputs = [(t.node, t.value_index) for t in asked.tensors]
         self.outputs += [(n, -1) for n in targets]
         self.sources = Sources(self.user)
@@ -118,10 +118,10 @@ class _Capture:
         self.table = NodeTable()
         self.parts: list[_Part] = []
 
-    def _user_nodes(self, fed: Mapping[Tensor, None]) -> list[Node]:
+    def _user_nodes(self, fed: Mapping[Tensor, None], asked: Iterable[Tensor]) -> list[Node]:
         """What the fetches need, with the placeholders that are fed."""
         nodes = needed_nodes(self.spec.fetches, self.spec.targets, fed)
-        read = {t for n in nodes for t in n.inputs} | set(self.spec.fetches)
+        read = {t for n in nodes for t in n.inputs}.union(asked)
         ends = [t.node for t in fed if t in read]
         return sorted({*nodes, *ends}, key=lambda n: n.id)
 

@@ -331,3 +331,45 @@ def test_texts_for_people_are_short() -> None:
     assert attr_text((1, tf.int32)) == "(1, int32)"
     assert len(attr_text("y" * 1000)) < 200
     assert len(attr_text(tuple(range(1000)))) < 200
+
+
+def test_what_is_only_fed_and_nests_of_fetches() -> None:
+    graph = Graph()
+    with graph.as_default():
+        x = tf.placeholder(tf.float32, [2], name="x")
+        y = tf.exp(x, name="y")
+        nothing = tf.no_op(name="nothing")
+    alone = capture(x, {x: np.ones(2)}, graph, CONFIG, timed_runs=1)
+    assert [alone.nodes[k].name for k in alone.stage_nodes("user")] == ["x"]
+    assert alone.plans["fused"].kernel_count == 0
+    nested = capture({"a": [y, x], "b": (nothing,)}, {x: np.ones(2)}, graph, CONFIG, timed_runs=1)
+    outputs = [(nested.nodes[k].name, n) for k, n in nested.stages[0].outputs]
+    assert outputs == [("y", 0), ("x", 0), ("nothing", -1)]
+    # placeholders beside each other, strings, and a name in place of a tensor
+    text = capture("y:0", {"x:0": np.zeros(2)}, graph, CONFIG)
+    assert text.title == "y"
+
+
+def test_host_steps_and_strings() -> None:
+    graph = Graph()
+    with graph.as_default():
+        words = tf.placeholder(tf.string, [None], name="words")
+        lengths = tf.strings.length(tf.strings.join([words, "!"]))
+        doubled = tf.py_func(lambda v: v * 2, [lengths], tf.int32)
+        doubled.set_shape([None])
+        out = tf.reduce_sum(doubled)
+    feeds = {words: np.array([b"a", b"bcd"], object)}
+    document = capture([out], feeds, graph, CONFIG, timed_runs=2)
+    kinds = {s.kind for s in document.plans["fused"].steps}
+    assert "host" in kinds
+    assert any(b.kind == "objects" for b in document.plans["fused"].buffers)
+    json.dumps(document.to_json(), allow_nan=False)
+
+
+def test_no_one_watches_afterwards() -> None:
+    from graphc.passes.base import WATCHER
+
+    graph, fetches, _ = mlp()
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        capture(fetches, {}, graph, CONFIG)
+    assert WATCHER.get() is None
