@@ -24,10 +24,11 @@ import numpy as np
 from graphc.config import Config, current
 from graphc.errors import ConfigError
 from graphc.inspect import limits as limits_of
-from graphc.inspect import profile_text, roofline, work
+from graphc.inspect import profile_text, work
 from graphc.inspect.explain import op_name
 from graphc.inspect.limits import Limits
 from graphc.inspect.load import Load
+from graphc.inspect.roofline import Rate, rate
 from graphc.inspect.running import Runner
 from graphc.inspect.target import load
 from graphc.ir.node import Node
@@ -46,14 +47,13 @@ _FLOPS_PER_NS = 100.0  # of products, in the estimate by which lines share a ste
 
 
 @dataclass(frozen=True)
-class StepProfile:
-    """One step over all runs.
+class StepProfile(Rate):
+    """One step over all runs: its rate in a run, of all turns, by the median time.
 
     Attributes:
         stage, number: which step of which plan. ops, lines: as in an explanation.
-        nbytes, flops: of a run. turns: in a run; more than one in loops, a mean where it varies.
-        seconds: in a run, the median; low, high: the quartiles; least: what the machine would need
-            at its limits. bound: by "memory" or "arithmetic".
+        turns: in a run; more than one in loops, a mean where it varies.
+        low, high: the quartiles of the time.
     """
 
     stage: int
@@ -62,27 +62,9 @@ class StepProfile:
     name: str
     ops: tuple[str, ...]
     lines: tuple[str, ...]
-    nbytes: int
-    flops: int
     turns: float
-    seconds: float
     low: float
     high: float
-    least: float
-    bound: str
-
-    @property
-    def bandwidth(self) -> float:
-        return self.nbytes / self.seconds if self.seconds else 0.0
-
-    @property
-    def arithmetic(self) -> float:
-        return self.flops / self.seconds if self.seconds else 0.0
-
-    @property
-    def share(self) -> float:
-        """Of the limit that is reached."""
-        return self.least / self.seconds if self.seconds else 0.0
 
 
 @dataclass(frozen=True)
@@ -296,12 +278,12 @@ def _step(
     busy = [e.busy for e in events] + [0.0] * (runs - len(events))
     low, middle, high = quartiles(busy)
     turns = sum(e.turns for e in events) / runs
-    reached = roofline.rate(whole_work(step, binding), middle, limits, dtype_of(step), turns)
+    reached = rate(whole_work(step, binding), middle, limits, dtype_of(step), turns)
     lines = tuple(dict.fromkeys(n.origin.summary() for n in step.nodes if n.origins))
     ops = tuple(dict.fromkeys(map(op_name, step.nodes)))
     return StepProfile(
-        stage, number, step.kind, step.name, ops, lines, reached.nbytes, reached.flops, turns,
-        middle, low, high, reached.least, reached.bound,
+        **vars(reached), stage=stage, number=number, kind=step.kind, name=step.name, ops=ops,
+        lines=lines, turns=turns, low=low, high=high,
     )  # fmt: skip
 
 

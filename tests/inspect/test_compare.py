@@ -15,13 +15,11 @@ import graphc as tf
 from graphc.inspect import compare_text, load, report_page
 from graphc.inspect.compare import Comparison, compare
 from graphc.inspect.explain import COMPUTING
-from graphc.inspect.limits import Limits
 from graphc.inspect.running import Runner
 from graphc.inspect.target import Target, built
 from graphc.inspect.target import load as load_target
 from graphc.ir.shape import evaluate
-
-LIMITS = Limits(2, {"float32": 4e11, "float64": 2e11}, ((1 << 14, 4e11), (1 << 26, 4e10)))
+from tests.inspect.made import LIMITS
 
 
 @pytest.fixture(autouse=True)

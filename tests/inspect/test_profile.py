@@ -12,13 +12,11 @@ import pytest
 import graphc as tf
 from graphc.inspect import profile_text, report, report_page
 from graphc.inspect.charts import middle_run
-from graphc.inspect.limits import Limits
 from graphc.inspect.profile import Event, Memory, Phase, Profile, StepProfile, line_of, profile
 from graphc.inspect.target import Target, built
 from graphc.inspect.timeline import LOOP_ROWS, RUNS, STEP_ROW, chrome_trace, trace_text
 from graphc.tf1.timeline import Timeline
-
-LIMITS = Limits(2, {"float32": 4e11, "float64": 2e11}, ((1 << 14, 4e11), (1 << 26, 4e10)))
+from tests.inspect.made import LIMITS
 
 
 @pytest.fixture(autouse=True)
@@ -174,7 +172,9 @@ def made(events: tuple[Event, ...]) -> Profile:
     """A profile of two steps, one in a loop."""
     named = ((0, "kernel", "a", 1), (1, "tile", "b", 9), (2, "tile", "c", 9))
     steps = tuple(
-        StepProfile(0, n, kind, name, (name,), (), 100, 10, turns, 1e-6, 1e-6, 1e-6, 1e-7, "memory")
+        StepProfile(
+            1e-6, 100, 10, 1e-7, "memory", 0, n, kind, name, (name,), (), turns, 1e-6, 1e-6
+        )
         for n, kind, name, turns in named
     )
     return Profile(
