@@ -25,6 +25,8 @@ from graphc.interop.trace_messages import RunMetadata
 from graphc.ir.dtypes import as_dtype
 
 DEVICE = "/job:localhost/replica:0/task:0/device:CPU:0"
+# what TensorBoard draws in a form of its own
+_OPS = {"const": "Const", "feed": "Placeholder", "placeholder": "Placeholder", "read": "VariableV2"}
 _BAD_LETTER = re.compile(r"[^A-Za-z0-9_.\-/]")
 _BAD_START = re.compile(r"(^|/)(?=[^A-Za-z0-9.])")
 
@@ -56,7 +58,7 @@ def graph_def_of_plan(document: Document, plan: PlanRecord) -> tuple[GraphDef, d
     out.versions.producer = PRODUCER
     for k, name in names.items():
         node = document.nodes[k]
-        made = out.node.add(name=name, op=_valid(node.op), device=_device(node))
+        made = out.node.add(name=name, op=_OPS.get(node.op, _valid(node.op)), device=_device(node))
         made.input.extend(
             names[source] + (f":{output}" if output else "")
             for source, output in node.inputs
@@ -100,7 +102,9 @@ def _names(paths: Mapping[int, Sequence[str]]) -> dict[int, str]:
 
 
 def _valid(text: str) -> str:
-    return _BAD_START.sub(r"\1.", _BAD_LETTER.sub("_", text)).strip("/") or "."
+    return _BAD_START.sub(r"\1.", # what TensorBoard draws in a form of its own
+_OPS = {"const": "Const", "feed": "Placeholder", "placeholder": "Placeholder", "read": "VariableV2"}
+_BAD_LETTER.sub("_", text)).strip("/") or "."
 
 
 def _run_event(document: Document, plan: PlanRecord, names: Mapping[int, str]) -> Event:
