@@ -102,9 +102,7 @@ def _names(paths: Mapping[int, Sequence[str]]) -> dict[int, str]:
 
 
 def _valid(text: str) -> str:
-    return _BAD_START.sub(r"\1.", # what TensorBoard draws in a form of its own
-_OPS = {"const": "Const", "feed": "Placeholder", "placeholder": "Placeholder", "read": "VariableV2"}
-_BAD_LETTER.sub("_", text)).strip("/") or "."
+    return _BAD_START.sub(r"\1.", _BAD_LETTER.sub("_", text)).strip("/") or "."
 
 
 def _run_event(document: Document, plan: PlanRecord, names: Mapping[int, str]) -> Event:
