@@ -74,7 +74,8 @@ class StepReport:
         source: the kernel as readable Python ("" for others). nest: its loops.
         lines: the user's lines that made the ops.
         calls, seconds: runs and their total time under Config(profile=True), else 0.
-        members: the nodes inside. fusions: why they share the step.
+        members: the nodes inside. fusions: why they share the step. shared_bytes: of what several
+            members read from outside, that is read once.
         tile: how the work is cut into registers, and why. pieces: how threads share it.
     """
 
@@ -91,8 +92,14 @@ class StepReport:
     flops: int = 0
     members: tuple[Member, ...] = ()
     fusions: tuple[FusionReport, ...] = ()
+    shared_bytes: int = 0
     tile: str = ""
     pieces: str = ""
+
+    @property
+    def bytes_saved(self) -> int:
+        """By the fusion of its members."""
+        return self.shared_bytes + sum(f.nbytes for f in self.fusions)
 
 
 @dataclass(frozen=True)
@@ -116,19 +123,23 @@ class Explanation:
 
     Attributes:
         program: the optimised program as text. steps: in order of execution.
-        refusals: producer, consumer, reason. bytes_saved: by fusion. bytes_moved: by all steps.
-        flops: of all steps. arena_bytes: of temporaries; arena_requested: what they would take
+        refusals: producer, consumer, reason. bytes_moved: by all steps. flops: of all steps.
+        arena_bytes: of temporaries; arena_requested: what they would take
         without reuse.
     """
 
     program: str
     steps: tuple[StepReport, ...]
     refusals: tuple[RefusalReport, ...]
-    bytes_saved: int
     bytes_moved: int
     arena_bytes: int
     arena_requested: int
     flops: int = 0
+
+    @property
+    def bytes_saved(self) -> int:
+        """By fusion: what one op a kernel would read and write more."""
+        return sum(s.bytes_saved for s in self.steps)
 
     @property
     def kernels(self) -> tuple[StepReport, ...]:
@@ -154,7 +165,8 @@ class Explanation:
 
     def to_json(self) -> dict[str, Any]:
         """All of it, of plain dicts and lists."""
-        return {"format": "graphc-explain", "version": 1, **dataclasses.asdict(self)}
+        out = {"format": "graphc-explain", "version": 1, **dataclasses.asdict(self)}
+        return {**out, "bytes_saved": self.bytes_saved}
 
 
 def joined(parts: Sequence[Explanation]) -> Explanation:
@@ -165,7 +177,6 @@ def joined(parts: Sequence[Explanation]) -> Explanation:
         "\n".join(p.program for p in parts),
         tuple(s for p in parts for s in p.steps),
         tuple(r for p in parts for r in p.refusals),
-        sum(p.bytes_saved for p in parts),
         sum(p.bytes_moved for p in parts),
         max(p.arena_bytes for p in parts),
         max(p.arena_requested for p in parts),
@@ -181,19 +192,17 @@ def explain_plan(
     with shape_env(plan.program.env):
         binding = plan.bind(symbols)
         steps = _Steps(plan, binding, _times(binding, store)).run()
-    part = plan.schedule.partition
     refusals = tuple(
         RefusalReport(
             part_name(r.producer), part_name(r.consumer), r.reason, r.nbytes,
             reasons.remedy(r.reason),
         )
-        for r in part.refusals
+        for r in plan.schedule.partition.refusals
     )  # fmt: skip
     return Explanation(
         program_text(plan.program),
         steps,
         refusals,
-        part.saved,
         sum(s.nbytes for s in steps),
         binding.arena.nbytes,
         binding.arena.requested,
@@ -263,8 +272,8 @@ class _Steps:
         return StepReport(
             step.kind, step.name, tuple(map(op_name, step.nodes)), done.nbytes, source, nest, lines,
             **common, flops=done.flops, members=tuple(map(_member, step.nodes)),
-            fusions=self._fusions(step), tile=reasons.tile_text(step, self.binding),
-            pieces=reasons.split_text(at, self.binding),
+            fusions=self._fusions(step), shared_bytes=self._shared(step),
+            tile=reasons.tile_text(step, self.binding), pieces=reasons.split_text(at, self.binding),
         )  # fmt: skip
 
     def _texts(self, step: Step) -> tuple[str, str]:
@@ -274,9 +283,18 @@ class _Steps:
             return numba_cpu.source(step.call.finish), nest_text(step.call.finish)
         return "", ""
 
+    def _ends(self, step: Step) -> bool:
+        """Whether the step is the one at which its group is explained."""
+        return step.group is not None and self.last[step.group] is step
+
+    def _shared(self, step: Step) -> int:
+        if step.group is None or not self._ends(step):
+            return 0
+        return reasons.shared_bytes(step.group, self.binding.symbols)
+
     def _fusions(self, step: Step) -> tuple[FusionReport, ...]:
         """The edges inside the step's group; those of the same names and reason as one."""
-        if step.group is None or self.last[step.group] is not step:
+        if step.group is None or not self._ends(step):
             return ()
         found: dict[tuple[str, str, str], tuple[int, int]] = {}
         for edge in reasons.fusions(

@@ -105,6 +105,9 @@ def _step(number: int, step: StepReport) -> list[str]:
         who = f"inside {f.consumer}" if inside else f"{f.producer} -> {f.consumer}"
         saved = f" ({size(f.nbytes)} saved)" if f.nbytes else ""
         out.append(f"{pad}  {who}{times}: {f.reason}{saved}")
+    if step.shared_bytes:
+        saved = size(step.shared_bytes)
+        out.append(f"{pad}  what several of them read is read once ({saved} saved)")
     out += [f"{pad}{line}" for line in step.tile.splitlines()]
     if step.pieces:
         out.append(f"{pad}{step.pieces}")

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-QUIET = 0.1  # of a processor: what a system does anyhow
+QUIET = 0.15  # of a processor: what a system does anyhow
 SHORTEST = 0.1  # seconds below which the kernel's hundredths say nothing
 _STAT = Path("/proc/stat")
 

@@ -1,8 +1,8 @@
 """Why ops share a kernel, why others do not, what would change it; why a kernel is cut as it is.
 
-Lives here: Fusion, fusions, remedy, tile_text, split_text. Not here: the decisions themselves
-(fusion/partition.py, fusion/anchors.py, kernel/tiles/*): this module reads their results and says
-them in the user's terms. Imported by inspect only.
+Lives here: Fusion, fusions, shared_bytes, remedy, tile_text, split_text. Not here: the decisions
+themselves (fusion/partition.py, fusion/anchors.py, kernel/tiles/*): this module reads their results
+and says them in the user's terms. Imported by inspect only.
 
 Call `fusions` and `tile_text` inside `shape_env` of the plan's program.
 """
@@ -83,9 +83,21 @@ def fusions(
             nbytes = tensor_bytes(tensor, symbols)
             first = tensor not in written and tensor not in stored
             written.add(tensor)
-            saved = nbytes * (1 + first)
-            out.append(Fusion(tensor.node, node, saved, _reason(group, node, tensor, known)))
+            reason = _reason(group, node, tensor, known)
+            saved = 0 if reason == NO_COST else nbytes * (1 + first)
+            out.append(Fusion(tensor.node, node, saved, reason))
     return out
+
+
+def shared_bytes(group: Group, symbols: Mapping[str, int]) -> int:
+    """Bytes of what comes from outside that are read once, and not again by each member."""
+    members = set(group.nodes)
+    readers: dict[Tensor, int] = {}
+    for node in group.nodes:
+        for tensor in dict.fromkeys(node.inputs) if node.op.name not in VIEWS else ():
+            if tensor.node not in members:
+                readers[tensor] = readers.get(tensor, 0) + 1
+    return sum((count - 1) * tensor_bytes(t, symbols) for t, count in readers.items())
 
 
 def _reason(group: Group, node: Node, tensor: Tensor, known: Footprints) -> str:
