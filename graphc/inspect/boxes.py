@@ -17,6 +17,7 @@ from graphc.inspect.texts import duration, size
 DATA, GRADIENT, CONTROL = "data", "gradient", "control"
 NAMES = 4  # that a box for several things names
 Owner = int | tuple[str, ...]  # a box by itself, or what stands for it
+_NUMBER = re.compile(r"_?\d+")
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
@@ -148,24 +149,25 @@ class _Scope:
 
 def collapsed(scene: Scene, limit: int) -> Scene:
     """The scene with at most about `limit` boxes: scopes are opened, the fullest first, as long
-    as what is in them finds room."""
+    as what is in them finds room. Scopes of one name but for numbers are opened together."""
     if len(scene.boxes) <= limit:
         return scene
     root = _tree(scene)
-    waiting = [(-s.total, s.path, s) for s in root.inner.values()]
-    heapq.heapify(waiting)
     shown: list[_Scope] = []
     loose = list(root.boxes)
     total = root.parts
+    waiting = _batches([root])
+    heapq.heapify(waiting)
     while waiting:
-        _, _, scope = heapq.heappop(waiting)
-        if scope.parts > 1 and total - 1 + scope.parts > limit:
-            shown.append(scope)
+        _, _, batch = heapq.heappop(waiting)
+        more = sum(s.parts - 1 for s in batch)
+        if more and total + more > limit:
+            shown.extend(batch)
             continue
-        total += scope.parts - 1
-        loose.extend(scope.boxes)
-        for inner in scope.inner.values():
-            heapq.heappush(waiting, (-inner.total, inner.path, inner))
+        total += more
+        loose.extend(k for scope in batch for k in scope.boxes)
+        for inner in _batches(batch):
+            heapq.heappush(waiting, inner)
     whose: dict[int, Owner] = {k: k for k in loose}
     joint: dict[Owner, Box] = {}
     for scope in shown:
@@ -173,6 +175,17 @@ def collapsed(scene: Scene, limit: int) -> Scene:
         whose.update(dict.fromkeys(members, scope.path))
         joint[scope.path] = _scope_box(scene, scope.path, members)
     return _joined(scene, whose, joint)
+
+
+Batch = tuple[int, tuple[str, ...], "list[_Scope]"]  # less for fuller ones, then by path
+
+
+def _batches(scopes: Sequence[_Scope]) -> list[Batch]:
+    """The scopes inside of these, those together that are called alike."""
+    found: dict[str, list[_Scope]] = {}
+    for inner in (i for scope in scopes for i in scope.inner.values()):
+        found.setdefault(_NUMBER.sub("#", "/".join(inner.path)), []).append(inner)
+    return [(-sum(s.total for s in batch), batch[0].path, batch) for batch in found.values()]
 
 
 def _tree(scene: Scene) -> _Scope:

@@ -20,7 +20,7 @@ import pytest
 import graphc as tf
 from graphc.config import Config
 from graphc.inspect import formats
-from graphc.inspect.boxes import Box, Scene, collapsed
+from graphc.inspect.boxes import Arrow, Box, Scene, collapsed
 from graphc.inspect.document import Document, DocumentError, capture, read
 from graphc.inspect.formats import FormatError, save
 from graphc.inspect.formats.graphml import graph_of
@@ -103,6 +103,18 @@ def test_scopes_become_boxes(big: Document) -> None:
     assert collapsed(whole, len(whole.boxes)) is whole
     again = scene_of(big, limit=100)
     assert again == scene
+
+
+def test_scopes_called_alike_open_together() -> None:
+    boxes = [
+        Box(f"{k}", (f"layer_{k // 5}", "inner"), "op", [], "other") for k in range(40)
+    ] + [Box("a", ("head",), "op", [], "other"), Box("b", ("head",), "op", [], "other")]
+    scene = Scene("layers", boxes, [Arrow(k, k + 1, "") for k in range(41)])
+    few = collapsed(scene, 12)
+    assert [b.title for b in few.boxes] == ["inner"] * 8 + ["op", "op"]
+    assert [(a.source, a.target) for a in few.arrows] == [(k, k + 1) for k in range(9)]
+    assert len(collapsed(scene, 41).boxes) == 10  # all layers, or none
+    assert len(collapsed(scene, 42).boxes) == 42
 
 
 # ------------------------------------------------------------------ pictures
