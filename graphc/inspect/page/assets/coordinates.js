@@ -4,7 +4,8 @@
 function coordinatesModule() {
   const PAD = 16, HEADER = 32, RANK_GAP = 48, PORT_GAP = 24, NODE_GAP = 26, LINE_GAP = 12;
   const ITEM = 0, DUMMY = 3;
-  const HUGE = 12000, TURNS = 24;
+  const TURNS = 24, MOST = 60;
+  const HUGE = 6000, LARGE = 1500, CLUSTERED = 900; // boxes, vertices: the more, the less care for each
 
   function coordinates(g, rows) {
     const n = g.kind.length;
@@ -22,18 +23,30 @@ function coordinatesModule() {
         found.push({ x, left, root });
       }
     }
-    g.x = n > HUGE ? median(g, found, n) : shortest(g, rows, found, n);
+    g.x = g.boxes > HUGE || n > HUGE ? median(g, found, n) : shortest(g, rows, found, n);
   }
 
   function shortest(g, rows, found, n) {
     let best = null, least = Infinity;
     for (const { x, root } of found) {
-      const length = pullTogether(g, rows, x, root, n);
+      pullTogether(g, rows, x, root, n);
+      const length = pullTogether(g, rows, x, chains(g, n), n); // now each box by itself
       if (length >= least) continue;
       least = length;
       best = x;
     }
     return best;
+  }
+
+  // Long lines stay straight: a chain of dummies is one block.
+  function chains(g, n) {
+    const root = new Int32Array(n);
+    for (let v = 0; v < n; v++) root[v] = v;
+    for (let v = 0; v < n; v++) { // dummies are numbered downwards
+      const above = g.kind[v] === DUMMY ? g.up[v][0] : v;
+      if (g.kind[v] === DUMMY && g.kind[above] === DUMMY) root[v] = root[above];
+    }
+    return root;
   }
 
   // Each block moves to the middle of those it is joined to, as far as its neighbours let it:
@@ -78,9 +91,78 @@ function coordinatesModule() {
       }
       if (!moved && turn > 1) break;
     }
+    if (g.boxes < LARGE && n < CLUSTERED) pullClusters(g, rows, x, blocks, at, rowOf);
     let length = 0;
     for (let v = 0; v < n; v++) for (const u of g.down[v]) length += Math.abs(x[u] - x[v]);
     return length;
+  }
+
+  // A block that others hold takes them along, as long as more lines get shorter than longer.
+  function pullClusters(g, rows, x, blocks, at, rowOf) {
+    const blockOf = new Map();
+    for (const b of blocks) for (const v of b.all) blockOf.set(v, b);
+    for (let round = 0, moved = true; moved && round < 3; round++) {
+      moved = false;
+      for (const b of blocks) {
+        for (const way of [1, -1]) {
+          for (let step = 0; step < 12 && move(b, way); step++) moved = true;
+        }
+      }
+    }
+
+    function move(first, way) {
+      const cluster = new Set([first]);
+      while (cluster.size <= MOST) {
+        const [force, reach, level] = pulled(cluster, way);
+        if (force <= 0) { // those that it is in line with come along
+          if (!level.length) return false;
+          for (const b of level) cluster.add(b);
+          continue;
+        }
+        const [slack, tight] = held(cluster, way);
+        if (tight.length) {
+          for (const b of tight) cluster.add(b);
+          continue;
+        }
+        const far = Math.min(reach, slack);
+        for (const b of cluster) for (const v of b.all) x[v] += far * way;
+        return true;
+      }
+      return false;
+    }
+    // lines that a move makes shorter less those that it makes longer; how far that holds
+    function pulled(cluster, way) {
+      let force = 0, reach = Infinity;
+      const level = [];
+      for (const b of cluster) {
+        for (const u of b.joined) {
+          if (cluster.has(blockOf.get(u))) continue;
+          const far = (x[u] - x[b.all[0]]) * way;
+          if (far > 0.01) {
+            force++;
+            reach = Math.min(reach, far);
+          } else {
+            force--;
+            if (far > -0.01) level.push(blockOf.get(u));
+          }
+        }
+      }
+      return [force, reach, level];
+    }
+    function held(cluster, way) {
+      let slack = Infinity;
+      const tight = [];
+      for (const b of cluster) {
+        for (const v of b.all) {
+          const next = rows[rowOf[v]][at[v] + way];
+          if (next === undefined || cluster.has(blockOf.get(next))) continue;
+          const room = Math.abs(x[next] - x[v]) - separation(g, v, next);
+          if (room < 0.01) tight.push(blockOf.get(next));
+          else slack = Math.min(slack, room);
+        }
+      }
+      return [slack, tight];
+    }
   }
 
   // A line between nodes that crosses a line between dummies yields: long lines stay straight.

@@ -25,8 +25,8 @@ class SceneDrawing {
     const near = this.near();
     this.containers();
     if (this.owner.fade > 0) this.edges(near);
-    this.boxes();
     if (this.owner.fade === 1) this.marked(near);
+    this.boxes();
     if (this.k > 0.62 && this.owner.fade === 1) this.labels(near);
     if (this.k > 0.25) this.lasting();
   }
@@ -203,7 +203,6 @@ class SceneDrawing {
       if (this.k > 0.25) for (const i of chosen) if (g.tip[i]) this.tip(g, i);
       ctx.fill();
     }
-    for (const i of near) if (!s.items[i].container && this.seen(i)) this.item(i);
   }
 
   boxes() {

@@ -161,7 +161,7 @@ function layoutModule({ order }, { coordinates, rankTops, normalise }) {
   }
 
   function graphOf(level, input, out) {
-    const g = { kind: [], id: [], w: [], h: [], rank: [], a: [], b: [], chains: [], index: new Map() };
+    const g = { kind: [], id: [], w: [], h: [], rank: [], index: new Map(), boxes: input.n };
     for (const m of level.members) add(ITEM, m, out.w[m], out.h[m], "n" + m);
     for (const [key, p] of level.ports) add(p.kind, key, 1, 1, key + "@" + level.id);
     g.real = g.kind.length;
