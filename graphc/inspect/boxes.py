@@ -184,7 +184,7 @@ def _batches(scopes: Sequence[_Scope]) -> list[Batch]:
     """The scopes inside of these, those together that are called alike."""
     found: dict[str, list[_Scope]] = {}
     for inner in (i for scope in scopes for i in scope.inner.values()):
-        found.setdefault(_NUMBER.sub("#", "/".join(inner.path)), []).append(inner)
+        found.setdefault(_NUMBER.sub("", "/".join(inner.path)), []).append(inner)
     return [(-sum(s.total for s in batch), batch[0].path, batch) for batch in found.values()]
 
 

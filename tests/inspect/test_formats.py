@@ -113,8 +113,11 @@ def test_scopes_called_alike_open_together() -> None:
     few = collapsed(scene, 12)
     assert [b.title for b in few.boxes] == ["inner"] * 8 + ["op", "op"]
     assert [(a.source, a.target) for a in few.arrows] == [(k, k + 1) for k in range(9)]
-    assert len(collapsed(scene, 41).boxes) == 10  # all layers, or none
-    assert len(collapsed(scene, 42).boxes) == 42
+    assert len(collapsed(scene, 40).boxes) == 10  # all layers, or none
+    assert len(collapsed(scene, 41).boxes) == 41
+    # the first of them has no number
+    named = [Box(str(k), (f"dense_{k // 5}".removesuffix("_0"),), "op", [], "") for k in range(20)]
+    assert len(collapsed(Scene("dense", named, []), 19).boxes) == 4
 
 
 # ------------------------------------------------------------------ pictures
