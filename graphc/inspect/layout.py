@@ -1,6 +1,6 @@
 """Layered layout of boxes and arrows: who is needed stands above who needs it.
 
-Lives here: layered, Placement. Not here: what the boxes are (inspect/scene.py), their drawing
+Lives here: layered, Placement. Not here: what the boxes are (inspect/boxes.py), their drawing
 (inspect/picture.py). Imports nothing of graphc. The same input gives the same layout.
 
 The steps are those of Sugiyama, Tagawa and Toda (1981): circles are cut, boxes get a layer, each
