@@ -92,10 +92,6 @@ def _roofline(axes: Any, points: Sequence[Point], limits: Limits) -> None:
             textcoords="offset points", ha="left" if name == "memory" else "right", fontsize=7.5,
             color=_SOFT,
         )  # fmt: skip
-    axes.annotate(
-        f"{count(top, 'FLOP/s')} float32", (right, top), xytext=(-2, -10),
-        textcoords="offset points", ha="right", fontsize=7.5, color=_SOFT,
-    )  # fmt: skip
     for p in shown:
         axes.scatter(
             p.intensity, p.arithmetic, s=18 + 420 * p.weight, color=COLOURS.get(p.kind, _SOFT),
@@ -111,7 +107,7 @@ def _roofline(axes: Any, points: Sequence[Point], limits: Limits) -> None:
     axes.yaxis.set_major_formatter(lambda v, _: count(v, "FLOP/s").replace(".0 ", " "))
     axes.minorticks_off()
     axes.grid(color=_GRID, linewidth=0.7, zorder=0)
-    axes.set_title("against the limits measured here")
+    axes.set_title(f"limit here: {count(top, 'FLOP/s')} float32")
 
 
 # ------------------------------------------------------------------ comparisons

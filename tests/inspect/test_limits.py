@@ -7,6 +7,7 @@ import json
 import pytest
 
 import graphc as tf
+from graphc.inspect import limits
 from graphc.inspect.limits import Limits, measure, of_machine
 from graphc.inspect.roofline import rate
 from graphc.inspect.work import Work
@@ -27,6 +28,20 @@ def test_threads_share_the_measurement() -> None:
     one, two = (measure(tf.Config(threads=n), 0.02, (1 << 16,)) for n in (1, 2))
     assert two.threads == 2
     assert two.flops["float32"] > 0.5 * one.flops["float32"]
+
+
+def test_threads_that_get_no_processor_are_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = iter([5e11, 5e11, 9e11])
+    alone = 5e11
+
+    def flops(dtype: str, count: int, pool: int, seconds: float) -> float:
+        return alone if count == 1 else next(rates)
+
+    monkeypatch.setattr(limits, "_flops", flops)
+    assert limits._together("float32", 2, 1, 0.0) == 9e11
+    monkeypatch.setattr(limits, "PATIENCE", 0.0)
+    rates = iter([5e11])
+    assert limits._together("float32", 2, 1, 0.0) == 5e11
 
 
 def test_limits_are_measured_once() -> None:
