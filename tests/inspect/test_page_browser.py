@@ -304,9 +304,24 @@ def test_loops_open_and_scopes_may_read_each_other(opened: Open) -> None:
     assert tab.evaluate("graphcView.pane().graph.scene.last.every((s) => s >= 0)")
 
 
+def test_graphs_of_almost_nothing(opened: Open) -> None:
+    empty = sample.Builder("empty").document([sample.stage("user", [], [])], {})
+    tab = opened(empty)
+    assert tab.evaluate(TITLES) == []
+    assert [t.text_content() for t in tab.query_selector_all("[role=tab]")] == ["Graph", "Lines"]
+    one = sample.Builder("one")
+    one.add("relu", "r", [], None)
+    stages = [sample.stage("user", [0], []), sample.stage("start", [], [])]
+    tab = opened(one.document(stages, {"fused": sample.plan(one.nodes, True)}))
+    for name in ("passes", "kernels", "schedule", "lines"):
+        view(tab, name)
+    for key in ("Shift+E", "Shift+C", "0", "f", "e", "ArrowDown", "+", "?"):
+        tab.keyboard.press(key)
+
+
 def test_texts_of_the_user_stay_texts(opened: Open) -> None:
     tab = opened(sample.nasty())
-    for name in VIEWS:
+    for name in ("graph", "passes", "kernels", "schedule", "lines"):  # it has one plan only
         view(tab, name)
         tab.keyboard.press("/")
         tab.fill(".search input", "a")

@@ -14,7 +14,8 @@ class App {
     this.panel = new Panel(this);
     this.search = new Search(this);
     this.stageEl = h("main", { id: "view", tabIndex: -1 });
-    const views = VIEWS.filter(([name]) => (["kernels", "schedule", "compare"].includes(name) ? model.plans.length : name !== "passes" || model.last > 0));
+    const needs = { kernels: model.plans.length, schedule: model.plans.length, compare: model.plans.length > 1, passes: model.last };
+    const views = VIEWS.filter(([name]) => needs[name] === undefined || needs[name]);
     this.names = views.map(([name]) => name);
     this.tabs = h("nav.views", { role: "tablist", "aria-label": "Views" }, views.map(([name, title], i) =>
       h("button", { type: "button", role: "tab", "data-view": name, title: `${title} (${i + 1})`, onclick: () => this.open(name) }, title)));

@@ -105,7 +105,8 @@ class SceneDrawing {
     const { ctx, s, c } = this;
     if (this.k < 0.32) return;
     const x = s.x[i] + s.w[i] - 15, y = s.y[i] + 15;
-    ctx.strokeStyle = c.muted;
+    const item = s.items[i];
+    ctx.strokeStyle = item.container ? c.muted : item.paint.ink;
     ctx.lineWidth = 1.4;
     ctx.beginPath();
     ctx.moveTo(x - 4, y);

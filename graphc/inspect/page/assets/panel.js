@@ -63,7 +63,7 @@ class Panel {
       h("h2", {}, clip(doc.title || "graph", 200)),
       this.facts([["Ops", `${ids.length.toLocaleString("en")}${gradients ? `, ${gradients.toLocaleString("en")} of them gradients` : ""}`],
         ["After the passes", countText(this.model.stage(this.model.last).length, "op")],
-        ["Made", made.date], ["graphc", made.graphc], ["Python", made.python], ["Machine", made.machine]]),
+        ["Made", String(made.date || "").replace("T", " ").slice(0, 16)], ["graphc", made.graphc], ["Python", made.python], ["Machine", made.machine]]),
       this.model.plans.length ? this.section("Plans", planTable(this.model.plans)) : null,
       this.section("Keys", keysTable()),
     ];
