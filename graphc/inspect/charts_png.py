@@ -123,11 +123,14 @@ def compare_png(found: Comparison) -> bytes:
         [(s.time.low, s.time.high) for s in found.sides],
     )  # fmt: skip
     times.set_title("time of a run (line: 8 of 10 blocks)")
-    values = [s.work.nbytes for s in found.sides]
-    _bars(moved, names, values, list(map(size, values)), colours)
+    counted = [s for s in found.sides if s.launches]
+    for axes, values, form in (
+        (moved, [s.work.nbytes for s in counted], size),
+        (kernels, [s.launches for s in counted], str),
+    ):
+        texts = [form(v) for v in values]
+        _bars(axes, [s.name for s in counted], values, texts, [COLOURS[s.name] for s in counted])
     moved.set_title("bytes moved in a run")
-    launches = [s.launches for s in found.sides]
-    _bars(kernels, names, launches, list(map(str, launches)), colours)
     kernels.set_title("kernels (reference: ops)")
     points = [
         Point(s.name, s.work.intensity, s.work.flops / s.seconds, 0.25, s.name)

@@ -76,7 +76,8 @@ class Side:
     Attributes:
         explanation: of its plans; None for the reference.
         kernels: that run, in order; for the reference, the number of ops is `launches`.
-        launches: of kernels or ops in a run. work: bytes and operations of a run.
+        launches: of kernels or ops in a run. work: bytes and operations of a run. Both are 0, and
+        so is peak_bytes, for a reference with loops, where nobody counts them.
         peak_bytes: temporaries at their most, variables, feeds and results.
         time: seconds of a run. first_seconds: of the first run, which builds the plan and finds
         kernels that are known. compile_seconds: to print and compile all kernels from nothing.
@@ -255,7 +256,8 @@ def _side(
         counted = [work.reference_work(plan.program, symbols) for plan, symbols in runner.plans]
         ops = sum(n for n, _, _ in counted)
         total = work.Work(sum(w.read for _, w, _ in counted), sum(w.written for _, w, _ in counted))
-        peak = max(p for _, _, p in counted) + runner.held_bytes
+        peak = max(p for _, _, p in counted)
+        peak += runner.held_bytes if peak else 0
         return Side(
             runner.name, None, (), ops, total, peak, spent, runner.first, 0.0, None, blocks,
             runner.values,

@@ -46,23 +46,23 @@ def rows_of(found: Comparison) -> list[list[str]]:
     def row(name: str, cell: Callable[[Side], str]) -> None:
         rows.append([name, *(cell(s) for s in sides)])
 
-    row("kernels", lambda s: str(s.launches))
-    row("bytes moved", lambda s: size(s.work.nbytes))
+    row("kernels", lambda s: str(s.launches or "-"))
+    row("bytes moved", lambda s: size(s.work.nbytes) if s.work.nbytes else "-")
     row("FLOPs", lambda s: count(s.work.flops) if s.work.flops else "-")
-    row("peak memory", lambda s: size(s.peak_bytes))
+    row("peak memory", lambda s: size(s.peak_bytes) if s.peak_bytes else "-")
     row("compile", lambda s: duration(s.compile_seconds) if s.compile_seconds else "-")
     row("first run", lambda s: duration(s.first_seconds))
     row("time a run", lambda s: duration(s.time.middle))
     row("8 of 10 blocks", lambda s: _range(s.time))
     row("fastest block", lambda s: duration(min(s.blocks)))
-    row("bandwidth", lambda s: f"{count(s.work.nbytes / s.seconds, 'B/s')}")
-    row("arithmetic", lambda s: _arithmetic(s))
+    row("bandwidth", lambda s: _rate(s.work.nbytes, s.seconds, "B/s"))
+    row("arithmetic", lambda s: _rate(s.work.flops, s.seconds, "FLOP/s"))
     row("of the limit", lambda s: "-" if s.rate is None else f"{s.rate.share:.0%}, {s.rate.bound}")
     return _with_ratio(found, rows)
 
 
-def _arithmetic(side: Side) -> str:
-    return count(side.work.flops / side.seconds, "FLOP/s") if side.work.flops else "-"
+def _rate(total: int, seconds: float, unit: str) -> str:
+    return count(total / seconds, unit) if total else "-"
 
 
 def _range(spread: Spread) -> str:

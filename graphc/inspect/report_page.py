@@ -123,7 +123,8 @@ def compare_page(found: Comparison) -> str:
         Bar(s.name, s.time.middle, duration(s.time.middle), s.name, s.time.low, s.time.high)
         for s in found.sides
     ]
-    moved = [Bar(s.name, s.work.nbytes, size(s.work.nbytes), s.name) for s in found.sides]
+    counted = [s for s in found.sides if s.work.nbytes]
+    moved = [Bar(s.name, s.work.nbytes, size(s.work.nbytes), s.name) for s in counted]
     sections.append((
         "Time of a run",
         _card(bars(times, "time of a run")) + "<p>Medians of blocks of runs that took turns; the "

@@ -38,6 +38,7 @@ from graphc.kernel.expr import (
 )
 from graphc.kernel.nest import For, Kernel, Let, Stmt, Store, Update, stmt_exprs
 from graphc.kernel.prims import TABLE
+from graphc.ops.control import HOLDERS
 from graphc.runtime import codegen, jit
 from graphc.runtime.conv_tiles import ConvCall
 from graphc.runtime.extern import GemmCall
@@ -264,7 +265,10 @@ def reference_work(program: Program, symbols: Mapping[str, int]) -> tuple[int, W
     """(ops, their work, bytes of all values) where NumPy runs each node by itself.
 
     All values are kept to the end of a run. Strings and what only data give a shape count nothing.
+    Zeros where there are loops or branches: what NumPy does in them depends on their turns.
     """
+    if any(node.op.name in HOLDERS for node in program.nodes):
+        return 0, Work(), 0
     ops = read = written = kept = 0
     for node in program.nodes:
         made = sum(tensor_bytes(t, symbols) for t in node.outputs)

@@ -120,6 +120,9 @@ def test_steps_of_loops_count_as_often_as_they_run() -> None:
     assert max(k.turns for k in found.fused.kernels) in (7, 8)
     inside = max(found.fused.kernels, key=lambda k: k.nbytes)
     assert inside.nbytes == 7 * 2 * 4000 and inside.flops == 7 * 2 * 1000
+    reference = found.side("reference")
+    assert reference.launches == reference.work.nbytes == reference.peak_bytes == 0
+    assert str(found).splitlines()[1].split()[3] == "-"
 
 
 # ------------------------------------------------------------------ values and time
