@@ -297,6 +297,9 @@ def test_loops_open_and_scopes_may_read_each_other(opened: Open) -> None:
     )
     titles = tab.evaluate(TITLES)
     assert "while" in titles and "multiply" not in titles
+    click_box(tab, "while")
+    tab.wait_for_selector(".details.chosen")
+    assert "Its body" in tab.text_content(".details")
     click_box(tab, "while", double=True)
     until(tab, TITLES + ".includes('multiply')")
     tab.keyboard.press("Shift+C")

@@ -78,7 +78,7 @@ class Painter {
 
   value(item) {
     if (item.id !== undefined) return this.heat.get(item.id) || 0;
-    let sum = 0;
+    let sum = item.tree.own === undefined ? 0 : this.heat.get(item.tree.own) || 0;
     for (const id of item.tree.leaves()) sum += this.heat.get(id) || 0;
     return sum;
   }

@@ -12,14 +12,14 @@ class Model {
   constructor(doc) {
     this.doc = doc;
     this.nodes = [];
-    this.owner = []; // of nodes in the bodies of loops and branches
+    this.owners = []; // of nodes in the bodies: loops and branches of any stage
     for (const n of doc.nodes) {
       this.nodes[n.id] = n;
       const cut = n.name.lastIndexOf("/");
-      n.short = n.name.slice(cut + 1) || n.name;
+      n.short = n.name.slice(cut + 1) || n.name || n.op;
       n.scope = cut < 0 ? "" : n.name.slice(0, cut);
     }
-    for (const n of doc.nodes) for (const b of n.body || []) this.owner[b] = n.id;
+    for (const n of doc.nodes) for (const b of n.body || []) (this.owners[b] = this.owners[b] || []).push(n.id);
     this.plans = Object.entries(doc.plans || {}).map(([name, p]) => new Plan(this, name, p));
     this.last = doc.stages.length - 1;
     this.cache = new Map();

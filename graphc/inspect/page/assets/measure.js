@@ -33,8 +33,9 @@ function describe(model, item, plan, chips) {
     item.under = `${countText(step.nodes.length, "op")} · ${time}${bytesText(step.bytes)}`;
     item.chips = "";
   } else {
-    item.title = middle(item.tree.label, 30);
-    item.under = countText(item.tree.size, "op");
+    const { own, size, label } = item.tree;
+    item.title = middle(own === undefined || model.nodes[own].op === label ? label : `${model.nodes[own].op} ${label}`, 34);
+    item.under = countText(own === undefined ? size : size - 1, "op");
     item.chips = "";
   }
   const width = Math.max(textWidth(item.title, TITLE), textWidth(item.under, SMALL),

@@ -34,7 +34,9 @@ class GraphPane {
   }
 
   firstExpanded(count) {
-    if (this.group.by === "kernel") return new Set();
+    if (this.group.by === "kernel") { // loops show their kernels, kernels stay closed
+      return this.built.loops.size > 8 ? new Set() : new Set([...this.built.loops.keys()].map((id) => "loop:" + id));
+    }
     if (count <= 60) return new Set([...this.built.scopes.values()].map((t) => t.key));
     return firstOpen(this.built.root, this.open);
   }
@@ -225,6 +227,7 @@ class GraphPane {
     }
     const item = this.graph.scene.items[i];
     if (item.id !== undefined) this.app.select({ kind: "node", id: item.id, stage: this.shown.stage });
+    else if (item.tree.own !== undefined) this.app.select({ kind: "node", id: item.tree.own, stage: this.shown.stage });
     else if (item.tree.kind === "kernel") this.app.select({ kind: "step", plan: this.group.plan.name, step: item.tree.step });
     else this.app.select({ kind: "scope", tree: item.tree, stage: this.shown.stage });
   }

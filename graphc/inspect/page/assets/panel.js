@@ -73,6 +73,7 @@ class Panel {
     const n = this.model.nodes[sel.id], c = category(n), stage = sel.stage ?? 0;
     const place = this.model.place(n);
     const readers = [...new Set((this.model.consumers(stage).get(sel.id) || []).map((r) => r[0]))];
+    const inside = this.inside(n);
     return [
       h("div.kind", {}, h("i.dot", { style: { background: c[1] } }), c[2], n.gradient ? h("span.tag.grad", {}, "gradient") : null,
         n.device ? h("span.tag", {}, clip(n.device, 40)) : null),
@@ -84,10 +85,15 @@ class Panel {
       n.inputs.length ? this.section("Inputs", this.links(n.inputs.map((i) => i[0]), (id, i) => tensorText((this.model.nodes[id] || { outputs: [] }).outputs[n.inputs[i][1]]))) : null,
       n.control.length ? this.section("Runs after", this.links(n.control)) : null,
       readers.length ? this.section("Read by", this.links(readers)) : null,
+      inside.length ? this.section("Its body", this.links(inside)) : null,
       Object.keys(n.attrs).length ? this.section("Attributes", this.facts(Object.entries(n.attrs).map(([k, v]) => [k, clip(String(v), 600)]))) : null,
       this.history(n),
       this.model.plans.map((plan) => this.compiled(plan, sel.id)),
     ];
+  }
+
+  inside(n) {
+    return (n.body || []).filter((id) => this.model.nodes[id]);
   }
 
   // what the passes made of it, and what it was made of
@@ -172,12 +178,18 @@ class Panel {
         number(bytesText(step.bytes), seconds ? `${digits(step.bytes / seconds / 1e9)} GB/s` : "moved"),
         number(flopsText(step.flops), seconds ? `${digits(step.flops / seconds / 1e9)} GFLOP/s` : step.bytes ? `${digits(step.flops / step.bytes)} a byte` : "")),
       step.code ? this.section("Code", codeTabs(this.app, plan, step.code)) : null,
-      this.section(countText(step.nodes.length, "op"), this.links(step.nodes)),
+      step.nodes.length ? this.section(countText(step.nodes.length, "op"), this.links(step.nodes)) : null,
       lines.size ? this.section("The lines behind it", [...lines.values()].slice(0, 8).map((p) => [h("p.where", {}, `${p.file.path}:${p.line}`), excerpt(this.model, p)])) : null,
-      this.section("Fusion", this.why(plan, step) || h("p.muted", {}, step.nodes.length > 1 ? "" : "One op by itself."), this.refusals(plan, new Set(step.nodes))),
+      this.fusion(plan, step),
       this.buffers(plan, "Reads", step.reads), this.buffers(plan, "Writes", step.writes),
     ];
     function number(value, under) { return h("div", {}, h("b", {}, value), h("span", {}, under)); }
+  }
+
+  fusion(plan, step) {
+    const why = this.why(plan, step), not = this.refusals(plan, new Set(step.nodes));
+    const alone = step.nodes.length === 1 && !why ? h("p.muted", {}, "One op by itself.") : null;
+    return why || not || alone ? this.section("Fusion", why, alone, not) : null;
   }
 
   buffers(plan, title, ids) {

@@ -48,11 +48,11 @@ function buildTree(model, ids, group) {
     else at.children.push(id);
   }
   function parentOf(id) {
-    const owner = model.owner[id];
-    if (owner !== undefined && here.has(owner)) return loop(owner, null);
-    if (group.by === "scope") return scope(model.nodes[id].scope);
-    const step = group.plan.stepOf.get(id);
-    return step === undefined ? root : kernel(step, group.plan, id);
+    const owner = (model.owners[id] || []).find((o) => here.has(o));
+    if (group.by === "scope") return owner === undefined ? scope(model.nodes[id].scope) : loop(owner, null);
+    const around = owner === undefined ? root : loop(owner, null);
+    const step = loops.has(id) ? undefined : group.plan.stepOf.get(id);
+    return step === undefined ? around : kernel(step, group.plan, id, around);
   }
   function loop(id, at) {
     let tree = loops.get(id);
@@ -75,16 +75,16 @@ function buildTree(model, ids, group) {
     scopes.set(path, tree);
     return tree;
   }
-  function kernel(index, plan, id) {
-    const key = "kernel:" + index;
+  function kernel(index, plan, id, around) {
+    const key = "kernel:" + index + (around === root ? "" : "@" + around.key);
     let tree = scopes.get(key);
     if (!tree) {
       const step = plan.doc.steps[index];
-      tree = new Tree(key, step.name, root, "kernel");
+      tree = new Tree(key, step.name, around, "kernel");
       const g = plan.doc.groups[step.group];
       tree.step = index;
       tree.lead = g && g.anchor >= 0 ? g.anchor : id;
-      root.children.push(tree);
+      around.children.push(tree);
       scopes.set(key, tree);
     }
     return tree;
