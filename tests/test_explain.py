@@ -50,3 +50,11 @@ def test_the_reference_backend_has_nothing_to_explain() -> None:
         pytest.raises(ValueError, match="needs the cpu backend"),
     ):
         sess.explain(tf.constant(1.0) + 1.0)
+
+
+def test_checked_plans_have_nothing_to_explain() -> None:
+    with (
+        tf.Session(options=tf.Config(check_numerics=True)) as sess,
+        pytest.raises(ValueError, match="check_numerics=False"),
+    ):
+        sess.explain(tf.constant(1.0) + 1.0)

@@ -35,6 +35,8 @@ class Runner:
     ) -> None:
         from graphc.session import Session
 
+        # plans that check what they compute run otherwise than those that people wait for
+        config = config.replace(check_numerics=False, validate=False)
         self.name, self.target, self.config = name, target, config
         self.session = Session(graph=target.graph, options=config)
         variables = self._initialize(like)

@@ -430,12 +430,14 @@ class Executor:
         """An Explanation of the runner's plan for these feeds (of all stages, where several).
 
         Raises:
-            ConfigError: the reference backend has nothing to explain.
+            ConfigError: the reference backend and check_numerics have nothing to explain.
         """
         from graphc.inspect.explain import explain_plan, joined
 
         if self.config.backend == "reference":
             raise ConfigError("explain needs the cpu backend: the reference runs op by op")
+        if self.config.check_numerics:
+            raise ConfigError("explain needs Config(check_numerics=False): the check runs op by op")
         plans = runner.plans(arrays)
         return joined([explain_plan(p, symbols, self.variables) for p, symbols in plans])
 

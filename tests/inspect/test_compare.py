@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import graphc as tf
+from graphc import config
 from graphc.inspect import compare_text, load, report_page
 from graphc.inspect.compare import Comparison, compare
 from graphc.inspect.explain import COMPUTING
@@ -165,6 +166,33 @@ def test_ratios_are_of_neighbouring_blocks() -> None:
     blocks = [b / a for a, b in zip(found.fused.blocks, found.unfused.blocks, strict=True)]
     assert found.ratios["unfused"].middle == pytest.approx(float(np.median(blocks)))
     assert found.fused.time.low <= found.fused.seconds <= found.fused.time.high
+
+
+def test_checks_of_the_configuration_are_left_out() -> None:
+    config.configure(check_numerics=True, validate=True)
+    try:
+        assert compared(sides=("fused",)).fused.launches > 0
+    finally:
+        config.reset()
+
+
+@pytest.mark.parametrize("name", ["shapes", "strings", "fed"])
+def test_graphs_of_other_kinds(name: str) -> None:
+    def shapes() -> Any:
+        x = tf.placeholder(tf.float32, [None], name="x")
+        return tf.reduce_sum(tf.boolean_mask(x, x > 0.0) * 2.0), {x: np.float32([-1, 1, 2])}
+
+    def strings() -> Any:
+        x = tf.placeholder(tf.string, [None], name="x")
+        return tf.strings.length(x), {x: ["a", "bb"]}
+
+    def fed() -> Any:
+        x = tf.placeholder(tf.float32, [None], name="x")
+        return x, {x: np.float32([1.0])}
+
+    found = compared({"shapes": shapes, "strings": strings, "fed": fed}[name])
+    assert str(found) and found.largest_relative == 0.0
+    report_page.compare_page(found)
 
 
 def test_rates_are_against_the_sum_of_the_kernels_limits() -> None:
