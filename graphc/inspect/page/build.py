@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 FORMAT, VERSION = "graphc-view", 1
 # in the order in which they are put together
 SCRIPTS = (
-    "util", "data", "colours", "order", "coordinates", "layout", "tree", "measure", "camera",
-    "canvas", "drawing", "controls", "pane", "code", "panel", "search", "passes", "schedule",
-    "views", "app",
+    "util", "data", "colours", "ranks", "order", "coordinates", "layout", "tree", "measure",
+    "camera", "canvas", "drawing", "controls", "pane", "code", "figures", "panel", "panel_plan",
+    "search", "passes", "schedule", "views", "app",
 )  # fmt: skip
+STYLES = ("style.css", "views.css")
 _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><path d="M4 3v5l8 2" fill="none"'
     ' stroke="#4c6ef5" stroke-width="1.5"/><g fill="#4c6ef5"><circle cx="4" cy="3" r="2.4"/>'
@@ -53,7 +54,7 @@ def page(document: Document | Mapping[str, Any]) -> str:
         raise InvalidArgumentError(
             f"a page needs a document of format {FORMAT!r}, version {VERSION}; got {said}"
         )
-    script, style = _script(), _asset("style.css")
+    script, style = _script(), "\n".join(map(_asset, STYLES))
     return Template(_asset("page.html")).substitute(
         version=html.escape(str(sys.modules["graphc"].__version__)),
         title=html.escape(str(data.get("title") or "graph")[:300]),

@@ -1,7 +1,13 @@
 // The page: its views, what is selected, keys, the address. Starts everything.
 
-const VIEWS = [["graph", "Graph", GraphView], ["passes", "Passes", PassesView], ["kernels", "Kernels", KernelsView],
-  ["schedule", "Schedule", ScheduleView], ["compare", "Compare", CompareView], ["lines", "Lines", LinesView]];
+const VIEWS = [
+  ["graph", "Graph", GraphView],
+  ["passes", "Passes", PassesView],
+  ["kernels", "Kernels", KernelsView],
+  ["schedule", "Schedule", ScheduleView],
+  ["compare", "Compare", CompareView],
+  ["lines", "Lines", LinesView],
+];
 
 class App {
   constructor(model) {
@@ -14,20 +20,71 @@ class App {
     this.panel = new Panel(this);
     this.search = new Search(this);
     this.stageEl = h("main", { id: "view", tabIndex: -1 });
-    const needs = { kernels: model.plans.length, schedule: model.plans.length, compare: model.plans.length > 1, passes: model.last };
+    const needs = {
+      kernels: model.plans.length,
+      schedule: model.plans.length,
+      compare: model.plans.length > 1,
+      passes: model.last,
+    };
     const views = VIEWS.filter(([name]) => needs[name] === undefined || needs[name]);
     this.names = views.map(([name]) => name);
-    this.tabs = h("nav.views", { role: "tablist", "aria-label": "Views" }, views.map(([name, title], i) =>
-      h("button", { type: "button", role: "tab", "data-view": name, title: `${title} (${i + 1})`, onclick: () => this.open(name) }, title)));
+    this.tabs = h(
+      "nav.views",
+      { role: "tablist", "aria-label": "Views" },
+      views.map(([name, title], i) =>
+        h(
+          "button",
+          {
+            type: "button",
+            role: "tab",
+            "data-view": name,
+            title: `${title} (${i + 1})`,
+            onclick: () => this.open(name),
+          },
+          title
+        )
+      )
+    );
     const made = model.doc.made || {};
-    document.body.append(h("header", {},
-      h("div.title", { title: [made.date, made.machine].filter(Boolean).join(", ") }, h("span.mark", {}), h("h1", {}, clip(model.doc.title || "graph", 120))),
-      this.tabs, this.search.el,
-      h("button.tool.theme", { type: "button", title: "Light or dark (T)", "aria-label": "Light or dark", onclick: () => this.flipTheme() }, h("span.half")),
-      h("button.tool.help", { type: "button", title: "Overview and keys (?)", "aria-label": "Overview and keys", onclick: () => this.help() }, "?")),
-    h("div.stagebox", {}, this.stageEl, this.panel.el));
+    document.body.append(
+      h(
+        "header",
+        {},
+        h(
+          "div.title",
+          { title: [made.date, made.machine].filter(Boolean).join(", ") },
+          h("span.mark", {}),
+          h("h1", {}, clip(model.doc.title || "graph", 120))
+        ),
+        this.tabs,
+        this.search.el,
+        h(
+          "button.tool.theme",
+          {
+            type: "button",
+            title: "Light or dark (T)",
+            "aria-label": "Light or dark",
+            onclick: () => this.flipTheme(),
+          },
+          h("span.half")
+        ),
+        h(
+          "button.tool.help",
+          {
+            type: "button",
+            title: "Overview and keys (?)",
+            "aria-label": "Overview and keys",
+            onclick: () => this.help(),
+          },
+          "?"
+        )
+      ),
+      h("div.stagebox", {}, this.stageEl, this.panel.el)
+    );
     document.addEventListener("keydown", (e) => this.key(e));
-    addEventListener("hashchange", () => { if (!this.writing) this.restore(); });
+    addEventListener("hashchange", () => {
+      if (!this.writing) this.restore();
+    });
   }
 
   plan() {
@@ -35,7 +92,9 @@ class App {
     return (this.view === "schedule" && schedule && schedule.plan) || this.model.plans[0] || null;
   }
 
-  colour(pane) { return this.modes[pane.group.by]; }
+  colour(pane) {
+    return this.modes[pane.group.by];
+  }
 
   setColour(mode, pane) {
     this.modes[pane.group.by] = mode;
@@ -46,18 +105,26 @@ class App {
     return [...this.views.values()].flatMap((v) => (v.panes ? v.panes() : v.pane ? [v.pane] : []));
   }
 
-  current() { return this.views.get(this.view); }
-  pane() { return this.current() && this.current().pane; }
+  current() {
+    return this.views.get(this.view);
+  }
+  pane() {
+    return this.current() && this.current().pane;
+  }
 
   async open(name) {
     if (!this.names.includes(name)) name = this.names[0];
     this.view = name;
     document.documentElement.dataset.open = name;
-    for (const tab of this.tabs.children) tab.setAttribute("aria-selected", String(tab.dataset.view === name));
-    if (!this.views.has(name)) this.views.set(name, new (VIEWS.find((v) => v[0] === name)[2])(this));
+    for (const tab of this.tabs.children)
+      tab.setAttribute("aria-selected", String(tab.dataset.view === name));
+    if (!this.views.has(name))
+      this.views.set(name, new (VIEWS.find((v) => v[0] === name)[2])(this));
     const view = this.current();
     this.stageEl.replaceChildren(view.el);
-    this.tabs.querySelector('[aria-selected="true"]').scrollIntoView({ block: "nearest", inline: "nearest" });
+    this.tabs
+      .querySelector('[aria-selected="true"]')
+      .scrollIntoView({ block: "nearest", inline: "nearest" });
     await view.open();
     this.reselect();
     this.remember();
@@ -87,7 +154,10 @@ class App {
     if (!sel) return [];
     if (sel.kind === "node") return [sel.id];
     if (sel.kind === "step") return this.model.plan(sel.plan).doc.steps[sel.step].nodes;
-    if (sel.kind === "buffer") return [this.model.plan(sel.plan).doc.buffers[sel.buffer].node].filter((id) => this.model.nodes[id]);
+    if (sel.kind === "buffer")
+      return [this.model.plan(sel.plan).doc.buffers[sel.buffer].node].filter(
+        (id) => this.model.nodes[id]
+      );
     if (sel.kind === "scope") return [];
     return sel.ids || [];
   }
@@ -101,7 +171,8 @@ class App {
       found.add(id);
       for (const u of this.model.users(id)) found.add(u);
       for (const f of this.model.finals(id)) found.add(f);
-      if (this.view === "passes") for (const m of this.model.standFor(id, this.current().k)) found.add(m);
+      if (this.view === "passes")
+        for (const m of this.model.standFor(id, this.current().k)) found.add(m);
     }
     return found;
   }
@@ -154,14 +225,16 @@ class App {
 
   // The address says what is in sight, so that a link to it can be kept. ----------------------
   remember() {
-    const sel = this.selection, parts = [this.view];
+    const sel = this.selection,
+      parts = [this.view];
     if (this.view === "passes") parts.push("stage=" + this.current().k);
     if (sel && sel.kind === "node") parts.push("node=" + sel.id);
     if (sel && sel.kind === "step") parts.push(`step=${encodeURIComponent(sel.plan)}:${sel.step}`);
     this.writing = true;
     try {
       history.replaceState(null, "", "#" + parts.join("&"));
-    } catch (error) { // a page shown inside another one may not have an address
+    } catch (error) {
+      // a page shown inside another one may not have an address
       this.addressless = true;
     }
     this.writing = false;
@@ -176,7 +249,8 @@ class App {
     if (said.step) {
       const [plan, step] = decodeURIComponent(said.step).split(":");
       const found = this.model.plans.find((p) => p.name === plan);
-      if (found && found.doc.steps[step]) this.select({ kind: "step", plan, step: Number(step) }, true);
+      if (found && found.doc.steps[step])
+        this.select({ kind: "step", plan, step: Number(step) }, true);
     }
   }
 
@@ -184,7 +258,8 @@ class App {
     theme.set(!theme.dark);
     try {
       localStorage.setItem("graphc-theme", theme.dark ? "dark" : "light");
-    } catch (error) { // storage may be switched off: the choice lasts as long as the page
+    } catch (error) {
+      // storage may be switched off: the choice lasts as long as the page
       this.storeless = true;
     }
   }
@@ -195,9 +270,13 @@ class App {
   }
 
   key(e) {
-    const typing = /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName) && e.target.type !== "range" && e.target.type !== "checkbox";
+    const typing =
+      /^(INPUT|SELECT|TEXTAREA)$/.test(e.target.tagName) &&
+      e.target.type !== "range" &&
+      e.target.type !== "checkbox";
     if (typing || e.ctrlKey || e.metaKey || e.altKey) return;
-    const pane = this.pane(), view = this.current();
+    const pane = this.pane(),
+      view = this.current();
     const arrows = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     const zooms = { "+": 1.35, "=": 1.35, "-": 1 / 1.35, _: 1 / 1.35 };
     if (e.key === "/") this.search.focus();
@@ -205,14 +284,21 @@ class App {
     else if (e.key === "Escape") this.select(null);
     else if (e.key === "t" || e.key === "T") this.flipTheme();
     else if (e.key === "?") this.help();
-    else if ((e.key === "[" || e.key === "]") && view.go) view.go(view.k + (e.key === "[" ? -1 : 1));
+    else if ((e.key === "[" || e.key === "]") && view.go)
+      view.go(view.k + (e.key === "[" ? -1 : 1));
     else if (pane && zooms[e.key]) pane.graph.camera.zoom(zooms[e.key]);
     else if (pane && e.key === "0") pane.graph.fit();
     else if (pane && e.key === "E") pane.expandAll();
     else if (pane && e.key === "C") pane.collapseAll();
     else if (pane && e.key === "f") this.reveal();
-    else if (pane && (e.key === "e" || e.key === "Enter") && e.target.tagName !== "BUTTON") this.toggleChosen(pane);
-    else if (pane && arrows[e.key] && e.target.type !== "range" && !e.target.closest("aside,.rail")) {
+    else if (pane && (e.key === "e" || e.key === "Enter") && e.target.tagName !== "BUTTON")
+      this.toggleChosen(pane);
+    else if (
+      pane &&
+      arrows[e.key] &&
+      e.target.type !== "range" &&
+      !e.target.closest("aside,.rail")
+    ) {
       const [dx, dy] = arrows[e.key];
       if (e.shiftKey || !pane.walk(dx, dy)) pane.graph.camera.pan(dx * 80, dy * 80);
     } else return;
@@ -233,7 +319,8 @@ async function start() {
   let kept = null;
   try {
     kept = localStorage.getItem("graphc-theme");
-  } catch (error) { // as above
+  } catch (error) {
+    // as above
     kept = null;
   }
   theme.set(kept ? kept === "dark" : asked.matches);

@@ -1,4 +1,4 @@
-// Pan, zoom and pinch of a canvas: wheel, mouse, touch, keys. Coordinates: screen = (world - at) * k.
+// Pan, zoom and pinch of a canvas: wheel, mouse, touch. On the screen: (world - at) * k.
 
 class Camera {
   constructor(canvas, handlers) {
@@ -7,7 +7,8 @@ class Camera {
     canvas.addEventListener("wheel", (e) => this.wheel(e), { passive: false });
     canvas.addEventListener("pointerdown", (e) => this.down(e));
     canvas.addEventListener("pointermove", (e) => this.move(e));
-    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, (e) => this.up(e));
+    for (const name of ["pointerup", "pointercancel"])
+      canvas.addEventListener(name, (e) => this.up(e));
     canvas.addEventListener("pointerleave", () => handlers.hover(null));
     canvas.addEventListener("dblclick", (e) => handlers.double(this.world(e), e));
     this.settle = debounce(() => {
@@ -18,7 +19,8 @@ class Camera {
 
   world(e) {
     const box = this.canvas.getBoundingClientRect();
-    const sx = e.clientX - box.left, sy = e.clientY - box.top;
+    const sx = e.clientX - box.left,
+      sy = e.clientY - box.top;
     return { x: sx / this.k + this.x, y: sy / this.k + this.y, sx, sy };
   }
 
@@ -48,7 +50,8 @@ class Camera {
   }
 
   zoom(factor) {
-    const sx = this.canvas.clientWidth / 2, sy = this.canvas.clientHeight / 2;
+    const sx = this.canvas.clientWidth / 2,
+      sy = this.canvas.clientHeight / 2;
     this.zoomAt({ sx, sy }, factor);
     this.changed();
   }
@@ -77,9 +80,12 @@ class Camera {
     const others = [...this.pointers].filter(([id]) => id !== e.pointerId).map(([, p]) => p);
     const now = { x: e.clientX, y: e.clientY };
     this.travelled += Math.hypot(now.x - was.x, now.y - was.y);
-    if (others.length) { // a pinch zooms about the middle of the two fingers
-      const o = others[0], box = this.canvas.getBoundingClientRect();
-      const sx = (now.x + o.x) / 2 - box.left, sy = (now.y + o.y) / 2 - box.top;
+    if (others.length) {
+      // a pinch zooms about the middle of the two fingers
+      const o = others[0],
+        box = this.canvas.getBoundingClientRect();
+      const sx = (now.x + o.x) / 2 - box.left,
+        sy = (now.y + o.y) / 2 - box.top;
       const before = Math.hypot(was.x - o.x, was.y - o.y) || 1;
       this.zoomAt({ sx, sy }, Math.hypot(now.x - o.x, now.y - o.y) / before);
     }
@@ -96,13 +102,15 @@ class Camera {
   up(e) {
     const known = this.pointers.delete(e.pointerId);
     this.canvas.style.cursor = "";
-    if (known && e.type === "pointerup" && this.travelled <= 4) this.handlers.click(this.world(e), e);
+    if (known && e.type === "pointerup" && this.travelled <= 4)
+      this.handlers.click(this.world(e), e);
   }
 
   // Shows a rectangle of the world, flying there when there is something to fly from.
   show(x0, y0, x1, y1, options) {
     const { most = 1.1, least = 0, fly = true } = options || {};
-    const w = this.canvas.clientWidth, hgt = this.canvas.clientHeight;
+    const w = this.canvas.clientWidth,
+      hgt = this.canvas.clientHeight;
     if (!w || !hgt) return;
     const fit = Math.min((w - 40) / Math.max(1, x1 - x0), (hgt - 30) / Math.max(1, y1 - y0));
     const k = Math.max(Math.min(fit, most), least, 0.005);
@@ -118,12 +126,14 @@ class Camera {
       this.changed();
       return;
     }
-    const w = this.canvas.clientWidth / 2, hgt = this.canvas.clientHeight / 2;
+    const w = this.canvas.clientWidth / 2,
+      hgt = this.canvas.clientHeight / 2;
     const from = { k: this.k, cx: this.x + w / this.k, cy: this.y + hgt / this.k };
     const end = { cx: to.x + w / to.k, cy: to.y + hgt / to.k };
     const start = performance.now();
     const step = (now) => {
-      const t = Math.min(1, (now - start) / 260), s = t * t * (3 - 2 * t);
+      const t = Math.min(1, (now - start) / 260),
+        s = t * t * (3 - 2 * t);
       this.k = from.k * Math.pow(to.k / from.k, s);
       this.x = from.cx + (end.cx - from.cx) * s - w / this.k;
       this.y = from.cy + (end.cy - from.cy) * s - hgt / this.k;

@@ -27,7 +27,8 @@ class GraphCanvas {
 
   resize() {
     const ratio = Math.min(2, window.devicePixelRatio || 1);
-    const w = this.canvas.clientWidth, hgt = this.canvas.clientHeight;
+    const w = this.canvas.clientWidth,
+      hgt = this.canvas.clientHeight;
     if (!w || !hgt) return;
     this.ratio = ratio;
     this.canvas.width = Math.round(w * ratio);
@@ -37,17 +38,22 @@ class GraphCanvas {
   }
 
   ask() {
-    if (!this.frame) this.frame = requestAnimationFrame(() => {
-      this.frame = 0;
-      this.draw(false);
-    });
+    if (!this.frame)
+      this.frame = requestAnimationFrame(() => {
+        this.frame = 0;
+        this.draw(false);
+      });
   }
 
   setScene(scene) {
     this.scene = scene;
     this.still.width = 0;
-    this.camera.least = Math.min(0.2, 0.5 * Math.min(
-      this.canvas.clientWidth / scene.width, this.canvas.clientHeight / scene.height) || 0.2);
+    this.camera.least = Math.min(
+      0.2,
+      0.5 *
+        Math.min(this.canvas.clientWidth / scene.width, this.canvas.clientHeight / scene.height) ||
+        0.2
+    );
     this.ask();
   }
 
@@ -83,8 +89,13 @@ class GraphCanvas {
     ctx.setTransform(1, 0, 0, 1, 0, 0);
     ctx.fillStyle = theme.colours.bg;
     ctx.fillRect(0, 0, this.canvas.width, this.canvas.height);
-    ctx.drawImage(this.still, (was.x - cam.x) * cam.k * ratio, (was.y - cam.y) * cam.k * ratio,
-      this.still.width * scale, this.still.height * scale);
+    ctx.drawImage(
+      this.still,
+      (was.x - cam.x) * cam.k * ratio,
+      (was.y - cam.y) * cam.k * ratio,
+      this.still.width * scale,
+      this.still.height * scale
+    );
   }
 
   // The innermost item at a point; the header of a container counts as the container.
@@ -130,9 +141,13 @@ class GraphCanvas {
     const s = this.scene;
     const wide = (this.canvas.clientWidth - 40) / s.width;
     const least = Math.max(0.5, Math.min(0.85, wide));
-    let x0 = 0, x1 = s.width;
-    if (s.width * least > this.canvas.clientWidth) { // too wide as well: the middle of the first boxes
-      const first = s.items.map((_, i) => i).filter((i) => !s.items[i].container && s.y[i] < this.canvas.clientHeight / least);
+    let x0 = 0,
+      x1 = s.width;
+    if (s.width * least > this.canvas.clientWidth) {
+      // too wide as well: the middle of the first boxes
+      const first = s.items
+        .map((_, i) => i)
+        .filter((i) => !s.items[i].container && s.y[i] < this.canvas.clientHeight / least);
       const middles = first.map((i) => s.x[i] + s.w[i] / 2).sort((a, b) => a - b);
       if (middles.length) x0 = x1 = middles[middles.length >> 1];
     }
@@ -142,7 +157,10 @@ class GraphCanvas {
   showItems(list, fly = true) {
     const s = this.scene;
     if (!s || !list.length) return;
-    let x0 = Infinity, y0 = Infinity, x1 = -Infinity, y1 = -Infinity;
+    let x0 = Infinity,
+      y0 = Infinity,
+      x1 = -Infinity,
+      y1 = -Infinity;
     for (const i of list) {
       x0 = Math.min(x0, s.x[i]);
       y0 = Math.min(y0, s.y[i]);

@@ -2,10 +2,19 @@
 // as straight as it can be. Their blocks are pulled together, the one with the shortest lines
 // stays; of a huge level it is the median of the four. Pure, as layout.js, which calls it.
 function coordinatesModule() {
-  const PAD = 16, HEADER = 32, RANK_GAP = 48, PORT_GAP = 24, NODE_GAP = 26, LINE_GAP = 12;
-  const ITEM = 0, DUMMY = 3;
-  const TURNS = 24, MOST = 60;
-  const HUGE = 6000, LARGE = 1500, CLUSTERED = 900; // boxes, vertices: the more, the less care for each
+  const PAD = 16,
+    HEADER = 32,
+    RANK_GAP = 48,
+    PORT_GAP = 24,
+    NODE_GAP = 26,
+    LINE_GAP = 12;
+  const ITEM = 0,
+    DUMMY = 3;
+  const TURNS = 24,
+    MOST = 60;
+  const HUGE = 6000,
+    LARGE = 1500,
+    CLUSTERED = 900; // boxes, vertices: the more, the less care for each
 
   function coordinates(g, rows) {
     const n = g.kind.length;
@@ -16,7 +25,10 @@ function coordinatesModule() {
         let turned = down ? rows : rows.slice().reverse();
         if (!left) turned = turned.map((row) => row.slice().reverse());
         const pos = new Float64Array(n);
-        for (const row of turned) row.forEach((v, i) => { pos[v] = i; });
+        for (const row of turned)
+          row.forEach((v, i) => {
+            pos[v] = i;
+          });
         const root = align(turned, down ? g.up : g.down, pos, conflicts, n);
         const x = compact(g, turned, root, n);
         if (!left) for (let v = 0; v < n; v++) x[v] = -x[v];
@@ -27,7 +39,8 @@ function coordinatesModule() {
   }
 
   function shortest(g, rows, found, n) {
-    let best = null, least = Infinity;
+    let best = null,
+      least = Infinity;
     for (const { x, root } of found) {
       pullTogether(g, rows, x, root, n);
       const length = pullTogether(g, rows, x, chains(g, n), n); // now each box by itself
@@ -42,7 +55,8 @@ function coordinatesModule() {
   function chains(g, n) {
     const root = new Int32Array(n);
     for (let v = 0; v < n; v++) root[v] = v;
-    for (let v = 0; v < n; v++) { // dummies are numbered downwards
+    for (let v = 0; v < n; v++) {
+      // dummies are numbered downwards
       const above = g.kind[v] === DUMMY ? g.up[v][0] : v;
       if (g.kind[v] === DUMMY && g.kind[above] === DUMMY) root[v] = root[above];
     }
@@ -57,15 +71,19 @@ function coordinatesModule() {
       if (!members.has(root[v])) members.set(root[v], []);
       members.get(root[v]).push(v);
     }
-    const at = new Int32Array(n), rowOf = new Int32Array(n);
-    rows.forEach((row, r) => row.forEach((v, i) => {
-      at[v] = i;
-      rowOf[v] = r;
-    }));
+    const at = new Int32Array(n),
+      rowOf = new Int32Array(n);
+    rows.forEach((row, r) =>
+      row.forEach((v, i) => {
+        at[v] = i;
+        rowOf[v] = r;
+      })
+    );
     const blocks = [...members.values()].map((all) => {
       const joined = [];
       for (const v of all) {
-        for (const near of [g.up[v], g.down[v]]) for (const u of near) if (root[u] !== root[v]) joined.push(u);
+        for (const near of [g.up[v], g.down[v]])
+          for (const u of near) if (root[u] !== root[v]) joined.push(u);
       }
       return { all, joined };
     });
@@ -75,15 +93,19 @@ function coordinatesModule() {
       let moved = 0;
       for (const { all, joined } of blocks) {
         if (!joined.length) continue;
-        const ends = joined.map((u) => x[u]).sort((p, q) => p - q), half = ends.length >> 1;
+        const ends = joined.map((u) => x[u]).sort((p, q) => p - q),
+          half = ends.length >> 1;
         const here = x[all[0]];
-        const want = ends.length % 2 ? ends[half] : Math.max(ends[half - 1], Math.min(ends[half], here));
+        const want =
+          ends.length % 2 ? ends[half] : Math.max(ends[half - 1], Math.min(ends[half], here));
         if (left ? want >= here : want <= here) continue;
         let to = want;
         for (const v of all) {
           const next = rows[rowOf[v]][at[v] + (left ? -1 : 1)];
           if (next === undefined) continue;
-          to = left ? Math.max(to, x[next] + separation(g, next, v)) : Math.min(to, x[next] - separation(g, v, next));
+          to = left
+            ? Math.max(to, x[next] + separation(g, next, v))
+            : Math.min(to, x[next] - separation(g, v, next));
         }
         if (left ? to >= here - 0.01 : to <= here + 0.01) continue;
         for (const v of all) x[v] = to;
@@ -114,7 +136,8 @@ function coordinatesModule() {
       const cluster = new Set([first]);
       while (cluster.size <= MOST) {
         const [force, reach, level] = pulled(cluster, way);
-        if (force <= 0) { // those that it is in line with come along
+        if (force <= 0) {
+          // those that it is in line with come along
           if (!level.length) return false;
           for (const b of level) cluster.add(b);
           continue;
@@ -132,7 +155,8 @@ function coordinatesModule() {
     }
     // lines that a move makes shorter less those that it makes longer; how far that holds
     function pulled(cluster, way) {
-      let force = 0, reach = Infinity;
+      let force = 0,
+        reach = Infinity;
       const level = [];
       for (const b of cluster) {
         for (const u of b.joined) {
@@ -167,10 +191,13 @@ function coordinatesModule() {
 
   // A line between nodes that crosses a line between dummies yields: long lines stay straight.
   function markConflicts(g, rows) {
-    const bad = new Set(), n = g.kind.length;
+    const bad = new Set(),
+      n = g.kind.length;
     for (let r = 1; r < rows.length; r++) {
-      const row = rows[r], end = rows[r - 1].length;
-      let from = 0, low = 0;
+      const row = rows[r],
+        end = rows[r - 1].length;
+      let from = 0,
+        low = 0;
       row.forEach((v, i) => {
         const above = g.kind[v] === DUMMY ? g.up[v].find((u) => g.kind[u] === DUMMY) : undefined;
         if (above === undefined && i !== row.length - 1) return;
@@ -191,7 +218,8 @@ function coordinatesModule() {
 
   // Each vertex stands under the middle one of its neighbours, where no other line is in between.
   function align(rows, near, pos, conflicts, n) {
-    const root = new Int32Array(n), next = new Int32Array(n);
+    const root = new Int32Array(n),
+      next = new Int32Array(n);
     for (let v = 0; v < n; v++) root[v] = next[v] = v;
     for (const row of rows) {
       let reached = -1;
@@ -215,8 +243,12 @@ function coordinatesModule() {
 
   // Blocks of aligned vertices as far left as they can be, then right where nothing holds them.
   function compact(g, rows, root, n) {
-    const outs = new Map(), ins = new Map(), blocks = [];
-    const left = new Int32Array(n), x = new Float64Array(n), seen = new Uint8Array(n);
+    const outs = new Map(),
+      ins = new Map(),
+      blocks = [];
+    const left = new Int32Array(n),
+      x = new Float64Array(n),
+      seen = new Uint8Array(n);
     for (const row of rows) {
       for (let i = 0; i < row.length; i++) {
         const b = root[row[i]];
@@ -227,7 +259,8 @@ function coordinatesModule() {
           ins.set(b, []);
         }
         if (!i) continue;
-        const a = root[row[i - 1]], apart = separation(g, row[i - 1], row[i]);
+        const a = root[row[i - 1]],
+          apart = separation(g, row[i - 1], row[i]);
         outs.get(a).push(b, apart);
         ins.get(b).push(a, apart);
         left[b]++;
@@ -242,7 +275,8 @@ function coordinatesModule() {
       }
     }
     for (let i = queue.length - 1; i >= 0; i--) {
-      const b = queue[i], o = outs.get(b);
+      const b = queue[i],
+        o = outs.get(b);
       let room = Infinity;
       for (let k = 0; k < o.length; k += 2) room = Math.min(room, x[o[k]] - o[k + 1]);
       if (room < Infinity) x[b] = Math.max(x[b], room);
@@ -259,7 +293,8 @@ function coordinatesModule() {
 
   function median(g, found, n) {
     const ends = found.map(({ x }) => {
-      let low = Infinity, high = -Infinity;
+      let low = Infinity,
+        high = -Infinity;
       for (let v = 0; v < n; v++) {
         low = Math.min(low, x[v] - g.w[v] / 2);
         high = Math.max(high, x[v] + g.w[v] / 2);
@@ -267,9 +302,12 @@ function coordinatesModule() {
       return [low, high];
     });
     let best = 0;
-    ends.forEach((e, i) => { if (e[1] - e[0] < ends[best][1] - ends[best][0]) best = i; });
+    ends.forEach((e, i) => {
+      if (e[1] - e[0] < ends[best][1] - ends[best][0]) best = i;
+    });
     const shift = found.map(({ left }, i) => ends[best][left ? 0 : 1] - ends[i][left ? 0 : 1]);
-    const x = new Float64Array(n), four = [0, 0, 0, 0];
+    const x = new Float64Array(n),
+      four = [0, 0, 0, 0];
     for (let v = 0; v < n; v++) {
       for (let i = 0; i < 4; i++) four[i] = found[i].x[v] + shift[i];
       four.sort((p, q) => p - q);
@@ -282,7 +320,8 @@ function coordinatesModule() {
     g.tops = [];
     g.heights = [];
     g.y = new Float64Array(g.kind.length);
-    let y = contained ? HEADER : PAD, crowd = 0;
+    let y = contained ? HEADER : PAD,
+      crowd = 0;
     rows.forEach((row, r) => {
       const height = row.reduce((most, v) => Math.max(most, g.h[v]), 0);
       const empty = height <= 1;
@@ -297,7 +336,8 @@ function coordinatesModule() {
   }
 
   function normalise(g, level) {
-    let low = Infinity, high = -Infinity;
+    let low = Infinity,
+      high = -Infinity;
     for (let v = 0; v < g.kind.length; v++) {
       low = Math.min(low, g.x[v] - g.w[v] / 2);
       high = Math.max(high, g.x[v] + g.w[v] / 2);

@@ -19,7 +19,8 @@ class Model {
       n.short = n.name.slice(cut + 1) || n.name || n.op;
       n.scope = cut < 0 ? "" : n.name.slice(0, cut);
     }
-    for (const n of doc.nodes) for (const b of n.body || []) (this.owners[b] = this.owners[b] || []).push(n.id);
+    for (const n of doc.nodes)
+      for (const b of n.body || []) (this.owners[b] = this.owners[b] || []).push(n.id);
     this.plans = Object.entries(doc.plans || {}).map(([name, p]) => new Plan(this, name, p));
     this.last = doc.stages.length - 1;
     this.cache = new Map();
@@ -57,7 +58,10 @@ class Model {
   }
 
   outputs(k) {
-    return this.memo("outputs" + k, () => new Set((this.doc.stages[k].outputs || []).map((o) => o[0])));
+    return this.memo(
+      "outputs" + k,
+      () => new Set((this.doc.stages[k].outputs || []).map((o) => o[0]))
+    );
   }
 
   // id -> [[consumer, its input index, output index], ...] in stage k
@@ -77,7 +81,8 @@ class Model {
   // the stages in which a node occurs: [first, last]
   life(id) {
     return this.memo("life" + id, () => {
-      let first = -1, last = -1;
+      let first = -1,
+        last = -1;
       for (let k = 0; k <= this.last; k++) {
         if (!this.stageSet(k).has(id)) continue;
         if (first < 0) first = k;
@@ -163,7 +168,9 @@ class Plan {
       }
     });
     this.groupOf = new Map();
-    doc.groups.forEach((g, i) => { for (const id of g.nodes) this.groupOf.set(id, i); });
+    doc.groups.forEach((g, i) => {
+      for (const id of g.nodes) this.groupOf.set(id, i);
+    });
     this.refused = new Map();
     doc.refusals.forEach((r, i) => {
       for (const id of new Set([r.producer, r.consumer])) {

@@ -20,7 +20,14 @@ class SceneDrawing {
     ctx.setTransform(1, 0, 0, 1, 0, 0);
     ctx.fillStyle = this.c.bg;
     ctx.fillRect(0, 0, canvas.width, canvas.height);
-    ctx.setTransform(ratio * cam.k, 0, 0, ratio * cam.k, -cam.x * cam.k * ratio, -cam.y * cam.k * ratio);
+    ctx.setTransform(
+      ratio * cam.k,
+      0,
+      0,
+      ratio * cam.k,
+      -cam.x * cam.k * ratio,
+      -cam.y * cam.k * ratio
+    );
     ctx.textBaseline = "middle";
     const near = this.near();
     this.containers();
@@ -82,8 +89,10 @@ class SceneDrawing {
     s.items.forEach((item, i) => {
       if (!item.container || !this.seen(i) || (s.y[i] >= this.y0 && s.x[i] >= this.x0)) return;
       const depth = this.stacked(i); // those of the containers around it stand above
-      const left = Math.max(s.x[i], this.x0), top = Math.max(s.y[i], this.y0 + 28 * depth);
-      const room = s.x[i] + s.w[i] - left, under = s.y[i] + s.h[i] - top;
+      const left = Math.max(s.x[i], this.x0),
+        top = Math.max(s.y[i], this.y0 + 28 * depth);
+      const room = s.x[i] + s.w[i] - left,
+        under = s.y[i] + s.h[i] - top;
       if (room < 90 || under < 40) return;
       ctx.globalAlpha = 0.92;
       this.box(left + 4, top + 4, Math.min(textWidth(item.title, TITLE) + 24, room - 20), 24, 6);
@@ -104,7 +113,8 @@ class SceneDrawing {
   toggle(i, sign) {
     const { ctx, s, c } = this;
     if (this.k < 0.32) return;
-    const x = s.x[i] + s.w[i] - 15, y = s.y[i] + 15;
+    const x = s.x[i] + s.w[i] - 15,
+      y = s.y[i] + 15;
     const item = s.items[i];
     ctx.strokeStyle = item.container ? c.muted : item.paint.ink;
     ctx.lineWidth = 1.4;
@@ -120,9 +130,13 @@ class SceneDrawing {
 
   curve(g, i) {
     const { ctx } = this;
-    const x0 = g.x0[i], y0 = g.y0[i], x1 = g.x1[i], y1 = g.y1[i];
+    const x0 = g.x0[i],
+      y0 = g.y0[i],
+      x1 = g.x1[i],
+      y1 = g.y1[i];
     ctx.moveTo(x0, y0);
-    if (Math.abs(x1 - x0) < 0.5 || (Math.abs(x1 - x0) + Math.abs(y1 - y0)) * this.k < 9) ctx.lineTo(x1, y1);
+    if (Math.abs(x1 - x0) < 0.5 || (Math.abs(x1 - x0) + Math.abs(y1 - y0)) * this.k < 9)
+      ctx.lineTo(x1, y1);
     else {
       const bend = g.far[i] ? (y1 - y0) * 0.12 : (y1 - y0) * 0.5;
       ctx.bezierCurveTo(x0, y0 + bend, x1, y1 - bend, x1, y1);
@@ -130,7 +144,10 @@ class SceneDrawing {
   }
 
   outside(g, i) {
-    const x0 = g.x0[i], y0 = g.y0[i], x1 = g.x1[i], y1 = g.y1[i];
+    const x0 = g.x0[i],
+      y0 = g.y0[i],
+      x1 = g.x1[i],
+      y1 = g.y1[i];
     if (x0 < this.x0 && x1 < this.x0) return true;
     if (x0 > this.x1 && x1 > this.x1) return true;
     if (y0 < this.y0 && y1 < this.y0) return true;
@@ -139,7 +156,8 @@ class SceneDrawing {
   }
 
   edges(near) {
-    const { ctx, s, c } = this, g = s.segs;
+    const { ctx, s, c } = this,
+      g = s.segs;
     const colours = [c.edge, c.gradient, c.control];
     const busy = near.size > 0;
     for (let cls = 2; cls >= 0; cls--) {
@@ -165,7 +183,8 @@ class SceneDrawing {
   }
 
   tips(cls, colour) {
-    const { ctx, s } = this, g = s.segs;
+    const { ctx, s } = this,
+      g = s.segs;
     ctx.fillStyle = colour;
     ctx.globalAlpha = 1;
     ctx.beginPath();
@@ -176,8 +195,10 @@ class SceneDrawing {
   }
 
   tip(g, i) {
-    const { ctx } = this, up = g.y1[i] < g.y0[i] ? -1 : 1;
-    const x = g.x1[i], y = g.y1[i];
+    const { ctx } = this,
+      up = g.y1[i] < g.y0[i] ? -1 : 1;
+    const x = g.x1[i],
+      y = g.y1[i];
     ctx.moveTo(x, y);
     ctx.lineTo(x - 3.6, y - 7.5 * up);
     ctx.lineTo(x + 3.6, y - 7.5 * up);
@@ -187,8 +208,12 @@ class SceneDrawing {
   // The curves of the edges at the items that stand out, on top of all others.
   marked(near) {
     if (!near.size) return;
-    const { ctx, s, c } = this, g = s.segs;
-    for (const [into, colour] of [[true, c.into], [false, c.outof]]) {
+    const { ctx, s, c } = this,
+      g = s.segs;
+    for (const [into, colour] of [
+      [true, c.into],
+      [false, c.outof],
+    ]) {
       const chosen = new Set();
       s.edges.forEach((e, k) => {
         if (!near.has(into ? e.b : e.a)) return;
@@ -216,8 +241,13 @@ class SceneDrawing {
   }
 
   item(i) {
-    const { ctx, s, k } = this, item = s.items[i], p = item.paint;
-    const x = s.x[i], y = s.y[i], w = s.w[i], hgt = s.h[i];
+    const { ctx, s, k } = this,
+      item = s.items[i],
+      p = item.paint;
+    const x = s.x[i],
+      y = s.y[i],
+      w = s.w[i],
+      hgt = s.h[i];
     ctx.globalAlpha = item.mark === "kept" ? 0.45 : 1;
     if (hgt * k < 5) {
       ctx.fillStyle = p.strong;
@@ -247,12 +277,17 @@ class SceneDrawing {
   }
 
   text(item, i) {
-    const { ctx, k, s } = this, p = item.paint;
-    const x = s.x[i], y = s.y[i], w = s.w[i], hgt = s.h[i];
+    const { ctx, k, s } = this,
+      p = item.paint;
+    const x = s.x[i],
+      y = s.y[i],
+      w = s.w[i],
+      hgt = s.h[i];
     ctx.fillStyle = p.ink;
     const far = k < 0.55;
-    if (far) { // only the title, as large as fits
-      const size = Math.min(22, hgt * 0.42, 13 * (w - 12) / textWidth(item.title, TITLE));
+    if (far) {
+      // only the title, as large as fits
+      const size = Math.min(22, hgt * 0.42, (13 * (w - 12)) / textWidth(item.title, TITLE));
       ctx.font = `600 ${size}px ${FONT}`;
       ctx.textAlign = "center";
       ctx.fillText(item.title, x + w / 2, y + hgt / 2);
@@ -290,7 +325,8 @@ class SceneDrawing {
   // What a closed scope consists of, in the colours of its ops.
   stripes(item, x, y, w) {
     if (!item.stripes) return;
-    const { ctx } = this, all = item.stripes.reduce((sum, p) => sum + p[1], 0);
+    const { ctx } = this,
+      all = item.stripes.reduce((sum, p) => sum + p[1], 0);
     let at = x + 11;
     for (const [colour, part] of item.stripes) {
       const width = ((w - 22) * part) / all;
@@ -301,11 +337,23 @@ class SceneDrawing {
   }
 
   ring(i) {
-    const { ctx, s, c, look } = this, item = s.items[i];
-    const colour = look.selected.has(i) ? c.accent : look.linked.has(i) ? c.outof
-      : item.mark === "added" ? c.added : item.mark === "removed" ? c.removed
-        : item.mark === "both" || item.mark === "changed" ? c.gradient : look.matches.has(i) ? c.match
-          : look.hover === i && !item.container ? c.muted : null;
+    const { ctx, s, c, look } = this,
+      item = s.items[i];
+    const colour = look.selected.has(i)
+      ? c.accent
+      : look.linked.has(i)
+        ? c.outof
+        : item.mark === "added"
+          ? c.added
+          : item.mark === "removed"
+            ? c.removed
+            : item.mark === "both" || item.mark === "changed"
+              ? c.gradient
+              : look.matches.has(i)
+                ? c.match
+                : look.hover === i && !item.container
+                  ? c.muted
+                  : null;
     if (!colour || !this.seen(i)) return;
     const out = look.selected.has(i) ? 3 : 2;
     this.box(s.x[i] - out, s.y[i] - out, s.w[i] + 2 * out, s.h[i] + 2 * out, item.tree ? 11 : 8);

@@ -1,34 +1,56 @@
 // Layered layout of a nested graph. Pure: numbers in, numbers out; runs in a worker or on the page.
 // Every container is laid out on its own, inside out, after Sugiyama; what leaves or enters a
 // container goes through a port on its border, one for each source, so that lines never jump.
-function layoutModule({ order }, { coordinates, rankTops, normalise }) {
-  const ITEM = 0, IN_PORT = 1, OUT_PORT = 2, DUMMY = 3;
+function layoutModule({ rankAll, splitWideRanks, addDummies }, { order }, placing) {
+  const { coordinates, rankTops, normalise } = placing;
+  const ITEM = 0,
+    IN_PORT = 1,
+    OUT_PORT = 2;
 
   // input: n, parent (container or -1), w, h, container (0|1), edges: src, dst, cls (arrays)
   function layout(input) {
     const levels = makeLevels(input);
     const segs = {
-      x0: [], y0: [], x1: [], y1: [], parent: [], level: [], src: [], cls: [], far: [], tip: [],
+      x0: [],
+      y0: [],
+      x1: [],
+      y1: [],
+      parent: [],
+      level: [],
+      src: [],
+      cls: [],
+      far: [],
+      tip: [],
     };
     const out = {
-      x: new Float64Array(input.n), y: new Float64Array(input.n),
-      w: Float64Array.from(input.w), h: Float64Array.from(input.h),
+      x: new Float64Array(input.n),
+      y: new Float64Array(input.n),
+      w: Float64Array.from(input.w),
+      h: Float64Array.from(input.h),
     };
     for (const level of levels.order) place(level, input, out);
     absolute(levels, input, out);
     const last = route(levels, input, out, segs);
     const root = levels.of.get(-1);
     return {
-      x: Float32Array.from(out.x), y: Float32Array.from(out.y),
-      w: Float32Array.from(out.w), h: Float32Array.from(out.h),
+      x: Float32Array.from(out.x),
+      y: Float32Array.from(out.y),
+      w: Float32Array.from(out.w),
+      h: Float32Array.from(out.h),
       segs: {
-        x0: Float32Array.from(segs.x0), y0: Float32Array.from(segs.y0),
-        x1: Float32Array.from(segs.x1), y1: Float32Array.from(segs.y1),
-        parent: Int32Array.from(segs.parent), src: Int32Array.from(segs.src),
-        cls: Uint8Array.from(segs.cls), far: Uint8Array.from(segs.far),
+        x0: Float32Array.from(segs.x0),
+        y0: Float32Array.from(segs.y0),
+        x1: Float32Array.from(segs.x1),
+        y1: Float32Array.from(segs.y1),
+        parent: Int32Array.from(segs.parent),
+        src: Int32Array.from(segs.src),
+        cls: Uint8Array.from(segs.cls),
+        far: Uint8Array.from(segs.far),
         tip: Uint8Array.from(segs.tip),
       },
-      last, width: root.width, height: root.height,
+      last,
+      width: root.width,
+      height: root.height,
     };
   }
 
@@ -36,14 +58,16 @@ function layoutModule({ order }, { coordinates, rankTops, normalise }) {
   function makeLevels(input) {
     const of = new Map([[-1, newLevel(-1)]]);
     const depth = new Int32Array(input.n);
-    for (let i = 0; i < input.n; i++) { // parents stand in front of their children
+    for (let i = 0; i < input.n; i++) {
+      // parents stand in front of their children
       depth[i] = input.parent[i] < 0 ? 0 : depth[input.parent[i]] + 1;
       if (input.container[i]) of.set(i, newLevel(i));
     }
     for (let i = 0; i < input.n; i++) of.get(input.parent[i]).members.push(i);
     const lifted = new Array(input.src.length);
     for (let e = 0; e < input.src.length; e++) {
-      let a = input.src[e], b = input.dst[e];
+      let a = input.src[e],
+        b = input.dst[e];
       while (depth[a] > depth[b]) a = input.parent[a];
       while (depth[b] > depth[a]) b = input.parent[b];
       while (a !== b && input.parent[a] !== input.parent[b]) {
@@ -55,7 +79,9 @@ function layoutModule({ order }, { coordinates, rankTops, normalise }) {
     }
     // outside in: who turns back is known before ports are opened below
     const outside = [...of.values()].sort((p, q) => at(p) - at(q));
-    function at(level) { return level.id < 0 ? -1 : depth[level.id]; }
+    function at(level) {
+      return level.id < 0 ? -1 : depth[level.id];
+    }
     for (const level of outside) {
       turnBack(level);
       for (const c of level.crossing) if (!c.back) openPorts(c, of, input, level);
@@ -64,13 +90,21 @@ function layoutModule({ order }, { coordinates, rankTops, normalise }) {
   }
 
   function newLevel(id) {
-    return { id, members: [], crossing: [], ports: new Map(), links: new Map(), width: 0,
-      height: 0 };
+    return {
+      id,
+      members: [],
+      crossing: [],
+      ports: new Map(),
+      links: new Map(),
+      width: 0,
+      height: 0,
+    };
   }
 
   // Collapsed scopes can form cycles: the links that close one, in depth-first order, turn back.
   function turnBack(level) {
-    const next = new Map(), state = new Map();
+    const next = new Map(),
+      state = new Map();
     const pairs = new Map();
     for (const c of level.crossing) {
       const key = c.a + ">" + c.b;
@@ -109,15 +143,25 @@ function layoutModule({ order }, { coordinates, rankTops, normalise }) {
 
   // Vertices of a level: its members, then ports. A link is a pair of vertices of one source.
   function openPorts(c, of, input, level) {
-    const src = input.src[c.e], dst = input.dst[c.e], cls = input.cls[c.e];
+    const src = input.src[c.e],
+      dst = input.dst[c.e],
+      cls = input.cls[c.e];
     const from = c.a === src ? vertex(ITEM, src) : port(OUT_PORT, c.a);
     const to = c.b === dst ? vertex(ITEM, dst) : port(IN_PORT, c.b);
     link(level, from, to, src, cls, c.e);
-    for (let inner = src, up = input.parent[src]; inner !== c.a; inner = up, up = input.parent[up]) {
+    for (
+      let inner = src, up = input.parent[src];
+      inner !== c.a;
+      inner = up, up = input.parent[up]
+    ) {
       const head = inner === src ? vertex(ITEM, src) : port(OUT_PORT, inner);
       link(of.get(up), head, port(OUT_PORT, up), src, cls, -1);
     }
-    for (let inner = dst, up = input.parent[dst]; inner !== c.b; inner = up, up = input.parent[up]) {
+    for (
+      let inner = dst, up = input.parent[dst];
+      inner !== c.b;
+      inner = up, up = input.parent[up]
+    ) {
       const tail = inner === dst ? vertex(ITEM, dst) : port(IN_PORT, inner);
       link(of.get(up), port(IN_PORT, up), tail, src, cls, -1);
     }
@@ -127,13 +171,15 @@ function layoutModule({ order }, { coordinates, rankTops, normalise }) {
       if (!ports.has(key)) ports.set(key, { kind, owner, src, cls, x: 0 });
       return { kind, key, owner };
     }
-    function vertex(kind, id) { return { kind, key: "n" + id, owner: id }; }
+    function vertex(kind, id) {
+      return { kind, key: "n" + id, owner: id };
+    }
   }
 
   function link(level, from, to, src, cls, edge) {
     const key = from.key + "@" + from.owner + ">" + to.key + "@" + to.owner + "/" + src + "/" + cls;
     let found = level.links.get(key);
-    if (!found) level.links.set(key, found = { from, to, src, cls, edges: [], back: false });
+    if (!found) level.links.set(key, (found = { from, to, src, cls, edges: [], back: false }));
     if (edge >= 0) found.edges.push(edge);
   }
 
@@ -167,7 +213,8 @@ function layoutModule({ order }, { coordinates, rankTops, normalise }) {
     g.real = g.kind.length;
     g.links = [];
     for (const l of level.links.values()) {
-      const a = indexOf(l.from), b = indexOf(l.to);
+      const a = indexOf(l.from),
+        b = indexOf(l.to);
       g.links.push({ l, a, b, back: false });
     }
     const backs = new Map();
@@ -195,140 +242,6 @@ function layoutModule({ order }, { coordinates, rankTops, normalise }) {
     }
   }
 
-  // Longest paths, then each vertex goes where its lines are shortest.
-  function rankAll(g) {
-    const n = g.real, outs = lists(n), ins = lists(n), left = new Int32Array(n);
-    for (const k of g.links) {
-      outs[k.a].push(k.b);
-      ins[k.b].push(k.a);
-      left[k.b]++;
-    }
-    const queue = [];
-    const rank = new Int32Array(n);
-    for (let v = 0; v < n; v++) if (!left[v]) queue.push(v);
-    for (let i = 0; i < queue.length; i++) {
-      for (const b of outs[queue[i]]) {
-        rank[b] = Math.max(rank[b], rank[queue[i]] + 1);
-        if (--left[b] === 0) queue.push(b);
-      }
-    }
-    const entered = g.kind.includes(IN_PORT) ? 1 : 0;
-    if (entered) {
-      for (let v = 0; v < n; v++) if (g.kind[v] !== IN_PORT && !ins[v].length) rank[v] = 1;
-      for (const v of queue) for (const b of outs[v]) rank[b] = Math.max(rank[b], rank[v] + 1);
-    }
-    let bottom = 0;
-    for (let v = 0; v < n; v++) if (g.kind[v] !== OUT_PORT) bottom = Math.max(bottom, rank[v]);
-    for (let round = 0; round < 4; round++) {
-      for (let i = queue.length - 1; i >= 0; i--) pull(queue[i]);
-      for (const v of queue) pull(v);
-    }
-    for (let v = 0; v < n; v++) if (g.kind[v] === OUT_PORT) rank[v] = bottom + 1;
-    function pull(v) {
-      if (g.kind[v] !== ITEM || !outs[v].length) return;
-      let low = g.kind.length, high = -1;
-      for (const b of outs[v]) if (g.kind[b] !== OUT_PORT) low = Math.min(low, rank[b] - 1);
-      for (const a of ins[v]) if (g.kind[a] !== IN_PORT) high = Math.max(high, rank[a] + 1);
-      if (low === g.kind.length) return;
-      const down = outs[v].length, up = ins[v].length;
-      if (high < 0 || down > up) rank[v] = Math.max(rank[v], low);
-      else if (down < up) rank[v] = Math.max(high, entered);
-    }
-    g.rank = rank;
-    g.outs = outs;
-    g.ins = ins;
-    g.topo = queue;
-  }
-
-  // A rank is cut where it gets much wider than the graph is high: nothing in it depends on
-  // anything else in it, so the parts may stand below one another.
-  function splitWideRanks(g) {
-    const items = g.kind.filter((k) => k === ITEM).length;
-    const most = Math.max(8, Math.ceil(1.3 * Math.sqrt(items)));
-    const walk = depthFirst(g), rows = [];
-    for (const v of walk) (rows[g.rank[v]] = rows[g.rank[v]] || []).push(v);
-    let base = 0;
-    for (const row of rows) {
-      if (!row) continue;
-      const ports = g.kind[row[0]] !== ITEM;
-      const parts = ports ? 1 : Math.ceil(row.length / most);
-      const size = Math.ceil(row.length / parts);
-      row.forEach((v, i) => { g.rank[v] = base + Math.floor(i / size); });
-      base += parts;
-    }
-    g.ranks = base;
-    g.walk = walk;
-  }
-
-  function depthFirst(g) {
-    const seen = new Uint8Array(g.real), walk = [];
-    for (const start of g.topo) {
-      if (seen[start]) continue;
-      const stack = [start];
-      while (stack.length) {
-        const v = stack.pop();
-        if (seen[v]) continue;
-        seen[v] = 1;
-        walk.push(v);
-        const around = g.ins[v].concat(g.outs[v]);
-        for (let i = around.length - 1; i >= 0; i--) if (!seen[around[i]]) stack.push(around[i]);
-      }
-    }
-    return walk;
-  }
-
-  // Lines of one source that go far share a chain of dummies; the farthest of all go without.
-  function addDummies(g) {
-    const chains = new Map();
-    for (const k of g.links) {
-      k.span = g.rank[k.b] - g.rank[k.a];
-      const key = k.a + "/" + k.l.cls + (k.back ? "b" : "") + (k.l.src);
-      k.chain = chains.get(key);
-      if (!k.chain) chains.set(key, k.chain = { a: k.a, span: 0, nodes: [], drop: false });
-      k.chain.span = Math.max(k.chain.span, k.span);
-    }
-    let total = 0;
-    for (const c of chains.values()) total += Math.max(0, c.span - 1);
-    const budget = 2 * g.real + 150;
-    for (const c of [...chains.values()].sort((p, q) => q.span - p.span)) {
-      if (total <= budget) break;
-      c.drop = true;
-      total -= c.span - 1;
-    }
-    const rows = [];
-    for (let r = 0; r < g.ranks; r++) rows.push([]);
-    for (const v of g.walk) rows[g.rank[v]].push(v);
-    g.up = lists(g.real);
-    g.down = lists(g.real);
-    for (const k of g.links) {
-      if (k.chain.drop && k.span > 1) continue;
-      let from = k.a;
-      for (let r = g.rank[k.a] + 1, i = 0; r < g.rank[k.b]; r++, i++) {
-        if (i === k.chain.nodes.length) {
-          const d = g.kind.length;
-          g.kind.push(DUMMY);
-          g.id.push(-1);
-          g.w.push(2);
-          g.h.push(0);
-          g.up.push([]);
-          g.down.push([]);
-          rows[r].push(d);
-          k.chain.nodes.push(d);
-          g.down[from].push(d);
-          g.up[d].push(from);
-        }
-        from = k.chain.nodes[i];
-      }
-      g.down[from].push(k.b);
-      g.up[k.b].push(from);
-    }
-    g.row = new Int32Array(g.kind.length);
-    rows.forEach((row, r) => { for (const v of row) g.row[v] = r; });
-    return rows;
-  }
-
-  function lists(n) { return Array.from({ length: n }, () => []); }
-
   // The ways of the edges: curves from rank to rank, each knowing the one in front of it. ------
   function absolute(levels, input, out) {
     for (const level of [...levels.order].reverse()) {
@@ -351,7 +264,8 @@ function layoutModule({ order }, { coordinates, rankTops, normalise }) {
     // out of the containers first, from the inside
     for (const level of levels.order) trace(level, (k) => k.l.to && k.l.to.kind === OUT_PORT);
     for (const level of outsideIn) trace(level, (k) => !(k.l.to && k.l.to.kind === OUT_PORT));
-    for (let e = 0; e < last.length; e++) { // an edge into a container ends at its innermost curve
+    for (let e = 0; e < last.length; e++) {
+      // an edge into a container ends at its innermost curve
       const key = "n" + input.dst[e] + "/" + input.src[e] + "/" + input.cls[e];
       const seg = inner.get(key);
       if (last[e] < 0 && seg !== undefined) last[e] = seg;
@@ -386,17 +300,21 @@ function layoutModule({ order }, { coordinates, rankTops, normalise }) {
       return level.oy + level.g.y[v];
     }
     function rowEnd(level, v) {
-      const g = level.g, r = g.row[v];
+      const g = level.g,
+        r = g.row[v];
       return level.oy + g.tops[r] + g.heights[r];
     }
     function traceLink(level, k) {
-      const g = level.g, chain = k.chain;
-      let x = portX(level, k.l.from, k.a), y = top(level, k.a) + g.h[k.a];
+      const g = level.g,
+        chain = k.chain;
+      let x = portX(level, k.l.from, k.a),
+        y = top(level, k.a) + g.h[k.a];
       const entering = k.l.from.kind === IN_PORT && k.l.from.owner === level.id;
       if (entering) y = level.oy;
       let parent = before(k.l);
       const foot = rowEnd(level, k.a);
-      if (foot - y > 1) { // past the taller neighbours first
+      if (foot - y > 1) {
+        // past the taller neighbours first
         if (chain.foot === undefined) chain.foot = add(x, y, x, foot, parent, k, 0, 0);
         parent = chain.foot;
         y = foot;
@@ -404,8 +322,10 @@ function layoutModule({ order }, { coordinates, rankTops, normalise }) {
       if (!(chain.drop && k.span > 1)) {
         chain.segs = chain.segs || [];
         for (let i = 0; i < k.span - 1; i++) {
-          const d = chain.nodes[i], dx = g.x[d] + level.ox;
-          const rowTop = level.oy + g.tops[g.row[d]], rowEnd = rowTop + g.heights[g.row[d]];
+          const d = chain.nodes[i],
+            dx = g.x[d] + level.ox;
+          const rowTop = level.oy + g.tops[g.row[d]],
+            rowEnd = rowTop + g.heights[g.row[d]];
           if (chain.segs[i] === undefined) {
             const down = add(x, y, dx, rowTop, parent, k, 0, 0);
             chain.segs[i] = add(dx, rowTop, dx, rowEnd, down, k, 0, 0);
@@ -417,19 +337,26 @@ function layoutModule({ order }, { coordinates, rankTops, normalise }) {
       }
       const leaving = k.l.to.kind === OUT_PORT && k.l.to.owner === level.id;
       const ey = leaving ? level.oy + level.height : top(level, k.b);
-      const ex = portX(level, k.l.to, k.b), head = level.oy + g.tops[g.row[k.b]];
-      const far = chain.drop && k.span > 1 ? 1 : 0, tip = k.l.to.kind === ITEM ? 1 : 0;
+      const ex = portX(level, k.l.to, k.b),
+        head = level.oy + g.tops[g.row[k.b]];
+      const far = chain.drop && k.span > 1 ? 1 : 0,
+        tip = k.l.to.kind === ITEM ? 1 : 0;
       if (ey - head <= 1) return add(x, y, ex, ey, parent, k, far, tip);
       return add(ex, head, ex, ey, add(x, y, ex, head, parent, k, far, 0), k, far, tip);
     }
     // from the lower item's top up to the upper item's foot
     function traceBack(level, k) {
-      const g = level.g, chain = k.chain;
-      let x = g.x[k.b] + level.ox + 12, y = top(level, k.b), parent = -1;
+      const g = level.g,
+        chain = k.chain;
+      let x = g.x[k.b] + level.ox + 12,
+        y = top(level, k.b),
+        parent = -1;
       if (!chain.drop) {
         for (let i = k.span - 2; i >= 0; i--) {
-          const d = chain.nodes[i], dx = g.x[d] + level.ox;
-          const rowTop = level.oy + g.tops[g.row[d]], rowEnd = rowTop + g.heights[g.row[d]];
+          const d = chain.nodes[i],
+            dx = g.x[d] + level.ox;
+          const rowTop = level.oy + g.tops[g.row[d]],
+            rowEnd = rowTop + g.heights[g.row[d]];
           parent = add(x, y, dx, rowEnd, parent, k, 0, 0);
           parent = add(dx, rowEnd, dx, rowTop, parent, k, 0, 0);
           x = dx;

@@ -1,6 +1,7 @@
 // The text and the size of every box, then the layout: in a worker when there is much to do.
 
-const FONT = '"Inter","Segoe UI",system-ui,-apple-system,"Helvetica Neue",Arial,"Noto Sans",sans-serif';
+const FONT =
+  '"Inter","Segoe UI",system-ui,-apple-system,"Helvetica Neue",Arial,"Noto Sans",sans-serif';
 const WIDTHS = new Map();
 const ruler = document.createElement("canvas").getContext("2d");
 
@@ -14,7 +15,8 @@ function textWidth(text, font) {
   }
   return width;
 }
-const TITLE = `600 13px ${FONT}`, SMALL = `11px ${FONT}`;
+const TITLE = `600 13px ${FONT}`,
+  SMALL = `11px ${FONT}`;
 
 // item.lines: [title, under, chips]
 function describe(model, item, plan, chips) {
@@ -34,12 +36,20 @@ function describe(model, item, plan, chips) {
     item.chips = "";
   } else {
     const { own, size, label } = item.tree;
-    item.title = middle(own === undefined || model.nodes[own].op === label ? label : `${model.nodes[own].op} ${label}`, 34);
+    item.title = middle(
+      own === undefined || model.nodes[own].op === label
+        ? label
+        : `${model.nodes[own].op} ${label}`,
+      34
+    );
     item.under = countText(own === undefined ? size : size - 1, "op");
     item.chips = "";
   }
-  const width = Math.max(textWidth(item.title, TITLE), textWidth(item.under, SMALL),
-    textWidth(item.chips, SMALL) + 10);
+  const width = Math.max(
+    textWidth(item.title, TITLE),
+    textWidth(item.under, SMALL),
+    textWidth(item.chips, SMALL) + 10
+  );
   item.w = Math.max(64, Math.ceil(width) + 28);
   item.h = 10 + 16 + (item.under ? 15 : 0) + (item.chips ? 18 : 0) + 9;
   if (item.tree && !item.container) {
@@ -48,7 +58,8 @@ function describe(model, item, plan, chips) {
   }
   if (item.container) item.w = Math.ceil(textWidth(item.title, TITLE)) + 110;
 
-  function own(n) { // outside of its scope, with the scope's last part
+  function own(n) {
+    // outside of its scope, with the scope's last part
     if (item.parent >= 0 || !n.scope) return n.short;
     return n.scope.slice(n.scope.lastIndexOf("/") + 1) + "/" + n.short;
   }
@@ -57,8 +68,14 @@ function describe(model, item, plan, chips) {
 function layoutInput(view) {
   const n = view.items.length;
   const input = {
-    n, parent: new Int32Array(n), w: new Float64Array(n), h: new Float64Array(n),
-    container: new Uint8Array(n), src: [], dst: [], cls: [],
+    n,
+    parent: new Int32Array(n),
+    w: new Float64Array(n),
+    h: new Float64Array(n),
+    container: new Uint8Array(n),
+    src: [],
+    dst: [],
+    cls: [],
   };
   view.items.forEach((item, i) => {
     input.parent[i] = item.parent;
@@ -75,7 +92,11 @@ function layoutInput(view) {
 }
 
 const layouts = {
-  local: layoutModule(orderModule(), coordinatesModule()), worker: null, failed: false, waiting: new Map(), next: 0,
+  local: layoutModule(ranksModule(), orderModule(), coordinatesModule()),
+  worker: null,
+  failed: false,
+  waiting: new Map(),
+  next: 0,
 
   // A promise of the layout; small ones are made at once, so that nothing flickers.
   run(input) {
@@ -95,7 +116,9 @@ const layouts = {
 
   start() {
     if (this.worker) return;
-    const text = `const m = (${layoutModule})((${orderModule})(), (${coordinatesModule})());` +
+    const text =
+      `const parts = [(${ranksModule})(), (${orderModule})(), (${coordinatesModule})()];` +
+      `const m = (${layoutModule})(...parts);` +
       "onmessage = (e) => postMessage({ id: e.data.id, made: m.layout(e.data.input) });";
     this.worker = new Worker(URL.createObjectURL(new Blob([text], { type: "text/javascript" })));
     this.worker.onmessage = (e) => {

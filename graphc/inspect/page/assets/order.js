@@ -2,11 +2,20 @@
 function orderModule() {
   // Barycentres, down and up; the order with the fewest crossings stays. ----------------------
   function order(g, rows) {
-    const n = g.kind.length, pos = new Float64Array(n), want = new Float64Array(n);
-    const number = () => rows.forEach((row) => row.forEach((v, i) => { pos[v] = i; }));
+    const n = g.kind.length,
+      pos = new Float64Array(n),
+      want = new Float64Array(n);
+    const number = () =>
+      rows.forEach((row) =>
+        row.forEach((v, i) => {
+          pos[v] = i;
+        })
+      );
     number();
     const turns = n > 12000 ? 4 : n > 3000 ? 8 : 20;
-    let best = null, fewest = Infinity, idle = 0;
+    let best = null,
+      fewest = Infinity,
+      idle = 0;
     for (let turn = 0; turn < turns && fewest > 0 && idle < 5; turn++) {
       const down = turn % 2 === 0;
       for (let k = 1; k < rows.length; k++) {
@@ -18,7 +27,9 @@ function orderModule() {
           want[v] = near[v].length ? sum / near[v].length : pos[v];
         }
         row.sort((p, q) => want[p] - want[q] || pos[p] - pos[q]);
-        row.forEach((v, i) => { pos[v] = i; });
+        row.forEach((v, i) => {
+          pos[v] = i;
+        });
       }
       const count = crossings(g, rows, pos);
       idle++;
@@ -28,7 +39,10 @@ function orderModule() {
         idle = 0;
       }
     }
-    if (best) best.forEach((row, r) => { rows[r] = row; });
+    if (best)
+      best.forEach((row, r) => {
+        rows[r] = row;
+      });
     number();
     if (n < 2500) transpose(g, rows, pos);
     g.pos = pos;
@@ -37,7 +51,8 @@ function orderModule() {
   function crossings(g, rows, pos) {
     let total = 0;
     for (let r = 0; r + 1 < rows.length; r++) {
-      const size = rows[r + 1].length, tree = new Int32Array(size + 1);
+      const size = rows[r + 1].length,
+        tree = new Int32Array(size + 1);
       let seen = 0;
       for (const v of rows[r]) {
         const ends = g.down[v].map((b) => pos[b]);
@@ -59,7 +74,8 @@ function orderModule() {
       better = false;
       for (const row of rows) {
         for (let i = 0; i + 1 < row.length; i++) {
-          const p = row[i], q = row[i + 1];
+          const p = row[i],
+            q = row[i + 1];
           const gain = swaps(g.up, p, q) + swaps(g.down, p, q);
           if (gain <= 0) continue;
           row[i] = q;

@@ -5,8 +5,21 @@ class Panel {
     this.app = app;
     this.model = app.model;
     this.body = h("div.body");
-    this.el = h("aside.details", { "aria-label": "Details" },
-      h("button.close", { type: "button", title: "Close (Esc)", "aria-label": "Close details", onclick: () => app.select(null) }, "×"), this.body);
+    this.el = h(
+      "aside.details",
+      { "aria-label": "Details" },
+      h(
+        "button.close",
+        {
+          type: "button",
+          title: "Close (Esc)",
+          "aria-label": "Close details",
+          onclick: () => app.select(null),
+        },
+        "×"
+      ),
+      this.body
+    );
     this.grip = h("div.grip", { title: "Drag to resize" });
     this.grip.addEventListener("pointerdown", (e) => {
       this.grip.setPointerCapture(e.pointerId);
@@ -15,7 +28,9 @@ class Panel {
         document.documentElement.style.setProperty("--details", width + "px");
       };
     });
-    this.grip.addEventListener("pointerup", () => { this.grip.onpointermove = null; });
+    this.grip.addEventListener("pointerup", () => {
+      this.grip.onpointermove = null;
+    });
     this.el.prepend(this.grip);
   }
 
@@ -34,59 +49,141 @@ class Panel {
     const n = this.model.nodes[id];
     if (!n) return h("span.muted", {}, "node " + id);
     const colour = category(n)[1];
-    return h("button.link", { type: "button", title: n.name, onclick: () => this.app.goTo(id) },
-      h("i.dot", { style: { background: colour } }), h("b", {}, clip(n.op, 24)), " ", h("span", {}, middle(n.name, 44)),
-      extra ? h("em", {}, extra) : null);
+    return h(
+      "button.link",
+      { type: "button", title: n.name, onclick: () => this.app.goTo(id) },
+      h("i.dot", { style: { background: colour } }),
+      h("b", {}, clip(n.op, 24)),
+      " ",
+      h("span", {}, middle(n.name, 44)),
+      extra ? h("em", {}, extra) : null
+    );
   }
 
   links(ids, extra = () => "") {
-    const most = 12, rows = ids.slice(0, most).map((id, i) => this.link(id, extra(id, i)));
+    const most = 12,
+      rows = ids.slice(0, most).map((id, i) => this.link(id, extra(id, i)));
     if (ids.length > most) {
-      const rest = h("button.more", { type: "button", onclick: () => rest.replaceWith(...ids.slice(most, 500).map((id, i) => this.link(id, extra(id, i + most)))) },
-        `${countText(ids.length - most, "more", "more")} …`);
+      const rest = h(
+        "button.more",
+        {
+          type: "button",
+          onclick: () =>
+            rest.replaceWith(
+              ...ids.slice(most, 500).map((id, i) => this.link(id, extra(id, i + most)))
+            ),
+        },
+        `${countText(ids.length - most, "more", "more")} …`
+      );
       rows.push(rest);
     }
     return rows;
   }
 
   facts(rows) {
-    return h("dl", {}, rows.filter((r) => r && r[1] !== "" && r[1] !== null && r[1] !== undefined)
-      .map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]));
+    return h(
+      "dl",
+      {},
+      rows
+        .filter((r) => r && r[1] !== "" && r[1] !== null && r[1] !== undefined)
+        .map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])
+    );
   }
 
   // ------------------------------------------------------------------------------------------
   overview() {
-    const { doc } = this.model, made = doc.made || {};
+    const { doc } = this.model,
+      made = doc.made || {};
     const ids = this.model.stage(0);
     const gradients = ids.filter((id) => this.model.nodes[id].gradient).length;
     return [
       h("h2", {}, clip(doc.title || "graph", 200)),
-      this.facts([["Ops", `${ids.length.toLocaleString("en")}${gradients ? `, ${gradients.toLocaleString("en")} of them gradients` : ""}`],
+      this.facts([
+        [
+          "Ops",
+          ids.length.toLocaleString("en") +
+            (gradients ? `, ${gradients.toLocaleString("en")} of them gradients` : ""),
+        ],
         ["After the passes", countText(this.model.stage(this.model.last).length, "op")],
-        ["Made", String(made.date || "").replace("T", " ").slice(0, 16)], ["graphc", made.graphc], ["Python", made.python], ["Machine", made.machine]]),
+        [
+          "Made",
+          String(made.date || "")
+            .replace("T", " ")
+            .slice(0, 16),
+        ],
+        ["graphc", made.graphc],
+        ["Python", made.python],
+        ["Machine", made.machine],
+      ]),
       this.model.plans.length ? this.section("Plans", planTable(this.model.plans)) : null,
       this.section("Keys", keysTable()),
     ];
   }
 
   node(sel) {
-    const n = this.model.nodes[sel.id], c = category(n), stage = sel.stage ?? 0;
+    const n = this.model.nodes[sel.id],
+      c = category(n),
+      stage = sel.stage ?? 0;
     const place = this.model.place(n);
     const readers = [...new Set((this.model.consumers(stage).get(sel.id) || []).map((r) => r[0]))];
     const inside = this.inside(n);
     return [
-      h("div.kind", {}, h("i.dot", { style: { background: c[1] } }), c[2], n.gradient ? h("span.tag.grad", {}, "gradient") : null,
-        n.device ? h("span.tag", {}, clip(n.device, 40)) : null),
+      h(
+        "div.kind",
+        {},
+        h("i.dot", { style: { background: c[1] } }),
+        c[2],
+        n.gradient ? h("span.tag.grad", {}, "gradient") : null,
+        n.device ? h("span.tag", {}, clip(n.device, 40)) : null
+      ),
       h("h2", {}, n.op),
       h("p.fullname", {}, n.name),
-      place ? this.section("Written at", h("p.where", {}, `${place.file.path}:${place.line}`, place.where ? ` in ${place.where}` : ""), excerpt(this.model, place)) : null,
-      n.outputs.length ? this.section(n.outputs.length > 1 ? "Outputs" : "Output",
-        n.outputs.slice(0, 24).map((o, i) => h("div.tensor", {}, n.outputs.length > 1 ? h("i", {}, i) : null, `${o.dtype} ${shapeText(o.shape)}`))) : null,
-      n.inputs.length ? this.section("Inputs", this.links(n.inputs.map((i) => i[0]), (id, i) => tensorText((this.model.nodes[id] || { outputs: [] }).outputs[n.inputs[i][1]]))) : null,
+      place
+        ? this.section(
+            "Written at",
+            h(
+              "p.where",
+              {},
+              `${place.file.path}:${place.line}`,
+              place.where ? ` in ${place.where}` : ""
+            ),
+            excerpt(this.model, place)
+          )
+        : null,
+      n.outputs.length
+        ? this.section(
+            n.outputs.length > 1 ? "Outputs" : "Output",
+            n.outputs
+              .slice(0, 24)
+              .map((o, i) =>
+                h(
+                  "div.tensor",
+                  {},
+                  n.outputs.length > 1 ? h("i", {}, i) : null,
+                  `${o.dtype} ${shapeText(o.shape)}`
+                )
+              )
+          )
+        : null,
+      n.inputs.length
+        ? this.section(
+            "Inputs",
+            this.links(
+              n.inputs.map((i) => i[0]),
+              (id, i) =>
+                tensorText((this.model.nodes[id] || { outputs: [] }).outputs[n.inputs[i][1]])
+            )
+          )
+        : null,
       n.control.length ? this.section("Runs after", this.links(n.control)) : null,
       readers.length ? this.section("Read by", this.links(readers)) : null,
       inside.length ? this.section("Its body", this.links(inside)) : null,
-      Object.keys(n.attrs).length ? this.section("Attributes", this.facts(Object.entries(n.attrs).map(([k, v]) => [k, clip(String(v), 600)]))) : null,
+      Object.keys(n.attrs).length
+        ? this.section(
+            "Attributes",
+            this.facts(Object.entries(n.attrs).map(([k, v]) => [k, clip(String(v), 600)]))
+          )
+        : null,
       this.history(n),
       this.model.plans.map((plan) => this.compiled(plan, sel.id)),
     ];
@@ -98,11 +195,13 @@ class Panel {
 
   // what the passes made of it, and what it was made of
   history(n) {
-    const [first, last] = this.model.life(n.id), stages = this.model.doc.stages;
+    const [first, last] = this.model.life(n.id),
+      stages = this.model.doc.stages;
     const parts = [];
     const finals = this.model.finals(n.id);
     if (first > 0) parts.push(h("p", {}, "Made by ", this.passLink(first), "."));
-    if (last >= 0 && last < this.model.last) parts.push(h("p", {}, "Taken away by ", this.passLink(last + 1), "."));
+    if (last >= 0 && last < this.model.last)
+      parts.push(h("p", {}, "Taken away by ", this.passLink(last + 1), "."));
     for (let k = Math.max(1, first); k <= Math.min(this.model.last, last + 1); k++) {
       for (const rule of stages[k].rules || []) {
         for (const [old, made] of (rule.events || []).slice(0, 2000)) {
@@ -115,169 +214,108 @@ class Panel {
     }
     const users = this.model.users(n.id).filter((u) => u !== n.id);
     if (users.length) parts.push(h("h4", {}, "Stands for"), this.links(users));
-    if (!finals.includes(n.id) && finals.length) parts.push(h("h4", {}, "Became"), this.links(finals));
+    if (!finals.includes(n.id) && finals.length)
+      parts.push(h("h4", {}, "Became"), this.links(finals));
     if (!finals.length) parts.push(h("p.muted", {}, "Nothing of it is left in the last stage."));
     return parts.length ? this.section("Through the passes", parts) : null;
   }
 
   passLink(k) {
-    return h("button.inline", { type: "button", onclick: () => this.app.openStage(k) }, this.model.doc.stages[k].name);
-  }
-
-  compiled(plan, id) {
-    if (!this.model.finals(id).length) return null;
-    const steps = plan.stepsFor(id);
-    const title = `In the ${plan.name} plan`;
-    const refused = this.refusals(plan, new Set(this.model.finals(id)));
-    if (!steps.length) {
-      return this.section(title, h("p.muted", {}, "No kernel of its own: it is an input, a view of another tensor's memory, or a constant."), refused);
-    }
-    const parts = steps.slice(0, 4).map((s) => {
-      const step = plan.doc.steps[s];
-      return [this.stepCard(plan, s), this.why(plan, step), plan === this.app.plan() && step.code ? codeTabs(this.app, plan, step.code) : null];
-    });
-    return this.section(title, parts, steps.length > 4 ? h("p.muted", {}, `and ${steps.length - 4} more steps`) : null, refused);
-  }
-
-  stepCard(plan, s) {
-    const step = plan.doc.steps[s];
-    return h("button.card", { type: "button", onclick: () => this.app.select({ kind: "step", plan: plan.name, step: s }, true) },
-      h("b", {}, middle(step.name, 52)), h("span", {}, `step ${s} · ${step.kind} · ${countText(step.nodes.length, "op")}`),
-      h("span.muted", {}, [step.microseconds && timeText(step.microseconds), bytesText(step.bytes), flopsText(step.flops)].filter(Boolean).join(" · ")));
-  }
-
-  why(plan, step) {
-    const g = plan.doc.groups[step.group];
-    if (!g || !g.why || !g.why.length) return null;
-    return h("div.why", {}, h("h4", {}, "Why it is fused"), h("ul.fused", {}, g.why.slice(0, 40).map((w) => h("li", {}, w))),
-      g.why.length > 40 ? h("p.muted", {}, `and ${g.why.length - 40} more`) : null);
-  }
-
-  refusals(plan, ids) {
-    const found = new Set();
-    for (const id of ids) for (const r of plan.refused.get(id) || []) found.add(r);
-    if (!found.size) return null;
-    const rows = [...found].map((r) => plan.doc.refusals[r]).sort((a, b) => b.bytes - a.bytes).slice(0, 30);
-    return h("div.why", {}, h("h4", {}, "Not fused"), h("ul.refused", {}, rows.map((r) => h("li", {},
-      this.link(r.producer), " → ", this.link(r.consumer), h("p", {}, r.reason, " ", h("em", {}, `(${bytesText(r.bytes)} go through memory)`))))));
-  }
-
-  step(sel) {
-    const plan = this.model.plan(sel.plan), step = plan.doc.steps[sel.step];
-    const seconds = (step.microseconds || 0) * 1e-6;
-    const lines = new Map();
-    for (const id of step.nodes) {
-      const place = this.model.place(this.model.nodes[id]);
-      if (place) lines.set(place.index + ":" + place.line, place);
-    }
-    return [
-      h("div.kind", {}, h("i.dot", { style: { background: css(kernelColour(sel.step)) } }), `Step ${sel.step} of the ${plan.name} plan`, h("span.tag", {}, step.kind), step.device ? h("span.tag", {}, clip(step.device, 30)) : null),
-      h("h2", {}, step.name),
-      h("div.numbers", {},
-        seconds ? number(timeText(step.microseconds), "a run") : null,
-        number(bytesText(step.bytes), seconds ? `${digits(step.bytes / seconds / 1e9)} GB/s` : "moved"),
-        number(flopsText(step.flops), seconds ? `${digits(step.flops / seconds / 1e9)} GFLOP/s` : step.bytes ? `${digits(step.flops / step.bytes)} a byte` : "")),
-      step.code ? this.section("Code", codeTabs(this.app, plan, step.code)) : null,
-      step.nodes.length ? this.section(countText(step.nodes.length, "op"), this.links(step.nodes)) : null,
-      lines.size ? this.section("The lines behind it", [...lines.values()].slice(0, 8).map((p) => [h("p.where", {}, `${p.file.path}:${p.line}`), excerpt(this.model, p)])) : null,
-      this.fusion(plan, step),
-      this.buffers(plan, "Reads", step.reads), this.buffers(plan, "Writes", step.writes),
-    ];
-    function number(value, under) { return h("div", {}, h("b", {}, value), h("span", {}, under)); }
-  }
-
-  fusion(plan, step) {
-    const why = this.why(plan, step), not = this.refusals(plan, new Set(step.nodes));
-    const alone = step.nodes.length === 1 && !why ? h("p.muted", {}, "One op by itself.") : null;
-    return why || not || alone ? this.section("Fusion", why, alone, not) : null;
-  }
-
-  buffers(plan, title, ids) {
-    if (!ids.length) return null;
-    return this.section(title, ids.slice(0, 30).map((b) => {
-      const buffer = plan.doc.buffers[b];
-      const node = this.model.nodes[buffer.node];
-      return h("button.link", { type: "button", onclick: () => this.app.select({ kind: "buffer", plan: plan.name, buffer: b }, true) },
-        h("b", {}, buffer.kind), " ", h("span", {}, node ? middle(node.name, 40) : "scratch"), h("em", {}, bytesText(buffer.bytes)));
-    }));
-  }
-
-  buffer(sel) {
-    const plan = this.model.plan(sel.plan), b = plan.doc.buffers[sel.buffer];
-    const shared = b.shared_with || [];
-    return [
-      h("div.kind", {}, `Buffer ${sel.buffer} of the ${plan.name} plan`, h("span.tag", {}, b.kind)),
-      h("h2", {}, bytesText(b.bytes)),
-      this.facts([["Bytes", b.bytes.toLocaleString("en")], ["Offset in the arena", b.offset >= 0 ? b.offset.toLocaleString("en") : ""],
-        ["Alive", `steps ${b.first} to ${b.last}`]]),
-      this.model.nodes[b.node] ? this.section("Holds", this.link(b.node, tensorText(this.model.nodes[b.node].outputs[b.output]))) : null,
-      this.section("Used by", (plan.users.get(sel.buffer) || []).slice(0, 40).map((s) => this.stepCard(plan, s))),
-      shared.length ? this.section("Shares its memory with", shared.slice(0, 40).map((o) => {
-        const other = plan.doc.buffers[o];
-        return h("button.link", { type: "button", onclick: () => this.app.select({ kind: "buffer", plan: plan.name, buffer: o }, true) },
-          h("b", {}, bytesText(other.bytes)), ` steps ${other.first} to ${other.last}`);
-      })) : null,
-    ];
+    return h(
+      "button.inline",
+      { type: "button", onclick: () => this.app.openStage(k) },
+      this.model.doc.stages[k].name
+    );
   }
 
   scope(sel) {
-    return this.many(sel.tree.kind === "scope" ? "Name scope" : sel.tree.kind === "loop" ? "Loop or branch" : "Part",
-      sel.tree.path || sel.tree.label, sel.tree.leaves(), sel);
+    return this.many(
+      sel.tree.kind === "scope"
+        ? "Name scope"
+        : sel.tree.kind === "loop"
+          ? "Loop or branch"
+          : "Part",
+      sel.tree.path || sel.tree.label,
+      sel.tree.leaves(),
+      sel
+    );
   }
 
   line(sel) {
     const place = { file: this.model.doc.files[sel.file], line: sel.line };
-    return [h("div.kind", {}, "Line of your program"), h("p.where", {}, `${place.file.path}:${place.line}`), excerpt(this.model, place),
-      this.many("", "", sel.ids, sel)];
+    return [
+      h("div.kind", {}, "Line of your program"),
+      h("p.where", {}, `${place.file.path}:${place.line}`),
+      excerpt(this.model, place),
+      this.many("", "", sel.ids, sel),
+    ];
   }
 
   rule(sel) {
-    return this.many(`Rule of the pass ${clip(this.model.doc.stages[sel.stage].name, 60)}`, sel.name, sel.ids, sel);
+    return this.many(
+      `Rule of the pass ${clip(this.model.doc.stages[sel.stage].name, 60)}`,
+      sel.name,
+      sel.ids,
+      sel
+    );
   }
 
   many(kind, title, ids, sel) {
     const counts = new Map();
-    for (const id of ids) counts.set(this.model.nodes[id].op, (counts.get(this.model.nodes[id].op) || 0) + 1);
-    const ops = [...counts].sort((a, b) => b[1] - a[1]), most = ops.length ? ops[0][1] : 1;
+    for (const id of ids)
+      counts.set(this.model.nodes[id].op, (counts.get(this.model.nodes[id].op) || 0) + 1);
+    const ops = [...counts].sort((a, b) => b[1] - a[1]),
+      most = ops.length ? ops[0][1] : 1;
     const plan = this.app.plan();
-    const sum = (what) => ids.reduce((s, id) => s + (this.model.metric(plan, what).get(id) || 0), 0);
+    const sum = (what) =>
+      ids.reduce((s, id) => s + (this.model.metric(plan, what).get(id) || 0), 0);
     return [
-      kind ? h("div.kind", {}, kind) : null, title ? h("h2", {}, title) : null,
-      this.facts([["Ops", ids.length.toLocaleString("en")], plan && plan.timed && sum("microseconds") ? ["Time", timeText(sum("microseconds"))] : null,
-        plan && sum("bytes") ? ["Bytes", bytesText(sum("bytes"))] : null, plan && sum("flops") ? ["FLOPs", flopsText(sum("flops"))] : null]),
-      sel.kind === "scope" ? h("button.wide", { type: "button", onclick: () => this.app.pane() && this.app.pane().toggle(sel.tree.key) }, "Open or close (E)") : null,
-      this.section("Ops by kind", h("div.bars", {}, ops.slice(0, 14).map(([op, n]) => h("div", {}, h("span", {}, op),
-        h("i", { style: { width: `${(100 * n) / most}%`, background: category(this.model.nodes[ids.find((id) => this.model.nodes[id].op === op)])[1] } }), h("em", {}, n))))),
-      ids.length <= 200 || sel.kind !== "scope" ? this.section("All of them", this.links(ids)) : null,
+      kind ? h("div.kind", {}, kind) : null,
+      title ? h("h2", {}, title) : null,
+      this.facts([
+        ["Ops", ids.length.toLocaleString("en")],
+        plan && plan.timed && sum("microseconds") ? ["Time", timeText(sum("microseconds"))] : null,
+        plan && sum("bytes") ? ["Bytes", bytesText(sum("bytes"))] : null,
+        plan && sum("flops") ? ["FLOPs", flopsText(sum("flops"))] : null,
+      ]),
+      sel.kind === "scope"
+        ? h(
+            "button.wide",
+            {
+              type: "button",
+              onclick: () => this.app.pane() && this.app.pane().toggle(sel.tree.key),
+            },
+            "Open or close (E)"
+          )
+        : null,
+      this.section(
+        "Ops by kind",
+        h(
+          "div.bars",
+          {},
+          ops
+            .slice(0, 14)
+            .map(([op, n]) =>
+              h(
+                "div",
+                {},
+                h("span", {}, op),
+                h("i", {
+                  style: {
+                    width: `${(100 * n) / most}%`,
+                    background: category(
+                      this.model.nodes[ids.find((id) => this.model.nodes[id].op === op)]
+                    )[1],
+                  },
+                }),
+                h("em", {}, n)
+              )
+            )
+        )
+      ),
+      ids.length <= 200 || sel.kind !== "scope"
+        ? this.section("All of them", this.links(ids))
+        : null,
     ];
   }
-}
-
-// Fused beside unfused, as numbers.
-const FIGURES = [
-  ["Kernels", (p) => p.kernel_count, (x) => x.toLocaleString("en")],
-  ["Time of a run", (p) => p.run_microseconds, timeText],
-  ["Bytes moved", (p) => p.bytes, bytesText],
-  ["FLOPs", (p) => p.flops, flopsText],
-  ["Arena", (p) => p.arena_bytes, bytesText],
-  ["Compile time", (p) => p.compile_seconds * 1e6, timeText],
-];
-
-function planTable(plans) {
-  const rows = FIGURES.filter(([, get]) => plans.some((p) => get(p.doc))).map(([name, get, text]) => {
-    const values = plans.map((p) => get(p.doc)), most = Math.max(...values.map((v) => v || 0));
-    const least = Math.min(...values.filter((v) => v));
-    return h("tr", {}, h("th", { scope: "row" }, name), values.map((v) => h("td", {}, h("div.cell", {},
-      h("i", { style: { width: `${most ? (100 * (v || 0)) / most : 0}%` } }),
-      h("span", {}, v === null || v === undefined ? "–" : text(v), v && least && v > least * 1.005 ? h("em", {}, ` ×${digits(v / least)}`) : null)))));
-  });
-  return h("table.figures", {}, h("thead", {}, h("tr", {}, h("th"), plans.map((p) => h("th", { scope: "col" }, p.name)))), h("tbody", {}, rows));
-}
-
-const KEYS = [["/", "search"], ["1 … 6", "views"], ["+ − 0", "zoom in, out, fit"], ["arrows", "pan; from a chosen box, walk the edges"],
-  ["E", "open or close the chosen scope"], ["Shift E, Shift C", "expand or collapse all"], ["F", "show what is chosen"], ["[ ]", "pass before, pass after"],
-  ["T", "light or dark"], ["Esc", "let go"], ["?", "this list"]];
-
-function keysTable() {
-  return h("table.keys", {}, KEYS.map(([key, what]) => h("tr", {}, h("td", {}, h("kbd", {}, key)), h("td", {}, what))));
 }

@@ -20,7 +20,8 @@ class Tree {
     return this.flat;
   }
 
-  sample() { // enough for a legend
+  sample() {
+    // enough for a legend
     return this.leaves().slice(0, 200);
   }
 }
@@ -49,7 +50,8 @@ function buildTree(model, ids, group) {
   }
   function parentOf(id) {
     const owner = (model.owners[id] || []).find((o) => here.has(o));
-    if (group.by === "scope") return owner === undefined ? scope(model.nodes[id].scope) : loop(owner, null);
+    if (group.by === "scope")
+      return owner === undefined ? scope(model.nodes[id].scope) : loop(owner, null);
     const around = owner === undefined ? root : loop(owner, null);
     const step = loops.has(id) ? undefined : group.plan.stepOf.get(id);
     return step === undefined ? around : kernel(step, group.plan, id, around);
@@ -121,15 +123,24 @@ function buildTree(model, ids, group) {
 // Small nodes without inputs that are written into the boxes of those who read them: constants, and
 // among kernels the variables that only one of them reads.
 function inlined(model, ids, k, group) {
-  const consumers = model.consumers(k), outputs = model.outputs(k), chips = new Map();
+  const consumers = model.consumers(k),
+    outputs = model.outputs(k),
+    chips = new Map();
   const found = new Set();
   for (const id of ids) {
     const n = model.nodes[id];
     if (n.inputs.length || n.control.length || outputs.has(id)) continue;
-    const readers = consumers.get(id), [kind] = category(n);
-    if (!readers || (kind !== "const" && !(kind === "variable" && oneKernel(id, readers)))) continue;
+    const readers = consumers.get(id),
+      [kind] = category(n);
+    if (!readers || (kind !== "const" && !(kind === "variable" && oneKernel(id, readers))))
+      continue;
     found.add(id);
-    const text = n.attrs.value !== undefined ? n.attrs.value : kind === "variable" ? n.short : tensorText(n.outputs[0]);
+    const text =
+      n.attrs.value !== undefined
+        ? n.attrs.value
+        : kind === "variable"
+          ? n.short
+          : tensorText(n.outputs[0]);
     for (const [reader] of readers) {
       if (!chips.has(reader)) chips.set(reader, []);
       chips.get(reader).push(clip(String(text), 18));
@@ -147,7 +158,8 @@ function inlined(model, ids, k, group) {
 // The scopes to open first: as many as fit in a picture that is read at a glance.
 function firstOpen(root, most) {
   const open = new Set();
-  let shown = root.children.length, queue = [root];
+  let shown = root.children.length,
+    queue = [root];
   while (queue.length) {
     const inner = queue.flatMap((t) => t.children.filter((c) => typeof c !== "number"));
     inner.sort((a, b) => a.children.length - b.children.length);
@@ -165,7 +177,8 @@ function firstOpen(root, most) {
 
 // Items (parents in front of children) and the edges between what is visible.
 function visible(model, built, ids, expanded, inline) {
-  const items = [], rep = new Map();
+  const items = [],
+    rep = new Map();
   walk(built.root, -1);
   const edges = new Map();
   for (const id of ids) {
@@ -186,8 +199,14 @@ function visible(model, built, ids, expanded, inline) {
         items.push({ key: "n" + c, id: c, parent, container: false });
         continue;
       }
-      const open = expanded.has(c.key), at = items.length;
-      if (c.size === 1 && c.children.length === 1 && typeof c.children[0] === "number" && c.kind !== "kernel") {
+      const open = expanded.has(c.key),
+        at = items.length;
+      if (
+        c.size === 1 &&
+        c.children.length === 1 &&
+        typeof c.children[0] === "number" &&
+        c.kind !== "kernel"
+      ) {
         walk(c, parent); // a scope of one op adds nothing
         continue;
       }
@@ -205,7 +224,8 @@ function visible(model, built, ids, expanded, inline) {
     else {
       e.cls = Math.min(e.cls, cls);
       e.count++;
-      if (e.tensors.length < 4 && !e.tensors.some((t) => t[0] === tensor[0] && t[1] === tensor[1])) e.tensors.push(tensor);
+      if (e.tensors.length < 4 && !e.tensors.some((t) => t[0] === tensor[0] && t[1] === tensor[1]))
+        e.tensors.push(tensor);
     }
   }
 }

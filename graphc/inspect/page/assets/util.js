@@ -53,14 +53,32 @@ function scaled(x, base, units) {
 
 const bytesText = (x) => scaled(x, 1000, ["B", "kB", "MB", "GB", "TB"]);
 const flopsText = (x) => scaled(x, 1000, ["FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP"]);
-const timeText = (us) => (us === null || us === undefined ? "–"
-  : us < 1 ? scaled(us * 1000, 1000, ["ns"]) : scaled(us, 1000, ["µs", "ms", "s"]));
-const countText = (n, one, many) => n.toLocaleString("en") + " " + (n === 1 ? one : many || one + "s");
+const timeText = (us) =>
+  us === null || us === undefined
+    ? "–"
+    : us < 1
+      ? scaled(us * 1000, 1000, ["ns"])
+      : scaled(us, 1000, ["µs", "ms", "s"]);
+const countText = (n, one, many) =>
+  n.toLocaleString("en") + " " + (n === 1 ? one : many || one + "s");
 
 const SHORT = {
-  float32: "f32", float64: "f64", float16: "f16", bfloat16: "bf16", int8: "i8", int16: "i16",
-  int32: "i32", int64: "i64", uint8: "u8", uint16: "u16", uint32: "u32", uint64: "u64",
-  complex64: "c64", complex128: "c128", string: "str", bool: "bool",
+  float32: "f32",
+  float64: "f64",
+  float16: "f16",
+  bfloat16: "bf16",
+  int8: "i8",
+  int16: "i16",
+  int32: "i32",
+  int64: "i64",
+  uint8: "u8",
+  uint16: "u16",
+  uint32: "u32",
+  uint64: "u64",
+  complex64: "c64",
+  complex128: "c128",
+  string: "str",
+  bool: "bool",
 };
 
 function shapeText(shape) {
@@ -115,19 +133,38 @@ function hsl(hue, s, l) {
 }
 
 function ramp(stops, t) {
-  const at = Math.max(0, Math.min(1, t)) * (stops.length - 1), k = Math.min(Math.floor(at),
-    stops.length - 2);
+  const at = Math.max(0, Math.min(1, t)) * (stops.length - 1),
+    k = Math.min(Math.floor(at), stops.length - 2);
   return mix(stops[k], stops[k + 1], at - k);
 }
 
 const theme = {
-  dark: false, colours: {}, listeners: [],
+  dark: false,
+  colours: {},
+  listeners: [],
   set(dark) {
     this.dark = dark;
     document.documentElement.dataset.theme = dark ? "dark" : "light";
     const style = getComputedStyle(document.documentElement);
-    for (const name of ["bg", "surface", "raised", "ink", "muted", "faint", "line", "accent",
-      "edge", "gradient", "control", "added", "removed", "into", "outof", "group", "match"]) {
+    for (const name of [
+      "bg",
+      "surface",
+      "raised",
+      "ink",
+      "muted",
+      "faint",
+      "line",
+      "accent",
+      "edge",
+      "gradient",
+      "control",
+      "added",
+      "removed",
+      "into",
+      "outof",
+      "group",
+      "match",
+    ]) {
       this.colours[name] = style.getPropertyValue("--" + name).trim();
     }
     for (const call of this.listeners) call();

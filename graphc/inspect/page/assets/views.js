@@ -7,7 +7,9 @@ class GraphView {
     this.el = h("div.view", {}, this.pane.el);
   }
 
-  open() { return this.pane.show({ stage: 0, ids: this.app.model.stage(0), marks: null }); }
+  open() {
+    return this.pane.show({ stage: 0, ids: this.app.model.stage(0), marks: null });
+  }
 }
 
 class KernelsView {
@@ -28,27 +30,61 @@ class CompareView {
     this.app = app;
     const { plans } = app.model;
     this.sides = [plans[0], plans[1] || plans[0]].map((plan, i) => this.side(plan, i));
-    const table = h("details.figures", { open: innerHeight > 880 && innerWidth > 760 }, h("summary", {}, this.summary(plans)), planTable(plans));
-    this.el = h("div.view.compare", {}, table, h("div.sides", {}, this.sides.map((s) => s.el)));
+    const table = h(
+      "details.figures",
+      { open: innerHeight > 880 && innerWidth > 760 },
+      h("summary", {}, this.summary(plans)),
+      planTable(plans)
+    );
+    this.el = h(
+      "div.view.compare",
+      {},
+      table,
+      h(
+        "div.sides",
+        {},
+        this.sides.map((s) => s.el)
+      )
+    );
   }
 
   // the first plan against the second, in one line
   summary([a, b]) {
     if (!b) return "Figures";
     const ratio = (get) => (get(a.doc) && get(b.doc) ? get(b.doc) / get(a.doc) : null);
-    const says = (x, more, less) => (x === null ? null : x >= 1 ? `${digits(x)}× ${more}` : `${digits(1 / x)}× ${less}`);
-    const parts = [`${a.doc.kernel_count.toLocaleString("en")} kernels instead of ${b.doc.kernel_count.toLocaleString("en")}`,
-      says(ratio((d) => d.bytes), "fewer bytes", "more bytes"), says(ratio((d) => d.run_microseconds), "faster", "slower")];
+    const says = (x, more, less) =>
+      x === null ? null : x >= 1 ? `${digits(x)}× ${more}` : `${digits(1 / x)}× ${less}`;
+    const parts = [
+      countText(a.doc.kernel_count, "kernel") +
+        ` instead of ${b.doc.kernel_count.toLocaleString("en")}`,
+      says(
+        ratio((d) => d.bytes),
+        "fewer bytes",
+        "more bytes"
+      ),
+      says(
+        ratio((d) => d.run_microseconds),
+        "faster",
+        "slower"
+      ),
+    ];
     return `${a.name} against ${b.name}: ${parts.filter(Boolean).join(", ")}`;
   }
 
   side(plan, i) {
     const side = { plan };
-    side.choose = h("select", { "aria-label": i ? "Plan on the right" : "Plan on the left", onchange: () => {
-      side.plan = this.app.model.plan(side.choose.value);
-      this.fill(side);
-      this.openSide(side);
-    } }, this.app.model.plans.map((p) => h("option", { value: p.name, selected: p === plan }, p.name)));
+    side.choose = h(
+      "select",
+      {
+        "aria-label": i ? "Plan on the right" : "Plan on the left",
+        onchange: () => {
+          side.plan = this.app.model.plan(side.choose.value);
+          this.fill(side);
+          this.openSide(side);
+        },
+      },
+      this.app.model.plans.map((p) => h("option", { value: p.name, selected: p === plan }, p.name))
+    );
     side.sum = h("span.muted");
     side.body = h("div.hold");
     side.el = h("div.side", {}, h("div.head", {}, side.choose, side.sum), side.body);
@@ -58,8 +94,17 @@ class CompareView {
 
   fill(side) {
     const d = side.plan.doc;
-    side.pane = new GraphPane(this.app, { group: { by: "kernel", plan: side.plan }, overview: true });
-    refill(side.sum, `${countText(d.kernel_count, "kernel")} · ${d.run_microseconds ? timeText(d.run_microseconds) + " · " : ""}${bytesText(d.bytes)}`);
+    side.pane = new GraphPane(this.app, {
+      group: { by: "kernel", plan: side.plan },
+      overview: true,
+    });
+    refill(
+      side.sum,
+      [countText(d.kernel_count, "kernel"), d.run_microseconds && timeText(d.run_microseconds)]
+        .concat(bytesText(d.bytes))
+        .filter(Boolean)
+        .join(" · ")
+    );
     refill(side.body, side.pane.el);
   }
 
@@ -68,10 +113,16 @@ class CompareView {
     return side.pane.show({ stage: k, ids: this.app.model.stage(k), marks: null });
   }
 
-  get pane() { return this.sides[0].pane; }
-  panes() { return this.sides.map((s) => s.pane); }
+  get pane() {
+    return this.sides[0].pane;
+  }
+  panes() {
+    return this.sides.map((s) => s.pane);
+  }
 
-  open() { return Promise.all(this.sides.map((s) => this.openSide(s))); }
+  open() {
+    return Promise.all(this.sides.map((s) => this.openSide(s)));
+  }
 }
 
 // The user's program with what each line costs.
@@ -86,8 +137,11 @@ class LinesView {
   open() {
     if (this.filled) return;
     this.filled = true;
-    const plan = this.app.plan(), lines = new Map();
-    const what = ["microseconds", "bytes", "flops"].filter((w) => plan && (w !== "microseconds" || plan.timed));
+    const plan = this.app.plan(),
+      lines = new Map();
+    const what = ["microseconds", "bytes", "flops"].filter(
+      (w) => plan && (w !== "microseconds" || plan.timed)
+    );
     for (const id of this.model.stage(0)) {
       const place = this.model.place(this.model.nodes[id]);
       if (!place) continue;
@@ -95,7 +149,9 @@ class LinesView {
       if (!lines.has(key)) lines.set(key, { place, ids: [], sums: what.map(() => 0) });
       const entry = lines.get(key);
       entry.ids.push(id);
-      what.forEach((w, i) => { entry.sums[i] += this.model.metric(plan, w).get(id) || 0; });
+      what.forEach((w, i) => {
+        entry.sums[i] += this.model.metric(plan, w).get(id) || 0;
+      });
     }
     const most = what.map((_, i) => Math.max(1e-9, ...[...lines.values()].map((l) => l.sums[i])));
     this.rows = new Map();
@@ -103,19 +159,50 @@ class LinesView {
       refill(this.list, h("p.empty", {}, "No lines of a program are known for this graph."));
       return;
     }
-    refill(this.list, this.model.doc.files.map((file, f) => this.file(file, f, lines, what, most)));
+    refill(
+      this.list,
+      this.model.doc.files.map((file, f) => this.file(file, f, lines, what, most))
+    );
   }
 
   file(file, f, lines, what, most) {
-    const numbers = Object.keys(file.lines || {}).map(Number).sort((a, b) => a - b);
-    const head = h("div.row.header", {}, h("span.no", {}, ""), h("span.src", {}, file.path), what.map((w) => h("span.cost", {}, WHAT[w])), h("span.count", {}, "Ops"));
+    const numbers = Object.keys(file.lines || {})
+      .map(Number)
+      .sort((a, b) => a - b);
+    const head = h(
+      "div.row.header",
+      {},
+      h("span.no", {}, ""),
+      h("span.src", {}, file.path),
+      what.map((w) => h("span.cost", {}, WHAT[w])),
+      h("span.count", {}, "Ops")
+    );
     let before = null;
     const rows = numbers.flatMap((n) => {
-      const entry = lines.get(f + ":" + n), gap = before !== null && n > before + 1;
+      const entry = lines.get(f + ":" + n),
+        gap = before !== null && n > before + 1;
       before = n;
       const src = h("span.src", {}, highlighted(clip(file.lines[n], 400), "numba"));
-      const row = entry ? h("button.row.used", { type: "button", onclick: () => this.app.select({ kind: "line", file: f, line: n, ids: entry.ids, stage: 0 }) },
-        h("span.no", {}, n), src, entry.sums.map((v, i) => h("span.cost", {}, h("i", { style: { width: `${(100 * v) / most[i]}%` } }), h("u", {}, v ? METRIC_TEXT[what[i]](v) : ""))), h("span.count", {}, entry.ids.length))
+      const row = entry
+        ? h(
+            "button.row.used",
+            {
+              type: "button",
+              onclick: () =>
+                this.app.select({ kind: "line", file: f, line: n, ids: entry.ids, stage: 0 }),
+            },
+            h("span.no", {}, n),
+            src,
+            entry.sums.map((v, i) =>
+              h(
+                "span.cost",
+                {},
+                h("i", { style: { width: `${(100 * v) / most[i]}%` } }),
+                h("u", {}, v ? METRIC_TEXT[what[i]](v) : "")
+              )
+            ),
+            h("span.count", {}, entry.ids.length)
+          )
         : h("div.row", {}, h("span.no", {}, n), src);
       if (entry) this.rows.set(f + ":" + n, row);
       return gap ? [h("div.gap", {}, "⋯"), row] : [row];
