@@ -16,7 +16,7 @@ from graphc.inspect.texts import OutputError, count, duration, shortened, size
 
 if TYPE_CHECKING:
     from graphc.inspect.compare import Comparison
-    from graphc.inspect.profile import Profile
+    from graphc.inspect.profile import Profile, StepProfile
 
 COLOURS = {
     "fused": "#2563eb", "unfused": "#e08a1e", "reference": "#8a94a6", "tile": "#2563eb",
@@ -147,11 +147,12 @@ def profile_png(found: Profile) -> bytes:
     """The steps by time, the roofline, one run step by step, memory. Raises OutputError."""
     figure = _pyplot()(figsize=(11, 7), layout="constrained")
     grid = figure.add_gridspec(3, 2, height_ratios=(4.4, 0.7, 1.1), width_ratios=(1.5, 1))
-    steps = found.steps[:14]
+    steps = found.alike()[:14]
     total = sum(s.seconds for s in found.steps) or 1.0
     axes = figure.add_subplot(grid[0, 0])
     _bars(
-        axes, [f"{s.number}  {shortened(s.name, 38)}" for s in steps], [s.seconds for s in steps],
+        axes, [f"{s.number}  {shortened(s.name, 34)}{_times(s)}" for s in steps],
+        [s.seconds for s in steps],
         [f"{duration(s.seconds)}, {s.share:.0%} of the limit" for s in steps],
         [COLOURS.get(s.kind, _SOFT) for s in steps], [(s.low, s.high) for s in steps],
     )  # fmt: skip
@@ -167,6 +168,10 @@ def profile_png(found: Profile) -> bytes:
     title = f"{found.title}: profile of {found.count} runs"
     figure.suptitle(_plain(title), x=0.01, ha="left", fontsize=12, fontweight="bold")
     return _png(figure)
+
+
+def _times(step: StepProfile) -> str:
+    return f"  x{step.count}" if step.count > 1 else ""
 
 
 def _run(axes: Any, found: Profile) -> None:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 RUNS = 30
 _GRADIENT = re.compile(r"(?:^|/)gradients(?:_\d+)?/(.+?)_grad(?:_\d+)?/")
+_NUMBERED = re.compile(r"_v\d+$")
 _FLOPS_PER_NS = 100.0  # of products, in the estimate by which lines share a step
 
 
@@ -53,7 +54,7 @@ class StepProfile(Rate):
     Attributes:
         stage, number: which step of which plan. ops, lines: as in an explanation.
         turns: in a run; more than one in loops, a mean where it varies.
-        low, high: the quartiles of the time.
+        low, high: the quartiles of the time. count: of steps alike that this one stands for.
     """
 
     stage: int
@@ -65,6 +66,7 @@ class StepProfile(Rate):
     turns: float
     low: float
     high: float
+    count: int = 1
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,14 @@ class Profile:
     limits: Limits
     others: float | None = None
 
+    def alike(self) -> list[StepProfile]:
+        """The steps by time, those that do the same in several layers as one: their sum."""
+        found: dict[Any, list[StepProfile]] = {}
+        for step in self.steps:
+            key = (step.stage, step.kind, _plain(step.name), step.nbytes, step.flops, step.turns)
+            found.setdefault(key, []).append(step)
+        return sorted(map(_sum, found.values()), key=lambda s: -s.seconds)
+
     def __str__(self) -> str:
         return profile_text.report(self)
 
@@ -147,6 +157,22 @@ class Profile:
         out = {"format": "graphc-profile", "version": 1, **dataclasses.asdict(self)}
         out["limits"] = self.limits.to_json()
         return out
+
+
+def _plain(name: str) -> str:
+    """A kernel's name without the number that tells it from others of its plan."""
+    return _NUMBERED.sub("", name)
+
+
+def _sum(steps: Sequence[StepProfile]) -> StepProfile:
+    first = steps[0]
+    if len(steps) == 1:
+        return first
+    sums = {
+        name: sum(getattr(s, name) for s in steps)
+        for name in ("seconds", "nbytes", "flops", "least", "low", "high")
+    }
+    return dataclasses.replace(first, **sums, name=_plain(first.name), count=len(steps))
 
 
 def profile(

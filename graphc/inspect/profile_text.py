@@ -44,13 +44,14 @@ def _steps(found: Profile) -> list[list[str]]:
     total = sum(s.seconds for s in found.steps) or 1.0
     rows = [["step", "time", "half of runs", "share", "bytes", "rate", "FLOPs", "rate",
              "of limit", "  what"]]  # fmt: skip
-    for step in found.steps[:MANY]:
+    steps = found.alike()
+    for step in steps[:MANY]:
         rows.append(_step(step, total))
-    rest = found.steps[MANY:]
+    rest = steps[MANY:]
     if rest:
-        seconds = sum(s.seconds for s in rest)
+        seconds, number = sum(s.seconds for s in rest), sum(s.count for s in rest)
         rows.append(["", duration(seconds), "", f"{seconds / total:.1%}", "", "", "", "", "",
-                     f"  {len(rest)} more steps"])  # fmt: skip
+                     f"  {number} more steps"])  # fmt: skip
     width = max(len(row[-1]) for row in rows)
     return [[*row[:-1], row[-1].ljust(width)] for row in rows]
 
@@ -67,8 +68,13 @@ def _step(step: StepProfile, total: float) -> list[str]:
         count(step.flops) if step.flops else "-",
         count(step.arithmetic, "FLOP/s") if step.flops else "-",
         f"{step.share:.0%} {step.bound}",
-        f"  {step.kind} {step.name}: {shortened(', '.join(step.ops), WIDE)}",
+        f"  {step.kind} {title(step)}: {shortened(', '.join(step.ops), WIDE)}",
     ]
+
+
+def title(step: StepProfile) -> str:
+    """The step's name; of several alike also how many."""
+    return step.name if step.count == 1 else f"{step.name} ({step.count} alike)"
 
 
 def _lines(found: Profile) -> list[list[str]]:

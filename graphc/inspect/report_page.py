@@ -187,9 +187,9 @@ def profile_page(found: Profile) -> str:
     sections = [("", _tiles(_profile_tiles(found)))]
     total = sum(s.seconds for s in found.steps) or 1.0
     rows = [
-        Bar(f"{s.number} {s.name}", s.seconds, f"{duration(s.seconds)}, {s.share:.0%} of the limit",
-            _kind(s.kind), s.low, s.high)
-        for s in found.steps[:20]
+        Bar(f"{f'{s.count} x ' if s.count > 1 else ''}{s.number} {s.name}", s.seconds,
+            f"{duration(s.seconds)}, {s.share:.0%} of the limit", _kind(s.kind), s.low, s.high)
+        for s in found.alike()[:20]
     ]  # fmt: skip
     kinds = [k for k in _COLOURS if k in {s.kind for s in found.steps}]
     sections.append(("Steps by time", _card(_key(kinds) + bars(rows, "steps by time"))))

@@ -193,6 +193,25 @@ def test_spans_of_one_loop_are_one() -> None:
     assert spans[1].start == pytest.approx(2e-6) and spans[1].end == pytest.approx(8e-6)
 
 
+def test_steps_alike_are_one() -> None:
+    def layers() -> Any:
+        x = tf.placeholder(tf.float32, [None, 64], name="x")
+        y = x
+        for n in range(4):
+            y = tf.nn.relu(tf.matmul(y, tf.Variable(np.ones((64, 64), np.float32), name=f"w{n}")))
+        return y, {x: np.ones((64, 64), np.float32)}
+
+    found = profiled(layers)
+    together = found.alike()
+    assert sum(s.count for s in together) == len(found.steps)
+    assert sum(s.seconds for s in together) == pytest.approx(sum(s.seconds for s in found.steps))
+    most = max(together, key=lambda s: s.count)
+    assert most.count >= 3 and not most.name.endswith(("_v2", "_v3"))
+    assert most.flops == most.count * (2 * 64**3 + 64 * 64)
+    assert f"({most.count} alike)" in str(found)
+    assert f"{most.count} x " in report_page.profile_page(found)
+
+
 def test_memory_as_a_line() -> None:
     text = profile_text.spark(Memory(0, 640, (0, 320, 640)))
     assert text.startswith("[") and text[3] == "@" and text[1] == " "
