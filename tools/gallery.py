@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import io
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import numpy as np
 
 import graphc as tf
 from graphc.inspect.cli import main as graphc
+from tools import screenshots
 from tools.bench.load import wait_for_quiet
 
 FOLDER = Path("docs/gallery")
@@ -30,6 +32,7 @@ TARGETS = {
     "transformer": "tools/gallery.py:transformer",
 }
 LAYERS, WIDTH, HEADS, LENGTH, BATCH, WORDS = 12, 128, 4, 64, 8, 256
+PAGE_VIEW = "kernels&step=fused:8"  # of the digits network: a product with what is fused to it
 QUIET_SECONDS = 20.0
 TRIES = 3
 
@@ -100,8 +103,11 @@ def _make(name: str, target: str, seconds: str, runs: str) -> None:
          output=f"{path}_compare.txt")  # fmt: skip
     _run("profile", target, "--runs", runs, "-o", f"{path}_profile.png",
          output=f"{path}_profile.txt")  # fmt: skip
-    if name == "mlp":  # whole pages of one are enough
-        _run("viz", target, "-o", f"{path}.html", "--runs", runs)
+    if name == "mlp":  # of the rest, one is enough
+        with tempfile.TemporaryDirectory() as folder:
+            page = Path(folder, "page.html")
+            _run("viz", target, "-o", str(page), "--runs", runs)
+            screenshots.take(page, f"{path}_page", PAGE_VIEW)
         _run("viz", target, "-o", f"{path}_user.svg", "--runs", "0")
         _run("explain", target, "--details", output=f"{path}_explain_details.txt")
         _run("profile", target, "--runs", "5", "-o", f"{path}_trace.json")
