@@ -45,14 +45,14 @@ def python_callable(kernel: Kernel) -> Callable[..., int]:
     The call raises ValueError for an array of a wrong dtype or layout.
     """
     name = identifier(kernel.name)
-    module = _module(name, module_text(kernel, name)[0])
-    vars(module)["range"] = _int64_range
+    module = text_module(name, module_text(kernel, name)[0])
+    vars(module)["range"] = int64_range
     function = getattr(module, name)
 
     def call(
         arrays: Sequence[Any], dims: Sequence[int] = (), lo: int = 0, hi: int | None = None
     ) -> int:
-        flat = _flat_arrays(kernel, arrays)
+        flat = flat_arrays(kernel, arrays)
         status = np.zeros(1, np.int64)
         if hi is None:
             hi = _extent(kernel, dims)
@@ -65,7 +65,7 @@ def python_callable(kernel: Kernel) -> Callable[..., int]:
     return call
 
 
-def _int64_range(*bounds: int) -> Iterator[Any]:
+def int64_range(*bounds: int) -> Iterator[Any]:
     """range of np.int64, so that index arithmetic wraps as it does when compiled."""
     return map(np.int64, range(*map(int, bounds)))
 
@@ -78,7 +78,7 @@ def _extent(kernel: Kernel, dims: Sequence[int]) -> int:
     raise ValueError(f"{kernel.name}: give hi, the extent {kernel.extent} is symbolic")
 
 
-def _flat_arrays(kernel: Kernel, arrays: Sequence[Any]) -> list[Any]:
+def flat_arrays(kernel: Kernel, arrays: Sequence[Any]) -> list[Any]:
     flat = []
     for buffer, array in zip(kernel.buffers, arrays, strict=True):
         dtype = buffer.dtype
@@ -94,7 +94,7 @@ def _flat_arrays(kernel: Kernel, arrays: Sequence[Any]) -> list[Any]:
     return flat
 
 
-def _module(name: str, text: str) -> types.ModuleType:
+def text_module(name: str, text: str) -> types.ModuleType:
     """The text as a module that tracebacks and Numba find."""
     full = f"graphc.generated.{name}_{next(_numbers)}"
     filename = f"<{full}>"
@@ -137,7 +137,7 @@ def _compilable(kernel: Kernel, name: str, form: str) -> Any:
 
     numba_lowering.install()
     text, helpers = module_text(kernel, name, form)
-    module = _module(name, text)
+    module = text_module(name, text)
     for helper, helper_text in helpers.items():
         vars(module)[helper] = _helper(module, helper, helper_text)
     vars(module)["pointer"] = numba_lowering.pointer

@@ -27,7 +27,7 @@ type_callable: Any = numba.extending.type_callable
 
 Code = Callable[..., Any]  # (builder, signature, *values) -> value
 FREE_ORDER = ("reassoc", "nsz")  # never nnan or ninf
-_NUMBA = {
+NUMBA_TYPES = {
     "f32": types.float32, "f64": types.float64,
     "i8": types.int8, "i16": types.int16, "i32": types.int32, "i64": types.int64,
     "u8": types.uint8, "u16": types.uint16, "u32": types.uint32, "u64": types.uint64,
@@ -54,7 +54,7 @@ def _register(function: Callable[..., Any], signature: Callable[..., Any], code:
         return code(builder, sig, *args)
 
 
-def _typed(result: Callable[..., Any] | Any, *params: Any) -> Callable[..., Any]:
+def typed(result: Callable[..., Any] | Any, *params: Any) -> Callable[..., Any]:
     """A signature whose parameters are all of the first argument's type, or as given."""
 
     def signature(*args: Any) -> Any:
@@ -88,7 +88,7 @@ def _unary(name: str) -> Code:
     return lambda builder, sig, *values: _intrinsic(builder, name, *values)
 
 
-def _compare(builder: Any, sig: Any, op: str, a: Any, b: Any) -> Any:
+def compared(builder: Any, sig: Any, op: str, a: Any, b: Any) -> Any:
     if _is_float(sig):
         return builder.fcmp_ordered(op, a, b)
     return (builder.icmp_signed if _is_signed(sig) else builder.icmp_unsigned)(op, a, b)
@@ -98,7 +98,7 @@ def _extreme(name: str, op: str) -> Code:
     def code(builder: Any, sig: Any, a: Any, b: Any) -> Any:
         if _is_float(sig):
             return _intrinsic(builder, name, a, b)
-        return builder.select(_compare(builder, sig, op, a, b), a, b)
+        return builder.select(compared(builder, sig, op, a, b), a, b)
 
     return code
 
@@ -111,7 +111,7 @@ def _mul_to(builder: Any, sig: Any, a: Any, b: Any) -> Any:
     return builder.fmul(a, b, flags=FREE_ORDER) if _is_float(sig) else builder.mul(a, b)
 
 
-def _where_signature(condition: Any, yes: Any, no: Any) -> Any:
+def where_signature(condition: Any, yes: Any, no: Any) -> Any:
     return typed_signature(yes, types.boolean, yes, yes)
 
 
@@ -210,27 +210,27 @@ def _raise_flag(builder: Any, status_type: Any, status: Any, wrong: Any, flag: i
         builder.atomic_rmw("or", target, ir.Constant(word, flag), "monotonic")
 
 
-def _clamp_index(builder: Any, sig: Any, index: Any, extent: Any) -> Any:
+def clamp_index(builder: Any, sig: Any, index: Any, extent: Any) -> Any:
     zero = ir.Constant(index.type, 0)
     last = builder.sub(extent, ir.Constant(index.type, 1))
     low = builder.select(builder.icmp_signed("<", index, last), index, last)
     return builder.select(builder.icmp_signed(">", low, zero), low, zero)
 
 
-def _check_index(builder: Any, sig: Any, index: Any, extent: Any, status: Any) -> Any:
+def check_index(builder: Any, sig: Any, index: Any, extent: Any, status: Any) -> Any:
     # one unsigned comparison: a negative index is a huge one
     wrong = builder.icmp_unsigned(">=", index, extent)
     _raise_flag(builder, sig.args[2], status, wrong, support.FLAG_INDEX)
-    return _clamp_index(builder, sig, index, extent)
+    return clamp_index(builder, sig, index, extent)
 
 
-def _check_divisor(builder: Any, sig: Any, divisor: Any, status: Any) -> Any:
+def check_divisor(builder: Any, sig: Any, divisor: Any, status: Any) -> Any:
     wrong = builder.icmp_unsigned("==", divisor, ir.Constant(divisor.type, 0))
     _raise_flag(builder, sig.args[1], status, wrong, support.FLAG_DIV)
     return divisor
 
 
-def _checked(params: int) -> Callable[..., Any]:
+def checked(params: int) -> Callable[..., Any]:
     def signature(*args: Any) -> Any:
         kind = types.int64 if params == 2 else args[0]
         return typed_signature(kind, *((kind,) * params), args[-1])
@@ -253,7 +253,7 @@ def _signed(builder: Any, x: Any, bits: int) -> Any:
     return builder.select(inside, builder.fptosi(safe, kind), smallest)
 
 
-def _to_integer(name: str) -> Code:
+def to_integer(name: str) -> Code:
     bits, unsigned = int(name[1:]), name[0] == "u"
 
     def code(builder: Any, sig: Any, x: Any) -> Any:
@@ -273,27 +273,27 @@ def _to_integer(name: str) -> Code:
     return code
 
 
-def _bits(name: str) -> Code:
+def to_bits(name: str) -> Code:
     llvm = {"f32": ir.FloatType(), "f64": ir.DoubleType()}.get(name)
     kind = llvm or ir.IntType(int(name[1:]))
     return lambda builder, sig, x: x if x.type == kind else builder.bitcast(x, kind)
 
 
-def _load_f16(builder: Any, sig: Any, bits: Any) -> Any:
+def load_f16(builder: Any, sig: Any, bits: Any) -> Any:
     return builder.fpext(builder.bitcast(bits, ir.HalfType()), ir.FloatType())
 
 
-def _store_f16(builder: Any, sig: Any, x: Any) -> Any:
+def store_f16(builder: Any, sig: Any, x: Any) -> Any:
     return builder.bitcast(builder.fptrunc(x, ir.HalfType()), ir.IntType(16))
 
 
-def _load_bf16(builder: Any, sig: Any, bits: Any) -> Any:
+def load_bf16(builder: Any, sig: Any, bits: Any) -> Any:
     word = ir.IntType(32)
     wide = builder.shl(builder.zext(bits, word), ir.Constant(word, 16))
     return builder.bitcast(wide, ir.FloatType())
 
 
-def _store_bf16(builder: Any, sig: Any, x: Any) -> Any:
+def store_bf16(builder: Any, sig: Any, x: Any) -> Any:
     word = ir.IntType(32)
 
     def const(value: int) -> Any:
@@ -308,7 +308,7 @@ def _store_bf16(builder: Any, sig: Any, x: Any) -> Any:
     return builder.trunc(builder.select(is_nan, quiet, rounded), ir.IntType(16))
 
 
-def _to_odd_f32(builder: Any, sig: Any, x: Any) -> Any:
+def to_odd_f32(builder: Any, sig: Any, x: Any) -> Any:
     word = ir.IntType(32)
     near = builder.fptrunc(x, ir.FloatType())
     back = builder.fpext(near, ir.DoubleType())
@@ -337,7 +337,7 @@ def slot(kind: str) -> Any:
     def unpack(args: Any, k: Any) -> Any:
         raise NotImplementedError("slots exist in compiled kernels only")
 
-    result = types.int64 if kind == "dim" else types.CPointer(_NUMBA[kind])
+    result = types.int64 if kind == "dim" else types.CPointer(NUMBA_TYPES[kind])
     given = types.CPointer(types.int64)
 
     @type_callable(unpack)
@@ -363,11 +363,11 @@ def pointer(array: Any) -> Any:
 def _pointer_signature(array: Any) -> Any:
     """Of a flat contiguous array, or of what is a pointer already."""
     if not isinstance(array, types.Array):
-        return _typed(None)(array)
+        return typed(None)(array)
     if array.ndim != 1 or array.layout != "C":
         return None  # Numba then names the argument's type
     stored = types.uint8 if array.dtype == types.boolean else array.dtype
-    return _typed(types.CPointer(stored))(array)
+    return typed(types.CPointer(stored))(array)
 
 
 def _pointer(builder: Any, sig: Any, array: Any) -> Any:
@@ -375,7 +375,7 @@ def _pointer(builder: Any, sig: Any, array: Any) -> Any:
 
 
 # ------------------------------------------------------------------ the table
-_SAME: dict[str, Code] = {
+SAME: dict[str, Code] = {
     "fma": _unary("fma"),
     "maximum": _extreme("maximum", ">"),
     "minimum": _extreme("minimum", "<"),
@@ -407,22 +407,22 @@ def install() -> None:
     if _installed:
         return
     _installed = True
-    for name, code in _SAME.items():
-        _register(getattr(support, name), _typed(None), code)
+    for name, code in SAME.items():
+        _register(getattr(support, name), typed(None), code)
     _register(
-        support.where, _where_signature, lambda builder, sig, c, yes, no: builder.select(c, yes, no)
+        support.where, where_signature, lambda builder, sig, c, yes, no: builder.select(c, yes, no)
     )
-    for name, kind in _NUMBA.items():
+    for name, kind in NUMBA_TYPES.items():
         if isinstance(kind, types.Integer):
-            _register(getattr(support, f"to_{name}"), _typed(kind), _to_integer(name))
+            _register(getattr(support, f"to_{name}"), typed(kind), to_integer(name))
         if hasattr(support, f"bits_{name}"):
-            _register(getattr(support, f"bits_{name}"), _typed(kind), _bits(name))
+            _register(getattr(support, f"bits_{name}"), typed(kind), to_bits(name))
     _register(pointer, _pointer_signature, _pointer)
-    _register(support.clamp_index, _typed(types.int64, types.int64, types.int64), _clamp_index)
-    _register(support.check_index, _checked(2), _check_index)
-    _register(support.check_divisor, _checked(1), _check_divisor)
-    _register(support.load_f16, _typed(types.float32, types.uint16), _load_f16)
-    _register(support.load_bf16, _typed(types.float32, types.uint16), _load_bf16)
-    _register(support.store_f16, _typed(types.uint16, types.float32), _store_f16)
-    _register(support.store_bf16, _typed(types.uint16, types.float32), _store_bf16)
-    _register(support.to_odd_f32, _typed(types.float32, types.float64), _to_odd_f32)
+    _register(support.clamp_index, typed(types.int64, types.int64, types.int64), clamp_index)
+    _register(support.check_index, checked(2), check_index)
+    _register(support.check_divisor, checked(1), check_divisor)
+    _register(support.load_f16, typed(types.float32, types.uint16), load_f16)
+    _register(support.load_bf16, typed(types.float32, types.uint16), load_bf16)
+    _register(support.store_f16, typed(types.uint16, types.float32), store_f16)
+    _register(support.store_bf16, typed(types.uint16, types.float32), store_bf16)
+    _register(support.to_odd_f32, typed(types.float32, types.float64), to_odd_f32)

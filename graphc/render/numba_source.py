@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from graphc.ir.dtypes import DType
 from graphc.ir.shape import Dim
 from graphc.kernel.expr import Buffer, Const, DimValue, Expr, Local
 from graphc.kernel.nest import Accum, For, Kernel, Let, Stmt, Store, Update
@@ -71,18 +72,22 @@ class Printer(ValuePrinter):
 
     def _update(self, stmt: Update) -> None:
         accum, total = self._accums[stmt.local], self.name(stmt.local, stmt.local.name)
-        value, monoid, dtype = self.value(stmt.value), accum.monoid, accum.dtype
+        value = self.value(stmt.value)
         if accum.best is not None:
             self._update_best(accum, stmt, value)
-        elif monoid in ("max", "min") and not dtype.is_bool:
-            self.emit(f"{total} = {self._call(RENAMED[monoid], (total, value))}")
-        elif monoid in ("add", "mul") and (dtype.is_floating or dtype.name == "int64"):
-            self.emit(f"{total} = {self._call(f'{monoid}_to', (total, value))}")
-        else:
-            logical = {"max": "|", "or": "|", "min": "&", "and": "&"}
-            symbol = logical.get(monoid) or ARITHMETIC[monoid]
-            text = f"{total} {symbol} {value.operand}"
-            self.emit(f"{total} = {text if dtype.is_bool else self._wrapped(text, dtype)}")
+            return
+        self.emit(f"{total} = {self.combined(accum.monoid, accum.dtype, total, value)}")
+
+    def combined(self, monoid: str, dtype: DType, total: str, value: Text) -> str:
+        """The source of monoid(total, value)."""
+        if monoid in ("max", "min") and not dtype.is_bool:
+            return self._call(RENAMED[monoid], (total, value))
+        if monoid in ("add", "mul") and (dtype.is_floating or dtype.name == "int64"):
+            return self._call(f"{monoid}_to", (total, value))
+        logical = {"max": "|", "or": "|", "min": "&", "and": "&"}
+        symbol = logical.get(monoid) or ARITHMETIC[monoid]
+        text = f"{total} {symbol} {value.operand}"
+        return text if dtype.is_bool else self._wrapped(text, dtype)
 
     def _update_best(self, accum: Accum, stmt: Update, value: Text) -> None:
         """The first of the extremes; the first NaN wins over everything."""
@@ -112,7 +117,7 @@ def _shape(dims: Sequence[Dim], names: dict[Dim, str]) -> str:
     return f"({inner},)" if len(dims) == 1 else f"({inner})"
 
 
-def _header(kernel: Kernel, name: str) -> list[str]:
+def header(kernel: Kernel, name: str) -> list[str]:
     """What the kernel is for: the ops and user lines in it, its parameters."""
     dims = {dim: f"n{k}" for k, dim in enumerate(kernel.dims)}
     lines = [f"{name}: one part [lo, hi) of {dims.get(kernel.extent, kernel.extent)}"]
@@ -163,12 +168,12 @@ def module_text(kernel: Kernel, name: str, form: str = "plain") -> tuple[str, di
         short = printer.name(("row", k), f"row{k}")
         printer.loads[row] = printer.stores[row] = short
         printer.emit(f"{short} = np.empty({row.shape[0]}, np.{row.dtype.name})")
-    header = f"def {name}({', '.join([*names, 'lo', 'hi'])}):"
+    title = f"def {name}({', '.join([*names, 'lo', 'hi'])}):"
     printer.block(kernel.body)
-    functions = [*helpers.texts.values(), "\n".join([header, *printer.lines])]
+    functions = [*helpers.texts.values(), "\n".join([title, *printer.lines])]
     body = "\n\n".join(f"\n{function.rstrip()}" for function in functions)
     used = SUPPORT.intersection(re.findall(r"[A-Za-z_]\w*", body))
-    parts = [*_header(kernel, name), *([""] * bool(used)), *_imports(used)]
+    parts = [*header(kernel, name), *([""] * bool(used)), *imports(used)]
     if kernel.rows:
         parts.append("import numpy as np")
     return "\n".join([*parts, "", body]) + "\n", dict(helpers.texts)
@@ -193,14 +198,14 @@ def _unpack(printer: Printer, kernel: Kernel, values: Sequence[str]) -> None:
     printer.stores = pointers
 
 
-def _imports(names: set[str]) -> list[str]:
+def imports(names: set[str], module: str = "graphc.render.numba_support") -> list[str]:
     """One import, wrapped at 100 columns."""
     if not names:
         return []
-    line = f"from graphc.render.numba_support import {', '.join(sorted(names))}"
+    line = f"from {module} import {', '.join(sorted(names))}"
     if len(line) <= 100:
         return [line]
-    lines, row = ["from graphc.render.numba_support import ("], "   "
+    lines, row = [f"from {module} import ("], "   "
     for item in sorted(names):
         if len(row) + len(item) + 2 > 100:
             lines.append(row)
