@@ -1,6 +1,6 @@
 """Pictures inside of reports, as SVG: bars, rooflines, timelines, areas.
 
-Lives here: bars, roofline, timeline, area and what they are given. Not here: pages
+Lives here: bars, cut, roofline, timeline, area and what they are given. Not here: pages
 (inspect/report_page.py), PNG files (inspect/charts_png.py), pictures of graphs
 (inspect/picture.py). Colours are classes of the page's style sheet, so that they follow its light
 and dark modes. Every text is escaped here.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,7 @@ WIDTH = 760
 _LABEL = 210  # of a bar's name
 _VALUE = 190  # of the text behind a bar
 _ROW = 30
+MUCH = 5.0  # times as long as the next one: a bar that is cut
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,18 @@ def _rect(x: float, y: float, w: float, h: float, kind: str, title: str = "") ->
 
 
 # ------------------------------------------------------------------ bars
+def cut(rows: Sequence[Bar]) -> list[Bar]:
+    """The bars with the longest one cut, where beside it the others could not be told apart."""
+    values = sorted(r.value for r in rows)
+    if len(values) < 2 or values[-1] < MUCH * values[-2]:
+        return list(rows)
+    end = 0.5 * MUCH * values[-2]
+    return [
+        replace(r, value=end, low=end, high=end, text=f"{r.text} (cut)") if r.value > end else r
+        for r in rows
+    ]
+
+
 def bars(rows: Sequence[Bar], title: str) -> str:
     """Horizontal bars, one below the other, with whiskers for spreads."""
     room = WIDTH - _LABEL - _VALUE

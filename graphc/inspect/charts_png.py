@@ -10,7 +10,7 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphc.inspect.charts import Point, middle_run, roof
+from graphc.inspect.charts import Bar, Point, cut, middle_run, roof
 from graphc.inspect.limits import Limits
 from graphc.inspect.texts import OutputError, count, duration, shortened, size
 
@@ -115,12 +115,14 @@ def compare_png(found: Comparison) -> bytes:
     """Time, bytes, kernels and the roofline of the sides. Raises OutputError."""
     figure = _pyplot()(figsize=(9, 5.4), layout="constrained")
     (times, moved), (kernels, rates) = figure.subplots(2, 2)
-    names = [s.name for s in found.sides]
-    colours = [COLOURS[n] for n in names]
+    colours = [COLOURS[s.name] for s in found.sides]
+    shown = cut([
+        Bar(s.name, s.time.middle, duration(s.time.middle), "", s.time.low, s.time.high)
+        for s in found.sides
+    ])  # fmt: skip
     _bars(
-        times, names, [s.time.middle for s in found.sides],
-        [duration(s.time.middle) for s in found.sides], colours,
-        [(s.time.low, s.time.high) for s in found.sides],
+        times, [b.name for b in shown], [b.value for b in shown], [b.text for b in shown], colours,
+        [(b.low, b.high) for b in shown],
     )  # fmt: skip
     times.set_title("time of a run (line: 8 of 10 blocks)")
     counted = [s for s in found.sides if s.launches]

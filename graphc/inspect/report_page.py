@@ -11,7 +11,7 @@ from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
-from graphc.inspect.charts import Bar, Point, area, bars, middle_run, roofline, timeline
+from graphc.inspect.charts import Bar, Point, area, bars, cut, middle_run, roofline, timeline
 from graphc.inspect.compare_text import rows_of
 from graphc.inspect.info import info
 from graphc.inspect.load import noise_text
@@ -127,7 +127,8 @@ def compare_page(found: Comparison) -> str:
     moved = [Bar(s.name, s.work.nbytes, size(s.work.nbytes), s.name) for s in counted]
     sections.append((
         "Time of a run",
-        _card(bars(times, "time of a run")) + "<p>Medians of blocks of runs that took turns; the "
+        _card(bars(cut(times), "time of a run"))
+        + "<p>Medians of blocks of runs that took turns; the "
         f"whisker holds eight of ten blocks. {escape(noise_text(found.others))}</p>",
     ))  # fmt: skip
     sections.append(("Bytes moved in a run", _card(bars(moved, "bytes moved in a run"))))

@@ -14,6 +14,7 @@ import pytest
 import graphc as tf
 from graphc import config
 from graphc.inspect import compare_text, load, report_page
+from graphc.inspect.charts import Bar, cut
 from graphc.inspect.compare import Comparison, compare
 from graphc.inspect.explain import COMPUTING
 from graphc.inspect.running import Runner
@@ -298,6 +299,13 @@ def test_pictures_need_matplotlib(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(tf.errors.GraphcError, match=r"graphc\[examples\]"):
         compare_png(compared(sides=("fused",)))
+
+
+def test_bars_that_hide_the_others_are_cut() -> None:
+    rows = [Bar("a", 1.0, "1"), Bar("b", 2.0, "2"), Bar("c", 50.0, "50", "", 40.0, 60.0)]
+    values = [(b.value, b.text) for b in cut(rows)]
+    assert values == [(1.0, "1"), (2.0, "2"), (5.0, "50 (cut)")]
+    assert cut(rows[:2]) == rows[:2] and cut(rows[:1]) == rows[:1]
 
 
 def test_tables_line_up() -> None:
