@@ -11,7 +11,7 @@ stay, and products are not fused into sums.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numba
@@ -56,20 +56,29 @@ def register(function: Callable[..., Any], signature: Callable[..., Any], lower:
 
 
 # ------------------------------------------------------------------ the device's own functions
-def _device(name: str, double: str = "") -> Code:
-    """A call of libdevice: `__nv_<name>f`, `__nv_<name>`, or both names in full."""
-    single = name if double else f"{name}f"
+def _libdevice(builder: Any, name: str, *values: Any) -> Any:
+    """A call of `__nv_<name>f` or `__nv_<name>`."""
+    kind = values[0].type
+    full = f"__nv_{name}f" if kind == ir.FloatType() else f"__nv_{name}"
+    return _called(builder, full, kind, values)
 
-    def code(builder: Any, sig: Any, *values: Any) -> Any:
-        kind = values[0].type
-        full = f"__nv_{single if kind == ir.FloatType() else double or name}"
-        function = builder.module.globals.get(full)
-        if function is None:
-            signature = ir.FunctionType(kind, [kind] * len(values))
-            function = ir.Function(builder.module, signature, full)
-        return builder.call(function, values)
 
-    return code
+def _called(builder: Any, name: str, result: Any, values: Sequence[Any]) -> Any:
+    """A call of a function that NVIDIA's compiler brings along."""
+    function = builder.module.globals.get(name)
+    if function is None:
+        signature = ir.FunctionType(result, [v.type for v in values])
+        function = ir.Function(builder.module, signature, name)
+    return builder.call(function, values)
+
+
+def _device(name: str) -> Code:
+    return lambda builder, sig, *values: _libdevice(builder, name, *values)
+
+
+def _sqrt(builder: Any, sig: Any, x: Any) -> Any:
+    name = "fsqrt_rn" if x.type == ir.FloatType() else "dsqrt_rn"
+    return _called(builder, f"__nv_{name}", x.type, [x])
 
 
 def _extreme(larger: bool) -> Code:
@@ -104,12 +113,8 @@ def _product(builder: Any, sig: Any, a: Any, b: Any) -> Any:
 def _exchange(builder: Any, word: Any, step: Any) -> Any:
     """One shuffle of 32 bits; mode 3 is the butterfly."""
     result = ir.LiteralStructType((_WORD, ir.IntType(1)))
-    name = "llvm.nvvm.shfl.sync.i32"
-    function = builder.module.globals.get(name)
-    if function is None:
-        function = ir.Function(builder.module, ir.FunctionType(result, [_WORD] * 5), name)
-    constants = [ir.Constant(_WORD, value) for value in (_WARP_MASK, 3, 31)]
-    call = builder.call(function, [constants[0], constants[1], word, step, constants[2]])
+    mask, mode, last = (ir.Constant(_WORD, value) for value in (_WARP_MASK, 3, 31))
+    call = _called(builder, "llvm.nvvm.shfl.sync.i32", result, [mask, mode, word, step, last])
     return builder.extract_value(call, 0)
 
 
@@ -139,11 +144,8 @@ def _shuffle_xor(builder: Any, sig: Any, value: Any, step: Any) -> Any:
 
 
 def _sync_warp(builder: Any, sig: Any) -> Any:
-    name = "llvm.nvvm.bar.warp.sync"
-    function = builder.module.globals.get(name)
-    if function is None:
-        function = ir.Function(builder.module, ir.FunctionType(ir.VoidType(), [_WORD]), name)
-    builder.call(function, [ir.Constant(_WORD, _WARP_MASK)])
+    mask = ir.Constant(_WORD, _WARP_MASK)
+    _called(builder, "llvm.nvvm.bar.warp.sync", ir.VoidType(), [mask])
     return ir.Constant(ir.IntType(8).as_pointer(), None)
 
 
@@ -154,7 +156,7 @@ _installed = False
 def _float_codes() -> dict[str, Code]:
     return {
         "fma": _device("fma"),
-        "sqrt": _device("fsqrt_rn", "dsqrt_rn"),
+        "sqrt": _sqrt,
         "floor": _device("floor"),
         "ceil": _device("ceil"),
         "rint": _device("rint"),
@@ -183,7 +185,8 @@ def install() -> None:
     )
     for name, kind in cpu.NUMBA_TYPES.items():
         if isinstance(kind, types.Integer):
-            _register(getattr(support, f"to_{name}"), cpu.typed(kind), cpu.to_integer(name))
+            code = cpu.to_integer(name, _libdevice)
+            _register(getattr(support, f"to_{name}"), cpu.typed(kind), code)
         if hasattr(support, f"bits_{name}"):
             _register(getattr(support, f"bits_{name}"), cpu.typed(kind), cpu.to_bits(name))
     int64, word = types.int64, types.int32
@@ -198,7 +201,8 @@ def install() -> None:
         _register(getattr(support, f"load_{short}"), loads, load)
         stores = cpu.typed(types.uint16, types.float32)
         _register(getattr(support, f"store_{short}"), stores, store)
-    _register(support.to_odd_f32, cpu.typed(types.float32, types.float64), cpu.to_odd_f32)
+    odd = cpu.typed(types.float32, types.float64)
+    _register(support.to_odd_f32, odd, cpu.to_odd_f32(_libdevice))
     _register(
         numba_cuda_support.shuffle_xor,
         lambda value, step: typed_signature(value, value, word),

@@ -239,10 +239,10 @@ def checked(params: int) -> Callable[..., Any]:
 
 
 # ------------------------------------------------------------------ conversions
-def _signed(builder: Any, x: Any, bits: int) -> Any:
+def _signed(builder: Any, x: Any, bits: int, call: Code) -> Any:
     """Truncation to a signed integer; what does not fit (a NaN too) is the smallest one."""
     kind, limit = ir.IntType(bits), 2.0 ** (bits - 1)
-    whole = _intrinsic(builder, "trunc", x)
+    whole = call(builder, "trunc", x)
     inside = builder.and_(
         builder.fcmp_ordered(">=", whole, ir.Constant(x.type, -limit)),
         builder.fcmp_ordered("<", whole, ir.Constant(x.type, limit)),
@@ -253,12 +253,13 @@ def _signed(builder: Any, x: Any, bits: int) -> Any:
     return builder.select(inside, builder.fptosi(safe, kind), smallest)
 
 
-def to_integer(name: str) -> Code:
+def to_integer(name: str, call: Code = _intrinsic) -> Code:
+    """The conversion to an integer type; `call(builder, name, *values)` has the machine's trunc."""
     bits, unsigned = int(name[1:]), name[0] == "u"
 
     def code(builder: Any, sig: Any, x: Any) -> Any:
         wide = 64 if bits == 64 or (unsigned and bits == 32) else 32
-        value = _signed(builder, x, wide)
+        value = _signed(builder, x, wide, call)
         if bits < wide:
             return builder.trunc(value, ir.IntType(bits))
         if not unsigned:
@@ -308,21 +309,24 @@ def store_bf16(builder: Any, sig: Any, x: Any) -> Any:
     return builder.trunc(builder.select(is_nan, quiet, rounded), ir.IntType(16))
 
 
-def to_odd_f32(builder: Any, sig: Any, x: Any) -> Any:
-    word = ir.IntType(32)
-    near = builder.fptrunc(x, ir.FloatType())
-    back = builder.fpext(near, ir.DoubleType())
-    bits = builder.bitcast(near, word)
-    larger = builder.fcmp_ordered(
-        ">", _intrinsic(builder, "fabs", back), _intrinsic(builder, "fabs", x)
-    )
-    lower = builder.select(larger, builder.sub(bits, ir.Constant(word, 1)), bits)
-    odd = builder.bitcast(builder.or_(lower, ir.Constant(word, 1)), ir.FloatType())
-    infinite = builder.fcmp_ordered(
-        "==", _intrinsic(builder, "fabs", near), ir.Constant(ir.FloatType(), float("inf"))
-    )
-    exact = builder.fcmp_unordered("==", back, x)  # a NaN as well
-    return builder.select(builder.or_(exact, infinite), near, odd)
+def to_odd_f32(call: Code = _intrinsic) -> Code:
+    """The conversion that rounds to odd; `call(builder, name, *values)` has the machine's fabs."""
+
+    def code(builder: Any, sig: Any, x: Any) -> Any:
+        word = ir.IntType(32)
+        near = builder.fptrunc(x, ir.FloatType())
+        back = builder.fpext(near, ir.DoubleType())
+        bits = builder.bitcast(near, word)
+        larger = builder.fcmp_ordered(">", call(builder, "fabs", back), call(builder, "fabs", x))
+        lower = builder.select(larger, builder.sub(bits, ir.Constant(word, 1)), bits)
+        odd = builder.bitcast(builder.or_(lower, ir.Constant(word, 1)), ir.FloatType())
+        infinite = builder.fcmp_ordered(
+            "==", call(builder, "fabs", near), ir.Constant(ir.FloatType(), float("inf"))
+        )
+        exact = builder.fcmp_unordered("==", back, x)  # a NaN as well
+        return builder.select(builder.or_(exact, infinite), near, odd)
+
+    return code
 
 
 # ------------------------------------------------------------------ argument slots
@@ -425,4 +429,4 @@ def install() -> None:
     _register(support.load_bf16, typed(types.float32, types.uint16), load_bf16)
     _register(support.store_f16, typed(types.uint16, types.float32), store_f16)
     _register(support.store_bf16, typed(types.uint16, types.float32), store_bf16)
-    _register(support.to_odd_f32, typed(types.float32, types.float64), to_odd_f32)
+    _register(support.to_odd_f32, typed(types.float32, types.float64), to_odd_f32())
