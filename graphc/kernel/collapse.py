@@ -1,6 +1,7 @@
 """Two loops as one: the parallel loop and the one right inside of it.
 
-Lives here: collapsed. Not here: who needs finer tasks (runtime/chains.py). Imports kernel only.
+Lives here: collapsed, mapped. Not here: who needs finer tasks (runtime/chains.py), threads of a GPU
+(kernel/spread.py). Imports kernel only.
 """
 
 from __future__ import annotations
@@ -39,12 +40,13 @@ def collapsed(kernel: Kernel) -> Kernel | None:
         }
     )
     loop = replace(
-        outer, axis=both, hi=index(both.extent), body=_mapped(inner.body, simplifier)
+        outer, axis=both, hi=index(both.extent), body=mapped(inner.body, simplifier)
     )
     return replace(kernel, body=(loop,), extent=both.extent, grain=grain(loop))
 
 
-def _mapped(body: Sequence[Stmt], simplifier: Simplifier) -> tuple[Stmt, ...]:
+def mapped(body: Sequence[Stmt], simplifier: Simplifier) -> tuple[Stmt, ...]:
+    """Statements with their expressions rewritten."""
     out: list[Stmt] = []
     for stmt in body:
         if isinstance(stmt, Let):
@@ -57,6 +59,6 @@ def _mapped(body: Sequence[Stmt], simplifier: Simplifier) -> tuple[Stmt, ...]:
             stmt = replace(stmt, offset=simplifier(stmt.offset), value=simplifier(stmt.value))
         elif isinstance(stmt, For):
             lo, hi = simplifier(stmt.lo), simplifier(stmt.hi)
-            stmt = replace(stmt, lo=lo, hi=hi, body=_mapped(stmt.body, simplifier))
+            stmt = replace(stmt, lo=lo, hi=hi, body=mapped(stmt.body, simplifier))
         out.append(stmt)
     return tuple(out)

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 
 from graphc.ir.shape import Dim
 from graphc.kernel import prims as k
+from graphc.kernel.collapse import mapped
 from graphc.kernel.expr import Axis, Buffer, Expr, Load, Local, index, postorder
 from graphc.kernel.linear import as_dim
 from graphc.kernel.nest import Accum, For, Kernel, Let, Stmt, Store, Update, statements, stmt_exprs
@@ -162,29 +163,8 @@ def _joined(outer: Axis | None, inner: Axis, body: Sequence[Stmt]) -> Joined:
         return inner, tuple(body)
     both = Axis(outer.extent * inner.extent, "p")
     extent = index(inner.extent)
-    return both, mapped(body, {outer: k.floordiv(both, extent), inner: k.floormod(both, extent)})
-
-
-def mapped(body: Sequence[Stmt], axes: Mapping[Axis, Expr]) -> tuple[Stmt, ...]:
-    """Statements with axes replaced by expressions."""
-    return _mapped(body, Simplifier(axes))
-
-
-def _mapped(body: Sequence[Stmt], new: Simplifier) -> tuple[Stmt, ...]:
-    out: list[Stmt] = []
-    for stmt in body:
-        if isinstance(stmt, Let):
-            stmt = replace(stmt, value=new(stmt.value))
-        elif isinstance(stmt, Update):
-            position = None if stmt.position is None else new(stmt.position)
-            stmt = replace(stmt, value=new(stmt.value), position=position)
-        elif isinstance(stmt, Store):
-            stmt = replace(stmt, offset=new(stmt.offset), value=new(stmt.value), streamed=False)
-        elif isinstance(stmt, For):
-            lo, hi = new(stmt.lo), new(stmt.hi)
-            stmt = replace(stmt, lo=lo, hi=hi, body=_mapped(stmt.body, new))
-        out.append(stmt)
-    return tuple(out)
+    place = {outer: k.floordiv(both, extent), inner: k.floormod(both, extent)}
+    return both, mapped(body, Simplifier(place))
 
 
 # ------------------------------------------------------------------ columns
@@ -237,7 +217,7 @@ def _flattened(body: Sequence[Stmt], columns: Mapping[Axis, Expr]) -> tuple[Stmt
     out: list[Stmt] = []
     for stmt in body:
         if isinstance(stmt, For) and stmt.kind == "vector":
-            out += mapped(stmt.body, {stmt.axis: columns[stmt.axis]})
+            out += mapped(stmt.body, Simplifier({stmt.axis: columns[stmt.axis]}))
         elif isinstance(stmt, For):
             out.append(replace(stmt, body=_flattened(stmt.body, columns)))
         else:
