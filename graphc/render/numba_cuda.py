@@ -29,6 +29,7 @@ from graphc.render.numba_cpu import flat_arrays, int64_range, text_module
 from graphc.render.numba_cuda_source import cuda_module_text
 from graphc.render.numba_names import identifier, storage_name
 
+_RESIDENT = 512  # threads that a multiprocessor must hold: at most 128 registers each
 MISSING = 'kernels for the GPU need numba-cuda: pip install "graphc[cuda]"'
 
 
@@ -177,7 +178,7 @@ def _compiled(
         function = library.get_function(made.fndesc.llvm_func_name)
         library._entry_name = made.fndesc.llvm_func_name
         compiler.kernel_fixup(function, False)
-        nvvm.set_launch_bounds(function, block)
+        nvvm.set_launch_bounds(function, (block, max(1, _RESIDENT // block)))
         (code,) = library.get_asm_strs(cc=cc)
     return str(code).replace(made.fndesc.llvm_func_name, symbol)
 
