@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from graphc.ir.shape import Dim
 from graphc.kernel import prims as k
 from graphc.kernel.collapse import mapped
-from graphc.kernel.expr import Axis, Buffer, Expr, Load, Local, index, postorder
+from graphc.kernel.expr import Axis, Buffer, DimValue, Expr, Load, Local, index, postorder
 from graphc.kernel.linear import as_dim
 from graphc.kernel.nest import Accum, For, Kernel, Let, Stmt, Store, Update, statements, stmt_exprs
 from graphc.kernel.simplify import Simplifier, affine
@@ -27,7 +27,8 @@ from graphc.kernel.simplify import Simplifier, affine
 def spread(kernel: Kernel) -> Kernel:
     """The same kernel with as much in its parallel loop as is independent; itself if nothing is.
 
-    Results are bit for bit the same, whatever order or threads the parallel loop runs in.
+    Results are bit for bit the same, whatever order or threads the parallel loop runs in. The
+    kernel may have more dimensions than before, behind those that it had.
     """
     outer, body = _outer(kernel)
     changed = False
@@ -42,7 +43,16 @@ def spread(kernel: Kernel) -> Kernel:
     if not changed or outer is None:
         return kernel
     loop = For(outer, index(0), index(outer.extent), body, "parallel")
-    return replace(kernel, body=(loop,), extent=outer.extent, grain=1)
+    dims = tuple(dict.fromkeys((*kernel.dims, *_dims(body))))
+    return replace(kernel, body=(loop,), extent=outer.extent, grain=1, dims=dims)
+
+
+def _dims(body: Sequence[Stmt]) -> Iterator[Dim]:
+    """The dimensions in use: divisors that were multiplied are new ones."""
+    for stmt in statements(body):
+        for node in postorder(*stmt_exprs(stmt)):
+            if isinstance(node, DimValue):
+                yield node.dim
 
 
 def _outer(kernel: Kernel) -> tuple[Axis | None, tuple[Stmt, ...]]:

@@ -82,13 +82,13 @@ def check(kernel: Kernel, edges: bool = False) -> bool:
     again = {b: a.copy() for b, a in start.items()}
     assert interp.run(ready.kernel, again, symbols) == status
     for buffer in kernel.outputs:
-        _same_bits(again[buffer], want[buffer], f"{kernel.name}: spread, {buffer!r}")
+        same_bits(again[buffer], want[buffer], f"{kernel.name}: spread, {buffer!r}")
     results = [_simulated(ready, start, symbols, grid) for grid in (0, 1)]
     for got, code in results:
         assert code == status, f"{kernel.name}: status {code}, not {status}"
         for buffer in kernel.outputs:
             _close(got[buffer], want[buffer], f"{kernel.name}: {buffer!r}")
-            _same_bits(got[buffer], results[0][0][buffer], f"{kernel.name}: grid, {buffer!r}")
+            same_bits(got[buffer], results[0][0][buffer], f"{kernel.name}: grid, {buffer!r}")
     return True
 
 
@@ -102,7 +102,7 @@ def _simulated(
     return got, code
 
 
-def _same_bits(a: Array, b: Array, what: str) -> None:
+def same_bits(a: Array, b: Array, what: str) -> None:
     word = f"u{a.itemsize}"
     nan = np.isnan(a.astype(np.float64)) & np.isnan(b.astype(np.float64))
     assert np.all((a.view(word) == b.view(word)) | nan), what
