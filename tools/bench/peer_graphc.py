@@ -15,7 +15,8 @@ VERSIONS = ("graphc", "numpy", "numba", "llvmlite")
 def variants(work: Work) -> tuple[str, ...]:
     if work.model == "lstm":
         return "run", "run_dynamic"
-    return ("run", "call") if work.name[:2] in ("W3", "W4", "W9") else ("run",)
+    small = work.name[:2] in ("W3", "W4", "W9") or work.name == "GEMM64"
+    return ("run", "call") if small else ("run",)
 
 
 def prepare(work: Work, inputs: tuple[Any, ...], variant: str, threads: int) -> Callable[[], Any]:

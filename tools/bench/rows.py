@@ -75,6 +75,7 @@ ROWS = (
     Row("W12 transformer layer training step", "W12", 1.25),
     Row("W13 matmul + bias + gelu", "W13", 1.05),
     *[Row(f"GEMM {n}", f"GEMM{n}", 1.1) for n in (64, 128, 256, 512)],
+    Row("GEMM 64, callable", "GEMM64", None, own=("call",), mean=False),
     *[Row(f"GEMM {n}", f"GEMM{n}", 0.97) for n in (1024, 2048)],
     Row("BERT-base, batch 1, 128 tokens", "BERT", 1.15),
     *_starts(),
