@@ -121,12 +121,13 @@ def load_build(spec: str) -> Callable[[], Any]:
         raise TargetError(f"{path!r} is no Python file; give FILE.py:build")
     module = importlib.util.module_from_spec(module_spec)
     sys.modules[module_spec.name] = module
-    # the file's own folder, as when it is run as a script
-    sys.path.insert(0, str(file.parent.resolve()))
+    # the file's own folder, as when it is run as a script, and the working one, as with -m
+    before = list(sys.path)
+    sys.path[:] = [str(file.parent.resolve()), *before, str(Path.cwd())]
     try:
         module_spec.loader.exec_module(module)
     finally:
-        sys.path.pop(0)
+        sys.path[:] = before
     build = getattr(module, name, None)
     if not callable(build):
         names = [n for n, v in vars(module).items() if callable(v) and not n.startswith("_")]

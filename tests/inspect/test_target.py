@@ -3,6 +3,7 @@ not say it."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -220,3 +221,22 @@ def test_made_up_values() -> None:
         one = made_up(tf.placeholder(tf.float64, [None, None, 2]), 8, 1)
         assert one.shape == (8, 1, 2) and one.dtype == np.float64 and one.min() >= 0
         assert sinks(Graph()) == []
+
+
+def test_a_file_imports_from_its_folder_and_the_working_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "near_values.py").write_text("NEAR = 3.0\n")
+    (tmp_path / "around_values.py").write_text("AROUND = 4.0\n")
+    (tmp_path / "beside" / "model.py").write_text(
+        "import graphc as tf\n"
+        "from around_values import AROUND\n"
+        "from near_values import NEAR\n"
+        "def build():\n"
+        "    return tf.constant(NEAR) * AROUND, {}\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    before = list(sys.path)
+    assert load("beside/model.py:build").fetches.name == "mul:0"
+    assert sys.path == before
