@@ -80,6 +80,8 @@ def _kept_row(loop: For, buffer: Buffer) -> int:
     for number, stmt in enumerate(touching):
         if not isinstance(stmt, For) or stmt.axis.extent != length:
             return 0
+        if any(isinstance(s, For) for s in stmt.body):
+            return 0
         if (as_dim(stmt.lo), as_dim(stmt.hi)) != (0, length):
             return 0
         stores = [s for s in stmt.body if isinstance(s, Store) and s.buffer == buffer]

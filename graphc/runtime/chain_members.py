@@ -12,7 +12,7 @@ from graphc.ir.shape import Dim
 from graphc.kernel.collapse import collapsed
 from graphc.kernel.expr import Axis, Buffer, Expr, Load, Local, loads, postorder, substitute
 from graphc.kernel.linear import bounds, exact_quotient, nonneg, quick_linear, to_expr
-from graphc.kernel.nest import For, Kernel, Let, Stmt, Store, Update
+from graphc.kernel.nest import For, Kernel, Let, Stmt, Store, stmt_exprs
 from graphc.runtime.steps import Step, Storage
 from graphc.runtime.tiles import TileCall, in_rows
 
@@ -160,15 +160,12 @@ def _offsets(kernel: Kernel, buffer: Buffer) -> Iterator[Expr]:
 
     def walk(body: Sequence[Stmt]) -> Iterator[Expr]:
         for stmt in body:
+            for value in stmt_exprs(stmt):
+                yield from of(value)
             if isinstance(stmt, Let):
-                yield from of(stmt.value)
                 lets[stmt.local] = substitute(stmt.value, lets)
-            elif isinstance(stmt, Store):
-                if stmt.buffer == buffer:
-                    yield substitute(stmt.offset, lets)
-                yield from of(stmt.value)
-            elif isinstance(stmt, Update):
-                yield from of(stmt.value)
+            elif isinstance(stmt, Store) and stmt.buffer == buffer:
+                yield substitute(stmt.offset, lets)
             elif isinstance(stmt, For):
                 yield from walk(stmt.body)
 

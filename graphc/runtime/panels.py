@@ -6,7 +6,8 @@ Lives here: Panels, and when a session's are packed again. Not here: the layout
 
 Only plans that write no variable keep panels: for the others every run has other weights. A
 session has one copy for all its plans and threads; it is packed again before the first run behind a
-change of any variable.
+change of any variable. A run that another thread is at meanwhile sees old and new weights mixed, as
+one that reads a variable while it is assigned does.
 """
 
 from __future__ import annotations

@@ -242,7 +242,6 @@ def tile_call(
     return TileCall(product, spec, PackCall(layout, 1, columns, product.k), kept=kept)
 
 
-@functools.cache
 def in_rows(call: TileCall) -> TileCall | None:
     """The same product of a batch with tiles of rows as tasks, behind a step that packs B.
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.dtypes import DType, int64
-from graphc.ir.shape import evaluate
+from graphc.ir.dtypes import DType, float32, int64
+from graphc.ir.shape import SymDim, evaluate
 from graphc.kernel import interp
-from graphc.kernel.expr import Axis, Buffer, Const, Expr, Load, index
-from graphc.kernel.nest import For, Kernel, Store
+from graphc.kernel import prims as k
+from graphc.kernel.expr import Axis, Buffer, Const, Expr, Load, Local, index
+from graphc.kernel.nest import Accum, For, Kernel, Let, Stmt, Store, Update
 from graphc.render import vector
 from graphc.runtime import jit
 
@@ -115,3 +116,65 @@ def apply(kernel: Kernel, *values: Array, **options: Any) -> Array:
     arrays = dict(zip(kernel.inputs, values, strict=True))
     arrays[out] = np.zeros(size, out.dtype.np)
     return run_kernel(kernel, arrays, **options)[0][out]
+
+
+# ------------------------------------------------------------------ nests by hand
+def buffer(name: str, dtype: DType, *shape: Any) -> Buffer:
+    return Buffer(name, dtype, shape, name)
+
+
+def at(source: Buffer, offset: Expr, mask: Expr | None = None, other: Expr | None = None) -> Load:
+    return Load(source, (offset,), mask, other, flat=True)
+
+
+def vector_loop(axis: Axis, *body: Stmt, lanes: int = 8, reduces: tuple[Local, ...] = ()) -> For:
+    return For(axis, index(0), index(axis.extent), body, "vector", lanes, reduces)
+
+
+def parallel(axis: Axis, *body: Stmt, lanes: int = 1) -> For:
+    return For(axis, index(0), index(axis.extent), body, "parallel", lanes)
+
+
+def kernel_of(
+    inputs: tuple[Buffer, ...],
+    outputs: tuple[Buffer, ...],
+    *body: Stmt,
+    flags: bool = False,
+    dims: tuple[SymDim, ...] = (),
+) -> Kernel:
+    loop = body[0] if len(body) == 1 else None
+    runs = isinstance(loop, For) and loop.kind == "parallel"
+    extent = loop.axis.extent if runs else 1  # type: ignore[union-attr]
+    return Kernel("test", inputs, outputs, dims, body, extent, flags=flags)
+
+
+def softmax(columns: int, lanes: int) -> Kernel:
+    row = Axis(6, "r")
+    cols = [Axis(columns, "c") for _ in range(3)]
+    x, y = buffer("x", float32, 6, columns), buffer("y", float32, 6, columns)
+    top, total, e = (Local(n, float32) for n in ("m", "s", "e"))
+    base = Local("base", int64)
+    return kernel_of(
+        (x,),
+        (y,),
+        parallel(
+            row,
+            Let(base, row * columns),
+            Accum(top, "max", float32),
+            vector_loop(cols[0], Update(top, at(x, base + cols[0])), lanes=lanes, reduces=(top,)),
+            Accum(total, "add", float32),
+            vector_loop(
+                cols[1],
+                Let(e, k.exp(at(x, base + cols[1]) - top)),
+                Store(y, base + cols[1], e),
+                Update(total, e),
+                lanes=lanes,
+                reduces=(total,),
+            ),
+            vector_loop(
+                cols[2],
+                Store(y, base + cols[2], at(y, base + cols[2]) * k.recip(total)),
+                lanes=lanes,
+            ),
+        ),
+    )

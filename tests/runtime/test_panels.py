@@ -151,7 +151,7 @@ def test_threads_and_validation_agree() -> None:
 
 
 def test_inference_while_another_thread_trains() -> None:
-    """Every result is of weights that there were: all of a row's columns moved alike."""
+    """Weights only grow: results stay between the first and the last, and end with the last."""
     w = tf.Variable(np.zeros((INNER, COLUMNS), np.float32))
     x = tf.placeholder(tf.float32, (ROWS, INNER))
     y = tf.matmul(x, w)
