@@ -216,6 +216,7 @@ def test_optimize_loss_refuses() -> None:
 
 
 def test_create_train_op_runs_updates(sess) -> None:
+    tf.set_random_seed(1)  # a column that is nearly all zeros makes a step overshoot
     x = tf.constant(X)
     y = slim.batch_norm(slim.fully_connected(x, 3), decay=0.5)
     loss = tf.losses.mean_squared_error(tf.ones([6, 3]), y)
