@@ -32,7 +32,10 @@ class Config:
 
     Attributes:
         fuse: merge ops into common kernels; False compiles one op a kernel.
-        backend: "cpu" compiles, "reference" runs every op with NumPy.
+        backend: "cpu" compiles, "cuda" compiles for an NVIDIA GPU, "reference" runs every op with
+            NumPy.
+        soft_placement: what is meant for a GPU that is not there runs on the CPU, which is said
+            once; False refuses it.
         codegen: "vector" prints LLVM vector code (and Numba source where that does not reach);
             "numba" prints Numba source for every kernel.
         threads: worker threads of a run; None: the cores this process may use.
@@ -55,6 +58,7 @@ class Config:
 
     fuse: bool = True
     backend: str = "cpu"
+    soft_placement: bool = False
     codegen: str = "vector"
     threads: int | None = None
     check_numerics: bool = False
@@ -86,8 +90,8 @@ class Config:
 
 # dump and profile stand here too: both change what a plan's build or its steps do
 _PLAN_FIELDS = (
-    "fuse", "backend", "codegen", "threads", "check_numerics", "validate", "dump", "cache_dir",
-    "profile", "passes", "disabled", "max_fused_ops",
+    "fuse", "backend", "soft_placement", "codegen", "threads", "check_numerics", "validate",
+    "dump", "cache_dir", "profile", "passes", "disabled", "max_fused_ops",
 )  # fmt: skip
 
 
@@ -182,7 +186,8 @@ def _names(variable: str) -> _Field:
 
 _FIELDS: dict[str, _Field] = {
     "fuse": _flag("GRAPHC_FUSE"),
-    "backend": _choice("GRAPHC_BACKEND", "cpu", "reference"),
+    "backend": _choice("GRAPHC_BACKEND", "cpu", "cuda", "reference"),
+    "soft_placement": _flag("GRAPHC_SOFT_PLACEMENT"),
     "codegen": _choice("GRAPHC_CODEGEN", "vector", "numba"),
     "threads": _Field(
         "GRAPHC_THREADS", _parse_optional_int, _optional(_is_int(1)), "an integer >= 1, or 'auto'"

@@ -17,7 +17,7 @@ from graphc.render import numba_cpu
 from graphc.runtime.finishing import Finishing
 
 if TYPE_CHECKING:
-    from graphc.runtime.plan import CpuPlan
+    from graphc.runtime.plan import CompiledPlan
 
 _NUMBERS = itertools.count()
 
@@ -35,7 +35,7 @@ class Dump:
         self.write(f"{self._count:02d}_{stage}.txt", program_text(program))
         self._count += 1
 
-    def plan(self, plan: CpuPlan) -> None:
+    def plan(self, plan: CompiledPlan) -> None:
         """Schedule, fusion decisions and kernels."""
         part = plan.schedule.partition
         lines = []

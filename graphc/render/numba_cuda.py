@@ -49,7 +49,12 @@ def prepared(kernel: Kernel, most: int = 1024) -> Prepared:
 
 def source(ready: Prepared, name: str = "") -> str:
     """The kernel as a Python module of its own: its helpers and `def name(...)`."""
-    return cuda_module_text(ready.kernel, identifier(name or ready.kernel.name), ready.launch)[0]
+    return cuda_module_text(ready.kernel, name or entry_name(ready), ready.launch)[0]
+
+
+def entry_name(ready: Prepared) -> str:
+    """The function's name in the source."""
+    return identifier(ready.kernel.name)
 
 
 # ------------------------------------------------------------------ the simulator

@@ -29,7 +29,7 @@ from graphc.runtime.stats import STATS
 from graphc.runtime.steps import Step, Storage
 
 if TYPE_CHECKING:
-    from graphc.runtime.plan import CpuPlan
+    from graphc.runtime.plan import CompiledPlan
 
 Array = np.ndarray[Any, Any]
 BYTES_PER_NS = 30.0  # what one core moves; 2026-11: 33 to 57 GB/s measured
@@ -43,7 +43,9 @@ MAX_KEPT_BYTES = 1 << 30
 class Binding:
     """A plan for concrete extents. `symbols` gives every symbol of the program its value."""
 
-    def __init__(self, plan: CpuPlan, symbols: Mapping[str, int]) -> None:
+    instance_type = Instance
+
+    def __init__(self, plan: CompiledPlan, symbols: Mapping[str, int]) -> None:
         self.plan = plan
         self.symbols = dict(symbols)
         schedule = plan.schedule
@@ -215,7 +217,7 @@ class Binding:
         try:
             instance = free.pop()
         except IndexError:
-            instance = Instance(self)
+            instance = self.instance_type(self)
         try:
             if ctx.trace is not None:
                 return ctx.trace.run(instance, ctx, arrays)

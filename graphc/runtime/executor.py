@@ -175,7 +175,7 @@ class Stage:
         with uncollected():
             program = self._program(arrays, state)
             reason = self._reason(program)
-            plan = make_plan(program, self.config)
+            plan = make_plan(program, self.config, self.nodes)
         seconds = time.perf_counter() - start
         STATS.plan_built(reason, [t.name for t in self.spec.fetches], shapes, seconds)
         dims = tuple(t.dims or () for t in program.feeds)
@@ -214,8 +214,8 @@ class Stage:
         return program
 
 
-def make_plan(program: Program, config: Config) -> Any:
-    """The plan of a program on the configured backend."""
+def make_plan(program: Program, config: Config, nodes: Sequence[Node] = ()) -> Any:
+    """The plan of a program on the configured backend, or where `nodes` of its graph stand."""
     if config.backend == "reference":
         from graphc.runtime.backends.reference import ReferencePlan
 
@@ -224,6 +224,13 @@ def make_plan(program: Program, config: Config) -> Any:
         from graphc.runtime.checked import CheckedPlan
 
         return CheckedPlan(program, config)
+    from graphc.runtime.placement import device_for
+
+    device, config = device_for(config, nodes)
+    if device is not None:
+        from graphc.runtime.gpu.plan import GpuPlan
+
+        return GpuPlan(program, config, device)
     from graphc.runtime.plan import CpuPlan
 
     return CpuPlan(program, config)

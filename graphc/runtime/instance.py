@@ -29,7 +29,7 @@ from graphc.runtime.panels import pack, panels_of
 from graphc.runtime.pool import Pool
 from graphc.runtime.state import Moved, RunContext, VariableStore
 from graphc.runtime.stats import STATS
-from graphc.runtime.steps import Cursor, Step, Storage
+from graphc.runtime.steps import Cursor, Stack, Step, Storage
 
 if TYPE_CHECKING:
     from graphc.runtime.binding import Binding
@@ -46,10 +46,8 @@ class Instance:
 
     def __init__(self, binding: Binding) -> None:
         self.binding = binding
-        plan = binding.plan
         self.args = binding.args.copy()
-        self.arena = arena(max(binding.arena.nbytes, 64))
-        self.status = np.zeros(max(plan.schedule.status_count, 1), np.int64)
+        self._allocate()
         self.given = {
             k: np.zeros(_given_shape(binding.storages[k]), binding.storages[k].tensor.dtype.np)  # type: ignore[union-attr]
             for k in binding.givens
@@ -73,6 +71,12 @@ class Instance:
             for shape, dtype in (s for s in binding.outputs if s is not None)
         ]
 
+    def _allocate(self) -> None:
+        """Memory of the plan's own: temporaries and status words."""
+        binding = self.binding
+        self.arena = arena(max(binding.arena.nbytes, 64))
+        self.status = np.zeros(max(binding.plan.schedule.status_count, 1), np.int64)
+
     def _point(self) -> None:
         """Addresses that stay: arena, constants, given values, status words."""
         binding = self.binding
@@ -86,7 +90,9 @@ class Instance:
                 self.args[slots] = binding.arrays[k].ctypes.data
             elif k in self.given:
                 self.args[slots] = self.given[k].ctypes.data
-        self.stacks = {s: StackMemory(self.args, binding, s) for s in binding.stacks}
+        self.stacks: dict[Stack, Any] = {
+            s: StackMemory(self.args, binding, s) for s in binding.stacks
+        }
         for slot, word in binding.status_slots:
             self.args[slot] = self.status.ctypes.data + 8 * word
 
@@ -292,8 +298,15 @@ class Instance:
             if tensor.dims is None or any(d is None for d in tensor.dims):
                 self.results[storage.position] = value
                 continue
-            memory = self.array_of(storage, tensor, ctx, arrays, outs)
-            memory[...] = value.reshape(memory.shape)
+            self.keep(value, storage, tensor, ctx, arrays, outs)
+
+    def keep(
+        self, value: Array, storage: Storage, tensor: Tensor, ctx: RunContext,
+        arrays: Sequence[Array], outs: Sequence[Array],
+    ) -> None:  # fmt: skip
+        """Puts a host step's result where the tensor lives."""
+        memory = self.array_of(storage, tensor, ctx, arrays, outs)
+        memory[...] = value.reshape(memory.shape)
 
     def array_of(
         self, storage: Storage, tensor: Tensor, ctx: RunContext, arrays: Sequence[Array],

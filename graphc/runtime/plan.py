@@ -1,7 +1,8 @@
-"""CpuPlan: a program compiled for the CPU, for all extents that its guards allow.
+"""Compiled plans: a program with its schedule and kernels, for all extents that its guards allow.
 
-Lives here: building (passes, schedule, kernels) and the table of bindings. Not here: addresses
-and runs (binding.py), the observer's output (inspect/dump.py).
+Lives here: CompiledPlan (passes, schedule, the table of bindings), CpuPlan (kernels of the CPU).
+Not here: addresses and runs (binding.py), plans for GPUs (gpu/plan.py), the observer's output
+(inspect/dump.py).
 """
 
 from __future__ import annotations
@@ -30,12 +31,14 @@ Array = np.ndarray[Any, Any]
 MAX_BINDINGS = 256
 
 
-class CpuPlan:
-    """Steps with compiled code, and bindings by extents.
+class CompiledPlan:
+    """Steps of a program, and bindings by extents.
 
     Args:
         optimized: the program has been through the passes already.
     """
+
+    binding_type: type[Binding] = Binding
 
     def __init__(
         self,
@@ -56,29 +59,17 @@ class CpuPlan:
         self.program = program if optimized else optimize(program, config, observer)
         with shape_env(self.program.env):
             self.schedule: Schedule = schedule(self.program, config)
-        steps = [s for s in self.schedule.steps if s.kernel is not None]
-        pieces = all_in_pieces(s.kernel for s in steps if s.kernel is not None)
-        chained = {m for c in self.schedule.chains for m in c.members}
-        for step, kernel in zip(steps, pieces, strict=True):
-            step.kernel = kernel
-            if config.codegen == "vector" and step not in chained:
-                _stream(step, kernel)
         self.kernels: dict[Step, codegen.CompiledKernel] = {}
-        self.addresses = self._compile()
+        self.addresses: dict[Step, int] = {}
+        self._compile()
         if dump is not None:
             dump.plan(self)
         self._bindings: dict[tuple[int, ...], Binding] = {}
         self._lock = threading.Lock()
 
-    def _compile(self) -> dict[Step, int]:
-        steps = [s for s in self.schedule.steps if s.kernel is not None]
-        compiled = codegen.build([s.kernel for s in steps if s.kernel is not None], self.config)
-        self.kernels = dict(zip(steps, compiled, strict=True))
-        out = {step: kernel.address for step, kernel in self.kernels.items()}
-        for step in self.schedule.steps:
-            if step.call is not None:
-                out[step] = tiles.address(step.call)
-        return out
+    def _compile(self) -> None:
+        """The code of all steps."""
+        raise NotImplementedError
 
     def bind(self, symbols: Mapping[str, int]) -> Binding:
         """The binding for these extents; made once."""
@@ -86,7 +77,7 @@ class CpuPlan:
         found = self._bindings.get(key)
         if found is None:
             with self._lock:
-                found = self._bindings.setdefault(key, Binding(self, symbols))
+                found = self._bindings.setdefault(key, self.binding_type(self, symbols))
                 while len(self._bindings) > MAX_BINDINGS:
                     self._bindings.pop(next(iter(self._bindings)))
         return found
@@ -101,6 +92,25 @@ class CpuPlan:
     ) -> list[Instance] | None:
         """See Binding.simple_instances."""
         return self.bind(symbols).simple_instances(store)
+
+
+class CpuPlan(CompiledPlan):
+    """A plan with kernels of the CPU: `kernels`, and the `addresses` of all code."""
+
+    def _compile(self) -> None:
+        steps = [s for s in self.schedule.steps if s.kernel is not None]
+        pieces = all_in_pieces(s.kernel for s in steps if s.kernel is not None)
+        chained = {m for c in self.schedule.chains for m in c.members}
+        for step, kernel in zip(steps, pieces, strict=True):
+            step.kernel = kernel
+            if self.config.codegen == "vector" and step not in chained:
+                _stream(step, kernel)
+        compiled = codegen.build([s.kernel for s in steps if s.kernel is not None], self.config)
+        self.kernels = dict(zip(steps, compiled, strict=True))
+        self.addresses = {step: kernel.address for step, kernel in self.kernels.items()}
+        for step in self.schedule.steps:
+            if step.call is not None:
+                self.addresses[step] = tiles.address(step.call)
 
 
 def _stream(step: Step, kernel: Kernel) -> None:

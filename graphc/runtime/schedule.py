@@ -42,6 +42,7 @@ from graphc.runtime.tile_steps import (
     product_calls,
     product_steps,
 )
+from graphc.runtime.turn import TurnCall
 
 # known when extents are: written at binding
 BIND_OPS = frozenset({"bound", "shape", "shape_n", "size", "rank"})
@@ -73,8 +74,9 @@ class Scheduler:
     def run(self) -> Schedule:
         steps, fetches, inplace = self.steps()
         chains: list[Chain] = []
-        # validation looks at every step by itself
-        if self.config.fuse and not self.config.validate:
+        # validation looks at every step by itself; chains are of the CPU's tiles
+        chained = self.config.fuse and self.config.backend == "cpu"
+        if chained and not self.config.validate:
             steps, chains = make_chains(steps, set(fetches), self.program.env.hints)
         return Schedule(
             self.program, self.partition, steps, self.home, fetches, len(self.statuses), inplace,
@@ -133,7 +135,7 @@ class Scheduler:
             if node.op.name in HOLDERS:
                 unit = Unit([node], None, None, control=True)
             elif group is None:
-                call = self.products.get(node) or rows_call(node) or moving_call(node)
+                call = self.products.get(node) or rows_call(node) or self._moving(node)
                 unit = Unit([node], None, call, flagged=call is not None and call.may_fail)
             elif group in done:
                 continue
@@ -150,6 +152,11 @@ class Scheduler:
             self.units.append(unit)
             for member in unit.nodes:
                 self.unit_of[member] = unit
+
+    def _moving(self, node: Node) -> MovingCall | None:
+        call = moving_call(node)
+        # a GPU turns by an ordinary kernel
+        return None if isinstance(call, TurnCall) and self.config.backend == "cuda" else call
 
     def _link(self) -> None:
         roots = set(self.program.roots)

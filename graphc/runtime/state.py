@@ -39,6 +39,8 @@ class VariableStore:
         self.epoch = 0
         self.version = 0
         self.panels: dict[Any, Any] = {}
+        # by device: the variables that live there (runtime/gpu/values.py)
+        self.on_device: dict[Any, Any] = {}
         self.odd: set[Node] = set()
         # instances of bindings that this session has used (runtime/binding.py)
         self.instances: dict[Any, list[Any]] = {}
@@ -52,8 +54,7 @@ class VariableStore:
     def get(self, variable: Node) -> Array | None:
         """A copy of the value, or None where it is uninitialised."""
         with self.lock:
-            array = self.arrays.get(variable)
-            return None if array is None else array.copy()
+            return self.view(variable).copy() if variable in self.arrays else None
 
     def view(self, variable: Node) -> Array:
         """The memory itself.
@@ -64,7 +65,16 @@ class VariableStore:
         array = self.arrays.get(variable)
         if array is None:
             raise uninitialized(variable)
+        for values in self.on_device.values():
+            values.pull(variable, array)
         return array
+
+    def view_shape(self, variable: Node) -> tuple[int, ...]:
+        """The value's shape, wherever it lies. Raises as `view`."""
+        array = self.arrays.get(variable)
+        if array is None:
+            raise uninitialized(variable)
+        return array.shape
 
     def set(self, variable: Node, value: Array) -> None:
         """Copies the value in."""
@@ -77,6 +87,7 @@ class VariableStore:
             else:
                 array[...] = value
                 self.version += 1
+                self._overtake(variable)
 
     def adopt(self, variable: Node, array: Array) -> None:
         """Makes memory from `allocate` that already holds the value the variable's own."""
@@ -88,6 +99,11 @@ class VariableStore:
                 self.odd.add(variable)
             self.epoch += 1
             self.version += 1
+            self._overtake(variable)
+
+    def _overtake(self, variable: Node) -> None:
+        for values in self.on_device.values():
+            values.overtaken(variable)
 
     @staticmethod
     def allocate(shape: tuple[int, ...], dtype: Any) -> Array:
@@ -122,6 +138,7 @@ class VariableStore:
             self.odd.clear()
             self.instances.clear()
             self.panels.clear()
+            self.on_device.clear()
             if self._borrowed:
                 self.resources = {}
             self.resources.clear()

@@ -47,6 +47,8 @@ def is_tiled(call: object) -> TypeGuard[Tiled]:
 
 def product_calls(program: Program, config: Config) -> dict[Node, ProductCall]:
     """How each product runs that is not left to the host."""
+    if config.backend == "cuda":
+        return {}
     out: dict[Node, ProductCall] = {}
     users: Counter[object] = Counter()
     for node in program.nodes:
