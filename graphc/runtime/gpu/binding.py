@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from graphc.ir.dtypes import DType
+from graphc.ir.node import Tensor
 from graphc.ir.shape import evaluate
 from graphc.runtime import driver
 from graphc.runtime.binding import Binding
@@ -38,6 +39,13 @@ class Launching:
     shape: Shape
     slots: Array
     arguments: tuple[Argument, ...]
+
+
+def stored(dtype: DType) -> np.dtype[Any]:
+    """How kernels see elements in memory: bools as bytes, half floats as bits."""
+    if dtype.is_bool or dtype.is_half:
+        return np.dtype(f"u{dtype.size}")
+    return np.dtype(dtype.np)
 
 
 class GpuBinding(Binding):
@@ -80,7 +88,7 @@ class GpuBinding(Binding):
 
     def pointer(self, storage: Storage, dtype: DType) -> Argument:
         """What a kernel finds behind a storage's address."""
-        kind = np.dtype(np.uint8) if dtype.is_bool else np.dtype(dtype.np)
+        kind = stored(dtype)
         nbytes = self.nbytes[self.number[storage]]
         return Argument(kind, nbytes // kind.itemsize * kind.itemsize)
 
@@ -90,7 +98,11 @@ class GpuBinding(Binding):
 
     def numeric(self) -> Sequence[int]:
         """The numbers of storages that have memory on the device."""
-        return [
-            k for k, s in enumerate(self.storages)
-            if s.tensor is None or s.tensor.dtype.kind != "s"
-        ]  # fmt: skip
+
+        def ours(tensor: Tensor | None) -> bool:
+            if tensor is None:
+                return True
+            known = tensor.dims is not None and None not in tensor.dims
+            return known and tensor.dtype.kind != "s"
+
+        return [k for k, s in enumerate(self.storages) if ours(s.tensor)]

@@ -51,7 +51,7 @@ class GpuPlan(CompiledPlan):
             if kernel is None:
                 continue
             code, ready = nest_code(kernel, self.device.block_threads)
-            self.functions[step] = (kernel, self.device.load(code), ready.launch)
+            self.functions[step] = (ready.kernel, self.device.load(code), ready.launch)
 
     def constant(self, array: Array) -> int:
         """Where a constant lies on the device; it is copied there once a plan."""
