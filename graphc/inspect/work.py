@@ -301,9 +301,7 @@ def compile_seconds(plan: CpuPlan) -> float:
     start = time.perf_counter()
     items = [(k.kernel, symbol) for symbol, k in kernels.items() if k.printer == "vector"]
     if items:
-        from graphc.render import vector
-
-        jit.compile_ir(vector.module(items), [symbol for _, symbol in items])
+        jit.compile_ir(codegen.vector_text(items), [symbol for _, symbol in items])
     for symbol, compiled in kernels.items():
         if compiled.printer != "vector":
             codegen.compile_object(compiled.kernel, symbol, compiled.printer)

@@ -63,7 +63,7 @@ def _erfc_far(size: Expr) -> Expr:
     spec = SPEC[dtype]
     mask = ~((1 << (spec.bits // 2 + 1)) - 1)
     high = k.bitcast(k.prim("and", k.bitcast(x, spec.int_type), mask), dtype)
-    decay = exp_core(-(high * high), (high - x) * (high + x))
+    decay = exp_core(-(high * high), (high - x) * (high + x), falls=True)
     centre = ERFCX_CENTRE[dtype]
     t = (x - centre) / (x + centre)
     return decay * horner(t, ERFCX[dtype]) / k.fma(x, 2.0, 1.0)

@@ -87,6 +87,12 @@ def _truncdiv_safe(a: Any, b: Any) -> Any:
     return np.where(zero, 0, fixed).astype(np.asarray(a).dtype)
 
 
+def _ldexp(x: Any, n: Any) -> Any:
+    number = np.isnan(n)
+    power = np.clip(np.where(number, 0, n), -5000, 5000).astype(np.int32)
+    return np.where(number, n, np.ldexp(x, power)).astype(np.asarray(x).dtype)
+
+
 def _mulhi_u32(a: Any, b: Any) -> Any:
     wide = np.asarray(a).astype(np.uint64) * np.asarray(b).astype(np.uint64)
     return (wide >> np.uint64(32)).astype(np.uint32)
@@ -114,7 +120,11 @@ _add(
     Primitive("rint", 1, np.rint),  # half to even
     Primitive("trunc", 1, np.trunc),
     Primitive("copysign", 2, np.copysign),
+    # x * 2**n, rounded once, for x around 1 and a float n that is whole and makes no more than
+    # all of the type's exponents
+    Primitive("ldexp", 2, _ldexp, cost=2),
     Primitive("exp", 1, np.exp, cost=12),
+    Primitive("decay", 1, np.exp, cost=12),  # exp of what is at most 0, or NaN
     Primitive("expm1", 1, np.expm1, cost=16),
     Primitive("log", 1, np.log, cost=14),
     Primitive("log1p", 1, np.log1p, cost=16),
@@ -209,6 +219,7 @@ rint = _builder("rint")
 trunc = _builder("trunc")
 copysign = _builder("copysign")
 exp = _builder("exp")
+decay = _builder("decay")
 expm1 = _builder("expm1")
 log = _builder("log")
 log1p = _builder("log1p")

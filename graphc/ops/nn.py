@@ -178,11 +178,11 @@ class Row:
         return self.ctx.load_broadcast(0, at) - self.max
 
     def exp_sum(self) -> Expr:
-        return self.reduce("add", lambda at: k.exp(self.shifted(at)))
+        return self.reduce("add", lambda at: k.decay(self.shifted(at)))
 
     def probability(self) -> Expr:
         # one division a row: the reciprocal does not depend on the class
-        return k.exp(self.shifted(self.idx)) * k.recip(self.exp_sum())
+        return k.decay(self.shifted(self.idx)) * k.recip(self.exp_sum())
 
 
 def _row(ctx: KernelContext, idx: tuple[Expr, ...]) -> Row:

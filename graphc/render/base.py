@@ -6,7 +6,7 @@ stores, updates and flags. Not here: any target's text. Printers import this mod
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from graphc.ir.dtypes import int64
@@ -51,8 +51,9 @@ class Prepared:
         kernel: as described. Its statements keep their expressions alive, so ids name them.
     """
 
-    def __init__(self, kernel: Kernel) -> None:
-        self.kernel = replace(kernel, body=_map_exprs(kernel.body, Expander().run))
+    def __init__(self, kernel: Kernel, native: Collection[str] = ()) -> None:
+        # native: primitives beyond the base ones that the printer's target has
+        self.kernel = replace(kernel, body=_map_exprs(kernel.body, Expander(native).run))
         self._nodes: dict[int, list[Expr]] = {}
         self._flags: dict[int, int] = {}
 

@@ -9,7 +9,7 @@ every size of a tile, so that its code exists once however many sizes there are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from graphc.ir.shape import Dim, dims_product
 from graphc.kernel.expr import Buffer
@@ -31,11 +31,17 @@ class Finish:
     """
 
     def __init__(
-        self, kernel: Kernel, scratch: Buffer, roles: tuple[str, ...], symbol: str
+        self,
+        kernel: Kernel,
+        scratch: Buffer,
+        roles: tuple[str, ...],
+        symbol: str,
+        native: Collection[str] = (),
     ) -> None:
-        # roles: of the kernel's loops, outermost first (kernel/tiles/finish.py)
+        # roles: of the kernel's loops, outermost first (kernel/tiles/finish.py); native: what the
+        # target has instructions for (render/vector_native.py)
         self.roles = roles
-        inner = vector.inner_function(kernel, f"{symbol}.finish")
+        inner = vector.inner_function(kernel, f"{symbol}.finish", native)
         self.text, self.symbol, self.declares = inner.text, inner.symbol, inner.declares
         if "half" in self.text:
             self.text += "\n" + vector_half.FUNCTIONS

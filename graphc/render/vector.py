@@ -11,7 +11,7 @@ and one that is updated in place is one parameter.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,23 +37,27 @@ class Printed:
     declares: dict[str, str]
 
 
-def print_kernel(kernel: Kernel, symbol: str) -> str:
+def print_kernel(kernel: Kernel, symbol: str, native: Collection[str] = ()) -> str:
     """LLVM IR of `define void @symbol(ptr args, i64 lo, i64 hi)` and its inner function.
 
     The text holds no declarations; `module` makes a complete module.
 
+    Args:
+        native: primitives for which the target has an instruction that others lack ("ldexp":
+            AVX-512).
+
     Raises:
         CompileError: the nest is not valid, or holds what kernels cannot compute.
     """
-    return _printed(kernel, symbol).text
+    return _printed(kernel, symbol, native).text
 
 
-def module(kernels: Sequence[tuple[Kernel, str]]) -> str:
+def module(kernels: Sequence[tuple[Kernel, str]], native: Collection[str] = ()) -> str:
     """A complete LLVM module with one function for each (kernel, symbol)."""
     declares: dict[str, str] = {}
     texts = []
     for kernel, symbol in kernels:
-        printed = _printed(kernel, symbol)
+        printed = _printed(kernel, symbol, native)
         texts.append(printed.text)
         declares.update(printed.declares)
     if any("half" in text for text in texts):
@@ -76,9 +80,9 @@ class Inner:
     declares: dict[str, str]
 
 
-def inner_function(kernel: Kernel, symbol: str) -> Inner:
+def inner_function(kernel: Kernel, symbol: str, native: Collection[str] = ()) -> Inner:
     """The kernel without the function that unpacks its slots. Raises CompileError."""
-    ready = Prepared(kernel)
+    ready = Prepared(kernel, native)
     slots = _slots(kernel)
     rows = {b: f"%row{n}" for n, b in enumerate(kernel.rows)}
     emitter = Emitter(
@@ -98,8 +102,8 @@ def inner_function(kernel: Kernel, symbol: str) -> Inner:
     return Inner(text, f"{symbol}.nest", buffers, kernel.dims, emitter.declares)
 
 
-def _printed(kernel: Kernel, symbol: str) -> Printed:
-    inner = inner_function(kernel, symbol)
+def _printed(kernel: Kernel, symbol: str, native: Collection[str]) -> Printed:
+    inner = inner_function(kernel, symbol, native)
     outer = _outer(symbol, _slots(kernel))
     return Printed("\n".join([*_header(kernel), inner.text, outer]), inner.declares)
 

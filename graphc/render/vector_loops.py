@@ -401,8 +401,21 @@ def _folded(e: Emitter, parts: Parts, join: Join) -> Parts:
         if lanes % 2:
             raise CompileError(f"{lanes} lanes: the number of lanes must be a power of two")
         half = lanes // 2
-        parts = join(_piece(e, parts, 0, half), _piece(e, parts, half, half))
+        if half == 1:
+            # the last two as a vector: bits of single floats would go through integer registers
+            parts = _piece(e, join(parts, _swapped(e, parts)), 0, 1)
+        else:
+            parts = join(_piece(e, parts, 0, half), _piece(e, parts, half, half))
     return parts
+
+
+def _swapped(e: Emitter, parts: Parts) -> Parts:
+    out = []
+    for part in parts:
+        kind = part.type
+        text = e.op(f"shufflevector {kind} {part.text}, {kind} poison, <2 x i32> <i32 1, i32 0>")
+        out.append(Value(text, part.dtype, 2, e.depth))
+    return tuple(out)
 
 
 def _piece(e: Emitter, parts: Parts, start: int, count: int) -> Parts:

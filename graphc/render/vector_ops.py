@@ -57,6 +57,10 @@ def emit_prim(b: Builder, name: str, args: list[Value], dtype: DType, lanes: int
         from graphc.render.vector_divide import divide
 
         return divide(b, name, args)
+    if name == "ldexp":
+        from graphc.render.vector_native import scaled
+
+        return scaled(b, args)
     if rule is None:
         raise CompileError(f"the vector printer does not know the primitive {name!r}")
     return rule(b, args, dtype, lanes)

@@ -28,7 +28,7 @@ from graphc.runtime.cache import Entry, KernelCache, content_key, load
 from graphc.runtime.stats import STATS
 
 # raise it when a printer or the math changes: what is on disk is then compiled anew
-CODEGEN_VERSION = 8
+CODEGEN_VERSION = 9
 PRINTERS = ("vector", "numba")
 
 
@@ -113,7 +113,7 @@ def compile_object(
     Numba's code is for the processor at hand, whatever the target. Raises CompileError.
     """
     try:
-        text = _ir_text([(kernel, symbol)], printer)
+        text = _ir_text([(kernel, symbol)], printer, target)
         return jit.compile_ir(text, [symbol], name=kernel.name, opt=_opt(printer), target=target)
     except Exception as error:
         raise failure(kernel, error) from error
@@ -164,16 +164,32 @@ def _named(found: CompiledKernel, kernel: Kernel) -> CompiledKernel:
 
 
 # ------------------------------------------------------------------ printers
-def _ir_text(items: Sequence[tuple[Kernel, str]], printer: str) -> str:
+def vector_text(
+    items: Sequence[tuple[Kernel, str]], target: jit.Target | None = None
+) -> str:
+    """The vector printer's module for a target (None: the host), a function for each symbol."""
+    from graphc.render import vector
+
+    return vector.module(items, natives(target))
+
+
+def natives(target: jit.Target | None = None) -> frozenset[str]:
+    """The primitives that the target (None: the host) has instructions for."""
+    from graphc.render import vector_native
+
+    return vector_native.natives((target or jit.host_target()).has)
+
+
+def _ir_text(
+    items: Sequence[tuple[Kernel, str]], printer: str, target: jit.Target | None = None
+) -> str:
     """LLVM IR that defines each kernel under its symbol."""
     if printer == "numba":
         from graphc.render import numba_cpu
 
         ((kernel, symbol),) = items
         return numba_cpu.llvm_ir(kernel, symbol)
-    from graphc.render import vector
-
-    return vector.module(items)
+    return vector_text(items, target)
 
 
 def _opt(printer: str) -> str:

@@ -51,8 +51,9 @@ class Finishing:
         if self.finish is None or self.scratch is None:
             return None
         from graphc.render.tile_finish import Finish
+        from graphc.runtime.codegen import natives
 
-        return Finish(self.finish, self.scratch, self.roles, symbol)
+        return Finish(self.finish, self.scratch, self.roles, symbol, natives())
 
     def finish_slots(self, values: Mapping[str, int]) -> list[int]:
         """The dimensions that the finish is given."""

@@ -26,6 +26,7 @@ RNG = np.random.default_rng(0)
 # name: greatest error in ulp for float32 and float64, and the oracle in extended precision
 LONG: dict[str, tuple[float, float, Callable[[Array], Array]]] = {
     "exp": (1.0, 1.0, np.exp),
+    "decay": (1.0, 1.0, np.exp),
     "expm1": (1.6, 1.9, np.expm1),
     "log": (1.0, 1.0, np.log),
     "log1p": (1.6, 1.6, np.log1p),
@@ -94,6 +95,7 @@ def domain(name: str, dtype: DType) -> Array:
         pieces[wave] = [uniform(-100, 100, n), signed_geometric(low, 1e5, n)]
     for growing in ("exp", "expm1", "sinh", "cosh", "sigmoid", "softplus"):
         pieces[growing] = [uniform(-top, top, n), signed_geometric(low, top, n)]
+    pieces["decay"] = [-np.abs(x) for x in pieces["exp"]]
     if name == "acosh":
         pieces[name][0] = np.maximum(pieces[name][0], 1)
     return np.concatenate(pieces.get(name, [uniform(-12, 12, n), signed_geometric(low, high, n)]))
@@ -145,12 +147,24 @@ def test_edges_follow_the_reference(name: str, dtype: DType) -> None:
     x = np.array([*EDGES, *tiny], dtype.np)
     if name in ("sin", "cos", "tan"):
         x = x[np.abs(np.nan_to_num(x)) < 1e30]  # elsewhere
+    if name == "decay":
+        x = x[~(x > 0)]
     with np.errstate(all="ignore"):
         want = np.asarray(TABLE[name].numpy(x.astype(np.float64))).astype(dtype.np)
     got = applied(name, x)
     np.testing.assert_allclose(got, want, rtol=1e-6 if dtype is float32 else 1e-14, atol=0)
     zero = (want == 0) & (x == 0)
     np.testing.assert_array_equal(np.signbit(got[zero]), np.signbit(want[zero]))
+
+
+@pytest.mark.parametrize("dtype", [float32, float64], ids=lambda d: d.name)
+@pytest.mark.parametrize("name", [*LONG, *SPECIAL])
+def test_every_nan_stays_one(name: str, dtype: DType) -> None:
+    bits = np.array([0, 1, 2, 3, 77, -1], f"i{dtype.size}")
+    nan = bits & ((1 << (22 if dtype is float32 else 51)) - 1) | np.array(np.nan, dtype.np).view(
+        bits.dtype
+    )
+    assert np.isnan(applied(name, np.concatenate([nan, -nan]).view(dtype.np)[:6])).all()
 
 
 # exact values by 400-digit arithmetic; the long products are next to odd multiples of pi/2

@@ -145,9 +145,10 @@ def test_the_text_of_a_kernel_reads_as_plain_python() -> None:
         "# o0: y float32 (n0, 37)",
         "# n0: batch",
     ]
-    assert lines[1].startswith("def exp_f32(x):\n    t1 = where(x < f32(")
+    assert lines[1].startswith("def ldexp_f32(x, y):\n")
+    assert lines[2].startswith("def exp_f32(x):\n    t1 = where(x < f32(")
     assert (
-        lines[2]
+        lines[3]
         == """\
 def softmax_1(b0, o0, n0, lo, hi):
     for i in range(lo, hi):

@@ -14,8 +14,7 @@ from graphc.kernel import interp
 from graphc.kernel import prims as k
 from graphc.kernel.expr import Axis, Buffer, Const, Expr, Load, Local, index
 from graphc.kernel.nest import Accum, For, Kernel, Let, Stmt, Store, Update
-from graphc.render import vector
-from graphc.runtime import jit
+from graphc.runtime import codegen, jit
 
 Array = np.ndarray[Any, Any]
 _SIGNATURE = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
@@ -24,7 +23,7 @@ CANARY = 16  # elements behind every output that must not change
 
 def compiled(kernel: Kernel, target: jit.Target | None = None, opt: str = "none") -> Any:
     """The kernel's address as a ctypes function."""
-    text = vector.module([(kernel, "kernel")])
+    text = codegen.vector_text([(kernel, "kernel")], target)
     data = jit.compile_ir(text, ["kernel"], opt=opt, target=target)
     return _SIGNATURE(jit.load_object(data, ["kernel"])["kernel"])
 
