@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from graphc.fusion.footprint import Access, footprint_of, strip
-from graphc.fusion.partition import MAX_BUFFERS, Group, Partition, Refusal, tensor_bytes
+from graphc.fusion.partition import APART, MAX_BUFFERS, Group, Partition, Refusal, tensor_bytes
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program, consumers_of
 from graphc.ir.shape import dims_product
@@ -106,7 +106,7 @@ class _Anchoring:
         if group.domain != strip(product.known_dims):
             return "the two loop over different domains"
         members = [n for n in group.nodes if n not in anchor.views]
-        if not members:
+        if not members or members[0].op.name == APART:
             return "what reads the product only renames it"
         if group.detached:
             return "parts of the kernel are computed at other indices"

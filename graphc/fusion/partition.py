@@ -28,6 +28,7 @@ MAX_BUFFERS = 32
 MAX_REDUCTIONS = 8
 COLUMNS = 16  # sums of fewer columns do not go along with rows
 HOT = 4 << 20  # bytes up to which sums over what was just written save more than they cost
+APART = "apart"
 SMALL = 8192  # a reduction over everything up to this runs in one piece, not in chunks
 
 
@@ -145,6 +146,8 @@ class Partitioner:
 
     def _absorb(self, node: Node) -> None:
         """Merges the groups of the node's producers into its own, largest saving first."""
+        if node.op.name == APART:
+            return
         inputs = [t for t in dict.fromkeys(node.inputs) if t.node in self.group_of]
         inputs.sort(key=lambda t: -tensor_bytes(t, self.hints))
         for tensor in inputs:
@@ -269,6 +272,8 @@ class Partitioner:
                     yield node, tensor
 
     def _refuse_edge(self, p: Group, c: Group, node: Node, tensor: Tensor) -> str:
+        if tensor.node.op.name == APART:
+            return "it is computed again so as not to be kept until then"
         access = self.footprints[node].reads.get(tensor, Access("point"))
         if access.kind == "remap" and self._free_view(node):
             return "the view costs nothing, and the kernel keeps the axes that it walks"

@@ -1,4 +1,5 @@
-"""Ops that only gradients need: sum_to_shape (undo broadcasting), identity_n (custom gradients).
+"""Ops that only gradients need: sum_to_shape (undo broadcasting), identity_n (custom gradients),
+apart (what is computed again).
 
 Lives here: the records and the decision which axes were broadcast. Not here: the reverse walk
 (autodiff/). Imports ops.define and ir.
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.dtypes import ALL, COMPLEX, NUMERIC, int32, int64
+from graphc.ir.dtypes import ALL, COMPLEX, NUMERIC, float32, int32, int64
 from graphc.ir.node import Node, Tensor, TensorType
 from graphc.ir.shape import Shape, dims_equal
 from graphc.kernel.expr import Expr
@@ -136,4 +137,12 @@ identity_n = movement(
     numpy=lambda *xs: xs, grad=lambda node, *gs: gs, args=("*input",),
     groups=_identity_n_groups(), dtypes=dict.fromkeys(_identity_n_groups(), ALL),
     samples=(sample(arg((3,)), arg((2, 2))),),
+)  # fmt: skip
+
+apart = movement(
+    "apart", tf="_Apart", infer=lambda ctx: ctx.inputs[0].type, kernel=_copy,
+    numpy=lambda x, after: x, grad=lambda node, g: (g, None), args=("input", "after"),
+    groups=("T", "Tafter"), dtypes={"T": ALL, "Tafter": ALL},
+    samples=(sample(arg((3, 4)), fixed([1.0], float32)),), default_name="Apart",
+    doc="Only in programs: the input, for what is to be computed when `after` is there.",
 )  # fmt: skip

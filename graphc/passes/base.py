@@ -24,7 +24,7 @@ from graphc.ir.shape import dims_equal
 RuleFn = Callable[..., "Tensor | tuple[Tensor, ...] | None"]
 MAX_SWEEPS = 8
 # ops whose output is their input's memory
-VIEWS = frozenset({"reshape", "expand_dims", "squeeze", "identity", "stop_gradient"})
+VIEWS = frozenset({"reshape", "expand_dims", "squeeze", "identity", "stop_gradient", "apart"})
 UNIFORM_LIMIT = 1 << 16  # elements of a constant that rules look through
 
 

@@ -20,6 +20,7 @@ from graphc.passes.expand import Expand
 from graphc.passes.fold import Fold
 from graphc.passes.layout import Layout
 from graphc.passes.movement import Movement
+from graphc.passes.recompute import Recompute
 from graphc.passes.stabilize import Stabilize
 from graphc.passes.variance import Variance
 from graphc.passes.verify import verify
@@ -39,6 +40,7 @@ PIPELINE: tuple[Pass, ...] = (
     Crop(),  # convolutions compute only what a pool reads
     Fold(name="fold_again"),
     Algebra(name="algebra_again"),
+    Recompute(),  # large attention weights for gradients; last: equal nodes stay apart
 )
 
 
@@ -61,6 +63,8 @@ def selected(config: Config) -> tuple[Pass, ...]:
     if not any(p.name == "expand" for p in kept):
         kept.append(known["expand"])
     tiles = config.codegen == "vector"
+    if not tiles or not config.fuse or config.backend == "cuda":
+        kept = [p for p in kept if not isinstance(p, Recompute)]  # nothing runs it in parts
     return tuple(replace(p, tiles=tiles) if isinstance(p, Convolve) else p for p in kept)
 
 

@@ -8,13 +8,16 @@ tasks the panels are the outer loop, so that one panel of B stays in the cache w
 Where B is packed, a chunk packs a few panels of its own at a time, into memory for that chunk.
 The last rows and columns have tiles of their own size where it is known. Where only the run knows
 it, the last tile reads its last row again instead of what is not there, and stores what is.
+
+A call may do a part of a product (GemmTile.window). Sums over a part of k go on from C, or with a
+finish from memory of their own until the last part: each is still one sum in the order of k.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from graphc.kernel.tiles.gemm import GemmTile
+from graphc.kernel.tiles.gemm import GemmTile, Window
 from graphc.kernel.tiles.pack import PackSpec
 from graphc.render.tile_finish import Finish
 from graphc.render.tile_module import tile_module
@@ -51,8 +54,11 @@ class GemmPrinter:
         self.m: Index = "%m" if spec.m is None else spec.m
         self.n: Index = "%n" if spec.n is None else spec.n
         self.k: Index = "%k" if spec.k is None else spec.k
-        self.lda = self.m if spec.trans_a else self.k
-        self.ldb: Index = spec.tile.columns if spec.packing else self.n
+        window = self.window = spec.window or Window()
+        self.lda = window.lda or (self.m if spec.trans_a else self.k)
+        self.ldc: Index = window.ldc or self.n
+        self.steps: Span = (0, self.k)
+        self.ldb: Index = spec.tile.columns if spec.packing else window.ldb or self.n
         self.packer = _packer(spec) if spec.packs else None
         self.spare = self.own_panels = self.own_rows = self.pack_symbol = ""
         self.next_panels = ""
@@ -64,13 +70,18 @@ class GemmPrinter:
 
         With a finish its buffers stand for C, and its dimensions behind the sizes. Where B is
         packed, the panels of all pieces stand behind C, and the tasks of a piece behind all sizes.
+        Of a part, the memory for sums that wait for a finish stands behind C, where it starts
+        behind the sizes.
         """
         out = [("ptr", "%a"), ("ptr", "%b")]
         out += [("ptr", "%y")] if self.finish is None else self.finish.pointers()
         packs = self.packer is not None
         out += [("ptr", "%p")] if packs else []
+        waits = self.finish is not None and self.window.k is not None
+        out += [("ptr", "%acc")] if waits else []
         out += [("i64", d) for d in (self.m, self.n, self.k) if isinstance(d, str)]
         out += [("i64", "%piece")] if packs else []
+        out += [("i64", name) for name in self.window.names]
         return out if self.finish is None else out + self.finish.dims()
 
     def module(self, symbol: str) -> str:
@@ -100,11 +111,13 @@ class GemmPrinter:
         each = w.ceil_div(self.n, spec.tile.columns)
         if not spec.by_columns:
             each = w.ceil_div(self.m, spec.tile.rows)
-        own = w.mul(self.m, self.n) if self.finish is None else 0
-        width = self.n
+        own = w.mul(self.m, self.ldc) if self.finish is None else 0
+        width = self.window.ldb or self.n
         if spec.packing == "given":
             width = w.mul(w.ceil_div(self.n, spec.tile.columns), spec.tile.columns)
         steps = [w.mul(self.m, self.k), w.mul(self.k, width), own]
+        if self.window.lda is not None:
+            steps[0] = w.mul(self.k if spec.trans_a else self.m, self.lda)
 
         def one(batch: str, _: list[str]) -> None:
             start = w.mul(batch, each)
@@ -126,7 +139,12 @@ class GemmPrinter:
         tiles: Span = (0, w.ceil_div(self.m, spec.tile.rows))
         panels: Span = (0, w.ceil_div(self.n, width))
         full: Index = w.div(self.n, width)
-        if spec.by_columns:
+        if spec.window is not None:
+            self.steps = self.part("%wk", self.window.k, self.k, 1)
+            tiles = self.part("%wm", self.window.m, self.m, spec.tile.rows)
+            panels = self.part("%wn", self.window.n, self.n, width)
+            end = w.least(panels[1], full)
+        elif spec.by_columns:
             panels, end = (lo, hi), w.least(hi, full)
         else:
             tiles, end = (lo, hi), full
@@ -151,6 +169,14 @@ class GemmPrinter:
             w.when("slt", 0, left, lambda: w.when("slt", full, panels[1], rest))
         else:
             w.when("slt", full, panels[1], rest)
+
+    def part(self, first: str, size: int | None, extent: Index, block: int) -> Span:
+        """The blocks of an extent that a call does."""
+        w = self.w
+        if size is None:
+            return (0, w.ceil_div(extent, block))
+        end = w.least(w.add(first, size), extent)
+        return (w.div(first, block), w.ceil_div(end, block))
 
     def lanes_mask(self, columns: Index, vector: int) -> str | None:
         """The valid lanes of a vector of a row of so many columns."""
@@ -250,10 +276,26 @@ class GemmPrinter:
         a, b, c = operands
         if self.spec.packs_rows:
             a = w.at(self.own_rows, w.mul(w.mul(slot, self.k), self.spec.tile.rows))
-        sums = self.sums(a, b, at, part)
+        sums = self.sums(a, b, at, part, self.begun(c, at, part))
         if self.finish is None:
-            self.put(sums, w.at(c, w.add(w.mul(at[0], self.n), at[1])), part)
-            return
+            self.put(sums, w.at(c, w.add(w.mul(at[0], self.ldc), at[1])), part)
+        elif self.window.k is None:
+            self.finished(sums, at, part)
+        else:
+            last = self.steps[1]
+            w.when("slt", last, self.k, lambda: self.put(sums, self.waiting(at), part))
+            w.when("sle", self.k, last, lambda: self.finished(sums, at, part))
+
+    def waiting(self, at: Span) -> str:
+        """Where a tile's sums wait for the next part of k."""
+        w = self.w
+        row = w.add(w.mul(self.batch, self.m), at[0])
+        return w.at("%acc", w.add(w.mul(row, self.n), at[1]))
+
+    def finished(self, sums: list[str], at: Span, part: _Part) -> None:
+        """Run the finish on a tile."""
+        w = self.w
+        assert self.finish is not None
         for n, value in enumerate(sums):
             r, v = divmod(n, part.vectors)
             where = r * self.spec.tile.columns + v * self.spec.tile.lanes
@@ -266,7 +308,29 @@ class GemmPrinter:
         }
         self.finish.call(w, self.spare, box)
 
-    def sums(self, a: str, b: str, at: Span, part: _Part) -> list[str]:
+    def begun(self, c: str, at: Span, part: _Part) -> list[str]:
+        """What a tile's sums start with: zeros, behind the first part of k what that came to."""
+        w, lanes = self.w, self.spec.tile.lanes
+        if self.window.k is None:
+            return w.zeros(part.rows * part.vectors)
+        if self.finish is not None:
+            start = self.waiting(at)
+        else:
+            start = w.at(c, w.add(w.mul(at[0], self.ldc), at[1]))
+        some = w.op(f"icmp slt i64 0, {self.steps[0]}")
+        masks = []
+        for v in range(part.vectors):
+            valid = w.largest(w.sub(part.columns, v * lanes), 0)
+            masks.append(w.mask(w.op(f"select i1 {some}, i64 {valid}, i64 0")))
+        return [
+            w.load(w.at(w.at(start, w.mul(r, self.ldc)), v * lanes), mask)
+            for r in range(part.rows)
+            for v, mask in enumerate(masks)
+        ]
+
+    def sums(
+        self, a: str, b: str, at: Span, part: _Part, start: list[str]
+    ) -> list[str]:
         """A tile's sums over k, a vector after the other, row by row."""
         w, spec = self.w, self.spec
         along = self.lda if spec.trans_a else 1
@@ -289,10 +353,9 @@ class GemmPrinter:
                     out.append(w.fma(one, vector, sums[r * part.vectors + v]))
             return out
 
-        zeros = w.zeros(part.rows * part.vectors)
         if spec.far or self.next_panels:
-            return self.asking(at, part, body, zeros)
-        return w.loop(0, self.k, 1, body, zeros)
+            return self.asking(at, part, body, start)
+        return w.loop(*self.steps, 1, body, start)
 
     def asking(self, at: Span, part: _Part, body: LoopBody, sums: list[str]) -> list[str]:
         """The loop over k in as many parts as there are rows, each behind a request for a row.
@@ -359,7 +422,7 @@ class GemmPrinter:
         w, lanes = self.w, self.spec.tile.lanes
         if part.some is None:
             for r in range(part.rows):
-                self.put_row(sums[r * part.vectors :], w.at(c, w.mul(r, self.n)), part)
+                self.put_row(sums[r * part.vectors :], w.at(c, w.mul(r, self.ldc)), part)
             return
         for at, value in enumerate(sums):
             w.store(value, w.at(self.spare, at * lanes))

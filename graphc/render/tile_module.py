@@ -18,10 +18,10 @@ def tile_module(
     """A complete module that defines `symbol`: the writer's lines over the slots' arguments.
 
     slots: (type, name) in order; what is called %y is written, or with a finish what that writes,
-    and panels %p.
+    and panels %p, and %acc, where sums wait to go on.
     """
     inner = f"{symbol}.tiles"
-    written = {"%p", *({"%y"} if behind is None else behind.written())}
+    written = {"%p", "%acc", *({"%y"} if behind is None else behind.written())}
     params = [
         f"{kind} {name}" if kind == "i64"
         else f"ptr noalias{'' if name in written else ' readonly'} {name}"

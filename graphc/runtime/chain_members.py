@@ -1,18 +1,30 @@
 """What a step does for one product of a batch, and for one row: proofs that chains rest on.
 
-Lives here: units_of, aligned, rows_of, row_kernel. Not here: which steps make a chain
-(runtime/chains.py, the only importer).
+Lives here: units_of, aligned, rows_of, row_kernel, restrided. Not here: which steps make a chain
+(runtime/chains.py), windows of scores (runtime/chain_windows.py); only these two import it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 
 from graphc.ir.shape import Dim
 from graphc.kernel.collapse import collapsed
-from graphc.kernel.expr import Axis, Buffer, Expr, Load, Local, loads, postorder, substitute
-from graphc.kernel.linear import bounds, exact_quotient, nonneg, quick_linear, to_expr
-from graphc.kernel.nest import For, Kernel, Let, Stmt, Store, stmt_exprs
+from graphc.kernel.expr import (
+    Axis,
+    Buffer,
+    Expr,
+    Load,
+    Local,
+    loads,
+    postorder,
+    replaced,
+    substitute,
+    transform,
+)
+from graphc.kernel.linear import Linear, bounds, exact_quotient, nonneg, quick_linear, to_expr
+from graphc.kernel.nest import For, Kernel, Let, Stmt, Store, Update, stmt_exprs
 from graphc.runtime.steps import Step, Storage
 from graphc.runtime.tiles import TileCall, in_rows
 
@@ -61,12 +73,9 @@ def _tile_aligned(
         )
     if storage in step.writes and storage not in step.writes[: len(call.finish.outputs)]:
         return False
-    named = (*call.inputs, *call.finish.outputs)
-    behind = (*step.reads[2:], *step.writes[: len(call.finish.outputs)])
     return all(
         _kernel_aligned(call.finish, buffer, storage.elements, batch)
-        for buffer, home in zip(named, behind, strict=True)
-        if home is storage
+        for buffer in of_finish(step, call, (storage,))
     )
 
 
@@ -87,6 +96,10 @@ def rows_of(step: Step, batch: Dim, rows: int, written: set[Storage]) -> int | N
         extra = step.writes if call.finish is None else (*step.reads[2:], *step.writes)
         if any(s in written and s.elements != whole for s in extra if not are_panels(s)):
             return None
+        if call.finish is not None and isinstance(product.n, int):
+            touched = of_finish(step, call, written)
+            if restrided(call, touched, product.n, product.n) is None:
+                return None
         return changed.spec.tile.rows
     return None if row_kernel(step, batch, rows, written) is None else 1
 
@@ -170,3 +183,86 @@ def _offsets(kernel: Kernel, buffer: Buffer) -> Iterator[Expr]:
                 yield from walk(stmt.body)
 
     yield from walk(kernel.body)
+
+
+# ------------------------------------------------------------------ finishes
+def of_finish(member: Step, call: TileCall, storages: Collection[Storage]) -> set[Buffer]:
+    """The finish's buffers in these storages."""
+    assert call.finish is not None
+    outputs = call.finish.outputs
+    named = (*call.inputs, *outputs)
+    homes = (*member.reads[2:], *member.writes[: len(outputs)])
+    return {b for b, home in zip(named, homes, strict=True) if home in storages}
+
+
+def restrided(
+    call: TileCall, buffers: Collection[Buffer], columns: int, length: int
+) -> Kernel | None:
+    """The finish with another row length of some buffers of scores.
+
+    None where it does not read and write each at its own element.
+    """
+    assert call.finish is not None
+    try:
+        body = tuple(_Restride(call.roles, buffers, columns, length).body(call.finish.body))
+    except ValueError:
+        return None
+    return replace(call.finish, body=body)
+
+
+class _Restride:
+    """The rewriting of one kernel's statements."""
+
+    def __init__(
+        self, roles: Sequence[str], buffers: Collection[Buffer], columns: int, length: int
+    ) -> None:
+        self.roles = roles
+        self.axes: dict[Expr, str] = {}
+        self.buffers = buffers
+        self.columns = columns
+        self.length = length
+        self.lets: dict[Expr, Expr] = {}
+
+    def body(self, body: Sequence[Stmt], depth: int = 0) -> Iterator[Stmt]:
+        for stmt in body:
+            if isinstance(stmt, Let):
+                self.lets[stmt.local] = substitute(stmt.value, self.lets)
+                yield Let(stmt.local, self.value(stmt.value))
+            elif isinstance(stmt, Update):
+                yield replace(stmt, value=self.value(stmt.value))
+            elif isinstance(stmt, Store):
+                offset = stmt.offset
+                if stmt.buffer in self.buffers:
+                    offset = self.offset(offset)
+                yield replace(stmt, offset=offset, value=self.value(stmt.value))
+            elif isinstance(stmt, For):
+                self.axes[stmt.axis] = self.roles[depth]
+                yield replace(stmt, body=tuple(self.body(stmt.body, depth + 1)))
+            else:
+                yield stmt
+
+    def value(self, value: Expr) -> Expr:
+        def step(node: Expr, args: tuple[Expr, ...]) -> Expr:
+            if not isinstance(node, Load) or node.buffer not in self.buffers:
+                return replaced(node, args)
+            return node.rebuild((self.offset(node.index[0]), *args[1:]))
+
+        return transform(value, step)
+
+    def offset(self, offset: Expr) -> Expr:
+        """Of the same element in rows of the other length.
+
+        Raises:
+            ValueError: it is not the element of the loops' batch, row and column.
+        """
+        form = quick_linear(substitute(offset, self.lets))
+        if form is None or form.const != 0:
+            raise ValueError("no plain element")
+        terms: dict[str, Dim] = {self.axes.get(t, ""): c for t, c in form.terms.items()}
+        rows = terms.get("row") == self.columns and terms.get("column") == 1
+        if not rows or len(form.terms) != len(terms) or terms.keys() - {"batch", "row", "column"}:
+            raise ValueError("no plain element")
+        scaled = {
+            t: c if c == 1 else c // self.columns * self.length for t, c in form.terms.items()
+        }
+        return to_expr(Linear(scaled))

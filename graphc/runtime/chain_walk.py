@@ -3,15 +3,16 @@
 Lives here: the record of a chain among a plan's arguments, and the LLVM IR that walks it. Not here:
 which steps make a chain (runtime/chains.py), the table (runtime/driver.py). Imports the cache only.
 
-A record is int64 words: [members, patches, words, offset, chunk, blocks], then for each member
-[function, offset of its arguments, units of a product, units of a block], then for each patch
-[offset of the slot, bytes of a part, of a product, of a block]. Offsets are in words from the
-record; `words` of arguments from `offset` on belong to the members. Every call copies them, so that
-several threads can walk at once.
+A record is int64 words: [members, patches, words, offset, chunk, blocks, down], then for each
+member [function, offset of its arguments, units of a product, units of a block, units from a block
+to the next], then for each patch [offset of the slot, bytes of a part, of a product, of a block
+down, of a block to the right]. Offsets are in words from the record; `words` of arguments from
+`offset` on belong to the members. Every call copies them, so that several threads can walk at once.
 
-Task q is block q % blocks of product q / blocks. All members do it before the next one begins:
-from unit p units + b units of a block to the end of the block or of the product. A patched slot
-holds the address of memory with one part for each piece: task q lies in the part of its piece.
+Task q is block q % blocks of product q / blocks; `down` of them lie below each other. All members
+do it before the next one begins, up to the end of the block or of the product. A patched slot holds
+the address of memory with one part for each piece: task q lies in the part of its piece. With no
+part and no product it holds a number that grows from block to block.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from collections.abc import Sequence
 from graphc.runtime import cache
 from graphc.runtime.once import once
 
-MEMBERS, PATCHES, WORDS, OFFSET, CHUNK, BLOCKS, HEADER = range(7)
-MEMBER_WORDS = PATCH_WORDS = 4
+MEMBERS, PATCHES, WORDS, OFFSET, CHUNK, BLOCKS, DOWN, HEADER = range(8)
+MEMBER_WORDS = PATCH_WORDS = 5
 
 _WALK = f"""
 define void @graphc_chain(ptr %args, i64 %lo, i64 %hi) {{
@@ -39,6 +40,8 @@ entry:
   %piece = sdiv i64 %lo, %chunk
   %blocks.p = getelementptr i64, ptr %args, i64 {BLOCKS}
   %blocks = load i64, ptr %blocks.p
+  %down.p = getelementptr i64, ptr %args, i64 {DOWN}
+  %down = load i64, ptr %down.p
   %template = getelementptr i64, ptr %args, i64 %offset
   %own = alloca i64, i64 %words, align 16
   %bytes = mul i64 %words, 8
@@ -54,6 +57,8 @@ head:
 task:
   %p = sdiv i64 %q, %blocks
   %b = srem i64 %q, %blocks
+  %row = srem i64 %b, %down
+  %column = sdiv i64 %b, %down
   br label %patch
 patch:
   %c = phi i64 [0, %task], [%c1, %change]
@@ -71,14 +76,18 @@ change:
   %part = load i64, ptr %part.p
   %step = load i64, ptr %step.p
   %rows = load i64, ptr %block.p
+  %right.p = getelementptr i64, ptr %slot.p, i64 4
+  %right = load i64, ptr %right.p
   %given.p = getelementptr i64, ptr %template, i64 %slot
   %given = load i64, ptr %given.p
   %to = mul i64 %piece, %part
   %from = mul i64 %p, %step
   %moved = add i64 %given, %to
-  %inside = mul i64 %b, %rows
+  %below = mul i64 %row, %rows
+  %beside = mul i64 %column, %right
   %product = sub i64 %moved, %from
-  %address = sub i64 %product, %inside
+  %inside = sub i64 %product, %below
+  %address = sub i64 %inside, %beside
   %mine.p = getelementptr i64, ptr %own, i64 %slot
   store i64 %address, ptr %mine.p
   br label %patch
@@ -101,7 +110,9 @@ call:
   %each = load i64, ptr %each.p
   %base = mul i64 %p, %units
   %end = add i64 %base, %units
-  %ahead = mul i64 %b, %each
+  %onward.p = getelementptr i64, ptr %fn.p, i64 4
+  %onward = load i64, ptr %onward.p
+  %ahead = mul i64 %b, %onward
   %first = add i64 %base, %ahead
   %full = add i64 %first, %each
   %last = call i64 @llvm.smin.i64(i64 %full, i64 %end)
@@ -128,18 +139,19 @@ def record(
     at: int,
     first: int,
     chunk: int,
-    blocks: int,
-    members: Sequence[tuple[int, int, int, int]],
-    patches: Sequence[tuple[int, int, int, int]],
+    blocks: tuple[int, int],
+    members: Sequence[tuple[int, int, int, int, int]],
+    patches: Sequence[tuple[int, int, int, int, int]],
 ) -> list[int]:
     """The words of a record.
 
     Args:
         at, first: where the record and the members' arguments begin among all arguments.
-        members: (function, first argument, units of a product, of a block) of each.
-        patches: (argument, bytes of a part, of a product, of a block) of each.
+        blocks: of a product, and how many of them lie below each other.
+        members: (function, first argument, units of a product, of a block, to the next) of each.
+        patches: (argument, bytes of a part, of a product, of a block down, to the right) of each.
     """
-    out = [len(members), len(patches), at - first, first - at, max(chunk, 1), blocks]
+    out = [len(members), len(patches), at - first, first - at, max(chunk, 1), *blocks]
     for function, start, *units in members:
         out += [function, start - at, *units]
     for slot, *sizes in patches:

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from graphc.config import Config
@@ -167,6 +167,8 @@ class TileCall(Finishing):
         sizes = [evaluate(d, values) for given, d in known if given is None]
         if self.spec.packs:
             sizes.append(self._piece(values))
+        if s.window is not None:
+            sizes += [0] * len(s.window.names)  # the walk of a chain puts them in
         return sizes + self.finish_slots(values)
 
     def extent(self, values: Mapping[str, int]) -> int:
@@ -245,21 +247,24 @@ def tile_call(
 def in_rows(call: TileCall) -> TileCall | None:
     """The same product of a batch with tiles of rows as tasks, behind a step that packs B.
 
-    None where that cannot be: a finish belongs to one size of tiles.
+    None where sizes are not known. A finish belongs to one size of tiles, which stays.
     """
     product, spec = call.product, call.spec
     if not spec.packs and not spec.by_columns:
         return call
     sizes = (product.m, product.n, product.k)
-    if call.finish is not None or not all(isinstance(d, int) for d in sizes):
+    if not all(isinstance(d, int) for d in sizes):
         return None
     m, n, k = (int(d) for d in sizes)  # type: ignore[arg-type]
-    rows = gemm_tile(
-        machine(), spec.dtype, (m, n, k), (m, n, k), spec.trans_a, "given", product.batched
-    )
+    if call.finish is None:
+        rows = gemm_tile(
+            machine(), spec.dtype, (m, n, k), (m, n, k), spec.trans_a, "given", product.batched
+        )
+    else:
+        rows = replace(spec, packing="given", by_columns=False, group=1, row_group=1)
     layout = PackSpec(spec.dtype, n, k, product.trans_b, rows.tile.lanes, rows.tile.vectors)
     pack = PackCall(layout, product.batch, n, product.k)
-    return TileCall(product, rows, pack)
+    return replace(call, spec=rows, pack=pack)
 
 
 def _packs(m: int, n: int, k: int, itemsize: int) -> bool:
@@ -278,12 +283,31 @@ _addresses: dict[str, int] = {}
 
 def address(call: Any) -> int:
     """The compiled code of a call: a tile, a pack, a product by BLAS, rows."""
+    if getattr(call, "named", False):
+        return compiled([call])[call.kernel_name]
     name = call.kernel_name
-    if not getattr(call, "named", False):
-        return cache.library(call.ir(), [name], name=name)[name]
-    found = _addresses.get(name)
-    if found is None:
-        key = f"{name} {codegen.CODEGEN_VERSION}"
-        found = cache.library(call.ir, [name], name=name, key=key)[name]
-        _addresses[name] = found
-    return found
+    return cache.library(call.ir(), [name], name=name)[name]
+
+
+def compiled(calls: Iterable[Any]) -> dict[str, int]:
+    """The code of named calls, by name. What no cache holds is compiled as one module.
+
+    A plan that needs one of them later finds it alone.
+    """
+    wanted = {call.kernel_name: call for call in calls}
+    new = {name: call for name, call in wanted.items() if name not in _addresses}
+    keys = {
+        name: cache.library_key(f"{name} {codegen.CODEGEN_VERSION}", name) for name in new
+    }
+    found = cache.default().get_many(keys.values())
+    missing = [name for name, key in keys.items() if key not in found]
+    if missing:
+        texts = {name: new[name].ir() for name in missing}
+        code = jit.compile_ir(list(texts.values()), missing, name=", ".join(missing))
+        metas = {keys[name]: {"name": name, "target": jit.target_key()} for name in missing}
+        files = {f"{name}.ll": text for name, text in texts.items()}
+        symbols = {keys[name]: name for name in missing}
+        found |= cache.default().put_module(symbols, code, metas, files)
+    places = cache.load(found)
+    _addresses.update({name: places[key] for name, key in keys.items()})
+    return {name: _addresses[name] for name in wanted}

@@ -85,7 +85,7 @@ def test_numbers_are_in_range(document: Document) -> None:
 def test_the_stages_add_up(document: Document) -> None:
     names = [s.name for s in document.stages]
     assert names[:3] == ["user", "start", "fold"]
-    assert names[-1] == "algebra_again"
+    assert names[-1] == "recompute"
     alive: set[int] = set()
     for stage in document.stages:
         assert set(stage.removed) <= alive

@@ -9,6 +9,7 @@ in order, whatever the tile: blocks and threads do not change its bits.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 
@@ -20,6 +21,34 @@ PACKED_BYTES = 1 << 19  # of B that a task packs at a time: it stays in the seco
 FAR_PANELS = 1 << 22  # bytes of B that lie further away than the second cache
 MAX_GROUP = 8
 FAR_BYTES = 1 << 18  # of C, beside A and B
+
+
+@dataclass(frozen=True)
+class Window:
+    """That a call does a part of a product only.
+
+    Attributes:
+        m, n, k: extents of a part, None where it is all of them. Parts of k follow each other: the
+            first one starts the sums, the others go on from where they were put.
+        lda, ldb, ldc: elements from a row of A, B, C to the next one, None where rows lie together.
+    """
+
+    m: int | None = None
+    n: int | None = None
+    k: int | None = None
+    lda: int | None = None
+    ldb: int | None = None
+    ldc: int | None = None
+
+    @property
+    def key(self) -> str:
+        return "w" + ".".join("" if d is None else str(d) for d in dataclasses.astuple(self))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the arguments that say where a part starts."""
+        cut = (("%wm", self.m), ("%wn", self.n), ("%wk", self.k))
+        return tuple(name for name, size in cut if size is not None)
 
 
 @dataclass(frozen=True)
@@ -36,6 +65,8 @@ class GemmTile:
         far: C is too large for the cache, so that tiles ask for their part of it early.
         batched: all three step on from one product to the next.
         by_columns: tasks are panels of columns, not tiles of rows.
+        window: calls do parts, of known sizes, and pack nothing; every call has all tasks of the
+            products that it is for.
     """
 
     dtype: DType
@@ -50,6 +81,7 @@ class GemmTile:
     group: int = 1
     row_group: int = 1
     far: bool = False
+    window: Window | None = None
 
     @property
     def key(self) -> str:
@@ -64,6 +96,8 @@ class GemmTile:
         )
         if self.packing:
             flags += f"_{self.packing}{self.group}.{self.row_group}"
+        if self.window is not None:
+            flags += f"_{self.window.key}"
         tile = f"{self.tile.rows}x{self.tile.vectors}x{self.tile.lanes}"
         return f"{self.dtype.name}_{sizes}_{flags}_{tile}"
 
@@ -80,7 +114,7 @@ class GemmTile:
     @property
     def ahead(self) -> bool:
         """Whether tiles ask for the panels that come next: B comes from far."""
-        if self.packing not in ("copy", "given") or self.trans_a:
+        if self.packing not in ("copy", "given") or self.trans_a or self.window is not None:
             return False
         if self.n is None or self.k is None:
             return False
