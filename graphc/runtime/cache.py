@@ -30,7 +30,7 @@ import threading
 import time
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -438,31 +438,32 @@ def load(entries: Mapping[str, Entry]) -> dict[str, int]:
 _default = KernelCache(None)
 
 
+def default() -> KernelCache:
+    """Where the runtime's own modules are kept."""
+    return _default
+
+
 def set_default(store: KernelCache) -> None:
     """Keep the runtime's own modules (driver, threads, frame, BLAS) in `store` from now on."""
     global _default
     _default = store
 
 
-def library(
-    ir_text: str | Callable[[], str], symbols: Iterable[str], *, name: str, key: str = ""
-) -> dict[str, int]:
-    """The addresses of a module's symbols, compiled for the host unless the default cache has it.
+def library_key(content: str, symbol: str) -> str:
+    """The key of a symbol of a module for the host, which is what `content` says."""
+    return content_key("library", jit.target_key(), content, symbol)
 
-    With a `key` that says what the text is, a function that makes it is only called to compile.
+
+def library(ir_text: str, symbols: Iterable[str], *, name: str) -> dict[str, int]:
+    """The addresses of a module's symbols, compiled for the host unless the default cache has it.
 
     Raises KernelCompileError.
     """
-    target = jit.target_key()
-    if not key:
-        ir_text = ir_text if isinstance(ir_text, str) else ir_text()
-        key = ir_text
-    keys = {symbol: content_key("library", target, key, symbol) for symbol in symbols}
+    keys = {symbol: library_key(ir_text, symbol) for symbol in symbols}
     found = _default.get_many(keys.values())
     if len(found) < len(keys):
-        ir_text = ir_text if isinstance(ir_text, str) else ir_text()
         object_bytes = jit.compile_ir(ir_text, keys, name=name)
-        metas = {key: {"name": name, "target": target} for key in keys.values()}
+        metas = {key: {"name": name, "target": jit.target_key()} for key in keys.values()}
         kernels = {key: symbol for symbol, key in keys.items()}
         found = _default.put_module(kernels, object_bytes, metas, {f"{name}.ll": ir_text})
     addresses = load(found)

@@ -16,7 +16,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,14 +136,14 @@ def target_key(target: Target | None = None) -> str:
 
 
 def compile_ir(
-    ir_text: str,
+    ir_text: str | Sequence[str],
     symbols: Iterable[str] = (),
     *,
     name: str = "",
     opt: str = "light",
     target: Target | None = None,
 ) -> bytes:
-    """Compile LLVM IR text to relocatable object bytes.
+    """Compile LLVM IR text, or several as one module, to relocatable object bytes.
 
     `symbols` must be defined in the text. `name` stands in the error, else the first symbol.
     `opt` is "none", "light" (SROA, instcombine, simplifycfg), "gvn" (light and value numbering) or
@@ -156,13 +156,11 @@ def compile_ir(
     if opt not in ("none", "light", "gvn", "full"):
         raise ValueError(f"unknown optimisation level {opt!r}")
     llvm = _binding()
+    texts = (ir_text,) if isinstance(ir_text, str) else ir_text
     with _lock, _timed("compile_seconds"):
         machine = _machine(target)
         try:
-            module = llvm.parse_assembly(ir_text)
-            module.triple = target.triple
-            module.data_layout = str(machine.target_data)
-            module.verify()  # LLVM aborts the process on IR that is not valid
+            module = _parsed(llvm, texts, target, machine)
             _check_defined(module, symbols)
             if opt != "none":
                 _run_passes(llvm, machine, module, opt)
@@ -170,7 +168,21 @@ def compile_ir(
             _counters["modules_compiled"] += 1
             return code
         except (RuntimeError, ValueError) as error:
-            raise KernelCompileError(name, str(error).strip(), ir_text) from error
+            raise KernelCompileError(name, str(error).strip(), "\n".join(texts)) from error
+
+
+def _parsed(llvm: Any, texts: Sequence[str], target: Target, machine: Any) -> Any:
+    """One module of all texts; functions that are internal to one may have names of another's."""
+    modules = []
+    for text in texts:
+        module = llvm.parse_assembly(text)
+        module.triple = target.triple
+        module.data_layout = str(machine.target_data)
+        module.verify()  # LLVM aborts the process on IR that is not valid
+        modules.append(module)
+    for module in modules[1:]:
+        modules[0].link_in(module)
+    return modules[0]
 
 
 def assembly(ir_text: str, *, opt: str = "light", target: Target | None = None) -> str:
@@ -180,9 +192,7 @@ def assembly(ir_text: str, *, opt: str = "light", target: Target | None = None) 
     with _lock:
         machine = _machine(target)
         try:
-            module = llvm.parse_assembly(ir_text)
-            module.triple = target.triple
-            module.data_layout = str(machine.target_data)
+            module = _parsed(llvm, (ir_text,), target, machine)
             if opt != "none":
                 _run_passes(llvm, machine, module, opt)
             return str(machine.emit_assembly(module))

@@ -108,9 +108,9 @@ class CpuPlan(CompiledPlan):
         compiled = codegen.build([s.kernel for s in steps if s.kernel is not None], self.config)
         self.kernels = dict(zip(steps, compiled, strict=True))
         self.addresses = {step: kernel.address for step, kernel in self.kernels.items()}
-        for step in self.schedule.steps:
-            if step.call is not None:
-                self.addresses[step] = tiles.address(step.call)
+        calls = {step: step.call for step in self.schedule.steps if step.call is not None}
+        tiles.compiled(call for call in calls.values() if getattr(call, "named", False))
+        self.addresses |= {step: tiles.address(call) for step, call in calls.items()}
 
 
 def _stream(step: Step, kernel: Kernel) -> None:

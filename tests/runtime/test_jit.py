@@ -11,6 +11,7 @@ import threading
 import numpy as np
 import pytest
 
+import graphc
 from graphc.runtime import jit
 
 AXPY = """
@@ -64,6 +65,27 @@ def test_one_name_in_two_modules_means_two_kernels() -> None:
     run(one, x, 0, 1)
     run(two, x, 1, 2)
     assert x.tolist() == [1, 4]
+
+
+def test_several_texts_are_one_module() -> None:
+    text = """
+declare float @llvm.fma.f32(float, float, float)
+define internal float @inner(float %x) {{
+  %y = call float @llvm.fma.f32(float %x, float 1.0, float {add})
+  ret float %y
+}}
+define float @{name}(float %x) {{
+  %y = call float @inner(float %x)
+  ret float %y
+}}"""
+    texts = [text.format(name=f"f{n}", add=f"{n}.0") for n in range(3)]
+    before = graphc.stats()["modules_compiled"]
+    found = jit.load_object(jit.compile_ir(texts, ["f0", "f1", "f2"]), ["f0", "f1", "f2"])
+    assert graphc.stats()["modules_compiled"] == before + 1
+    of_float = ctypes.CFUNCTYPE(ctypes.c_float, ctypes.c_float)
+    assert [of_float(found[f"f{n}"])(10.0) for n in range(3)] == [10, 11, 12]
+    with pytest.raises(jit.KernelCompileError, match="'both'"):
+        jit.compile_ir([texts[0], texts[0]], ["f0"], name="both")
 
 
 def test_same_bytes_are_linked_once() -> None:
