@@ -12,7 +12,7 @@ A kernel is `name(b0, ..., o0, ..., n0, ..., [status,] lo, hi)` over flat arrays
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -68,9 +68,7 @@ def simulator_callable(ready: Prepared, gpu: Gpu = H200) -> Callable[..., int]:
     Raises:
         CompileError: numba-cuda is missing, or was imported without NUMBA_ENABLE_CUDASIM=1.
     """
-    cuda = _cuda()
-    if not cuda.config.ENABLE_CUDASIM:
-        raise CompileError("the simulator runs where NUMBA_ENABLE_CUDASIM=1 is set at first")
+    cuda = simulator()
     kernel, launch = ready.kernel, ready.launch
     name = identifier(kernel.name)
     module = text_module(name, cuda_module_text(kernel, name, launch)[0])
@@ -103,6 +101,18 @@ def simulator_callable(ready: Prepared, gpu: Gpu = H200) -> Callable[..., int]:
     return call
 
 
+def simulator() -> Any:
+    """numba.cuda as its simulator.
+
+    Raises:
+        CompileError: numba-cuda is missing, or was imported without NUMBA_ENABLE_CUDASIM=1.
+    """
+    cuda = _cuda()
+    if not cuda.config.ENABLE_CUDASIM:
+        raise CompileError("the simulator runs where NUMBA_ENABLE_CUDASIM=1 is set at first")
+    return cuda
+
+
 def _cuda() -> Any:
     try:
         import numba.cuda as cuda
@@ -123,18 +133,39 @@ def ptx(ready: Prepared, symbol: str, cc: tuple[int, int]) -> str:
     Raises:
         CompileError: numba-cuda or NVIDIA's compiler is missing, or refuses the kernel.
     """
-    _cuda()
     kernel = ready.kernel
     name = identifier(kernel.name)
     text, helpers = cuda_module_text(kernel, name, ready.launch)
+    return text_ptx(text, name, helpers, lambda: _signature(kernel), symbol, cc, ready.launch.block)
+
+
+def text_ptx(
+    text: str,
+    name: str,
+    helpers: Iterable[str],
+    types: Callable[[], tuple[Any, ...]],
+    symbol: str,
+    cc: tuple[int, int],
+    block: int,
+) -> str:
+    """PTX of the function `name` of a module's text, as `.entry symbol`.
+
+    Args:
+        helpers: functions of the module that it calls. types: gives Numba's types of its
+            parameters. block: threads of a block.
+
+    Raises:
+        CompileError: as `ptx`.
+    """
+    _cuda()
     try:
-        return _compiled(text, name, helpers, _signature(kernel), symbol, cc, ready.launch.block)
+        return _compiled(text, name, helpers, types(), symbol, cc, block)
     except CompileError:
         raise
     except Exception as error:  # Numba and its linker raise many kinds
         lines = str(error).strip().splitlines() or [type(error).__name__]
         raise CompileError(
-            f"kernel {kernel.name}: no PTX for compute capability {cc[0]}.{cc[1]}: {lines[0]}"
+            f"kernel {name}: no PTX for compute capability {cc[0]}.{cc[1]}: {lines[0]}"
         ) from error
 
 
@@ -156,7 +187,7 @@ def _signature(kernel: Kernel) -> tuple[Any, ...]:
 def _compiled(
     text: str,
     name: str,
-    helpers: dict[str, str],
+    helpers: Iterable[str],
     types: tuple[Any, ...],
     symbol: str,
     cc: tuple[int, int],

@@ -1,6 +1,7 @@
 """The process that simulates: every case with its result, one JSON object a line.
 
-NUMBA_ENABLE_CUDASIM must be set; test_simulator.py starts it.
+NUMBA_ENABLE_CUDASIM must be set; simulation.py starts it with "nests" or "products" and the names
+of cases, all of them without names.
 """
 
 from __future__ import annotations
@@ -15,8 +16,12 @@ from typing import Any
 import numpy as np
 from numba.cuda.simulator import kernelapi
 
-from tests.cuda.cases import CASES, LIMIT, kernels_in
-from tests.cuda.checking import check
+import graphc as tf
+from graphc.kernel.launch import H200, Gpu
+from tests.cuda import cases, product_cases
+from tests.cuda.checking import TINY, check, same_bits
+from tests.cuda.products import run
+from tests.helpers import Array
 
 _NAN_TOO = ("argmax", "argmin", "maximum", "reduce_max", "is_nan", "exp", "nest")
 
@@ -38,17 +43,42 @@ def shared_array(self: Any, shape: Any, dtype: Any, alignment: Any = None) -> An
         return self._allocations[key]
 
 
-def outcome(case: str, seen: set[str]) -> dict[str, object]:
-    """How many of the case's kernels ran; what went wrong."""
+def nests(case: str, seen: set[str]) -> dict[str, object]:
+    """How many of the case's kernels ran."""
     ran = 0
-    for kernel in kernels_in(case):
-        if kernel.key() in seen or ran >= LIMIT:
+    for kernel in cases.kernels_in(case):
+        if kernel.key() in seen or ran >= cases.LIMIT:
             continue
         seen.add(kernel.key())
         ran += check(kernel)
         if any(word in case for word in _NAN_TOO):
             check(kernel, edges=True)
-    return {"case": case, "ran": ran, "error": ""}
+    return {"ran": ran}
+
+
+def products(case: str, seen: set[str]) -> dict[str, object]:
+    """The forms of a case's products; devices and tiles must not change their bits."""
+    fetches, feeds = product_cases.made(case)
+    with tf.Session() as session:
+        want = session.run(list(fetches), feeds)
+    devices: tuple[tuple[Gpu, int], ...] = ((H200, 64), (TINY, 32))
+    (first, forms), (second, _) = (run(fetches, feeds, gpu, most) for gpu, most in devices)
+    for a, b, expected in zip(first, second, want, strict=True):
+        same_bits(a, b, "another device")
+        _close(a.reshape(np.shape(expected)), expected)
+    return {"ran": 1, "forms": list(dict.fromkeys(forms))}
+
+
+def _close(got: Array, want: Array) -> None:
+    tolerance = {2: 2e-2, 4: 1e-4, 8: 1e-9}[got.itemsize]
+    x, y = got.astype(np.float64), np.asarray(want).astype(np.float64)
+    scale = float(np.abs(y[np.isfinite(y)]).max(initial=1.0))
+    np.testing.assert_allclose(x, y, rtol=tolerance, atol=tolerance * scale)
+
+
+KINDS: dict[str, tuple[Any, Any]] = {
+    "nests": (nests, cases.CASES), "products": (products, product_cases.CASES),
+}  # fmt: skip
 
 
 def main() -> None:
@@ -57,13 +87,14 @@ def main() -> None:
     # the thread that waits for all others in a loop gives way sooner: five times as fast
     sys.setswitchinterval(2e-4)
     kernelapi.FakeCUDAShared.array = shared_array
+    outcome, known = KINDS[sys.argv[1]]
     seen: set[str] = set()
-    for case in sys.argv[1:] or CASES:
+    for case in sys.argv[2:] or known:
         try:
-            result = outcome(case, seen)
+            result = {"error": "", **outcome(case, seen)}
         except Exception:
-            result = {"case": case, "ran": 0, "error": traceback.format_exc()}
-        sys.stdout.write(json.dumps(result) + "\n")
+            result = {"ran": 0, "error": traceback.format_exc()}
+        sys.stdout.write(json.dumps({"case": case, **result}) + "\n")
         sys.stdout.flush()
 
 

@@ -1,0 +1,218 @@
+"""Products and convolutions on a GPU: their numbers in the simulator, their sizes, their code."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as tf
+from graphc.ir.dtypes import bfloat16, float16, float32, float64
+from graphc.kernel.launch import A100, H200, Gpu
+from graphc.kernel.tiles.gpu import (
+    Digit,
+    by_rows,
+    gpu_tile,
+    gpu_tiles,
+    joined,
+    sum_parts,
+    vector_of,
+)
+from graphc.render import numba_cuda
+from graphc.runtime.gpu.product_calls import GpuLaunch
+from tests.cuda.product_cases import CASES, made
+from tests.cuda.products import launched
+from tests.cuda.simulation import simulation
+
+needs_cuda = pytest.mark.skipif(
+    importlib.util.find_spec("numba_cuda") is None,
+    reason='numba-cuda is not installed: pip install "graphc[cuda]"',
+)
+DEVICES = ((8, 0), (9, 0))
+
+
+@pytest.fixture(scope="module")
+def results() -> dict[str, dict[str, Any]]:
+    return simulation("products")
+
+
+@needs_cuda
+@pytest.mark.parametrize("name", CASES)
+def test_the_simulator_agrees_with_the_cpu(results: dict[str, dict[str, Any]], name: str) -> None:
+    result = results[name]
+    assert not result["error"], result["error"]
+    assert tuple(result["forms"]) == CASES[name].forms
+
+
+# ------------------------------------------------------------------ sizes
+def test_tiles_have_whole_threads_and_fit() -> None:
+    for itemsize in (4, 8):
+        for tile in gpu_tiles(itemsize):
+            assert tile.rows % tile.row_each == tile.columns % tile.column_each == 0
+            assert tile.threads <= 256
+            rows = tile.rows // tile.row_each
+            assert rows % tile.slabs(itemsize) == 0
+            # stages with their padding, and the slab
+            stages = 2 * tile.depth * (tile.rows + tile.columns + 8) * itemsize
+            assert stages + tile.rows * tile.columns * itemsize // tile.slabs(itemsize) <= 48 << 10
+
+
+@pytest.mark.parametrize("gpu", [A100, H200], ids=lambda g: g.name)
+def test_tiles_grow_with_the_product(gpu: Gpu) -> None:
+    def size(batch: int, m: int, n: int) -> int:
+        tile = gpu_tile(batch, m, n, 4, gpu)
+        return tile.rows * tile.columns
+
+    assert size(1, 4096, 4096) == 128 * 128
+    assert size(1, 512, 512) < 64 * 128
+    assert size(64, 512, 512) > size(1, 512, 512)
+    thin = gpu_tile(1, 4, 8192, 4, gpu)
+    assert thin.rows < thin.columns
+    assert gpu_tile(1, 512, 512, 4, gpu, most=32).threads <= 32
+
+
+def test_long_sums_are_cut_by_the_shape() -> None:
+    assert sum_parts(200, 1 << 20) == (1, 1 << 20)
+    assert sum_parts(1, 500) == (1, 500)
+    assert sum_parts(0, 1 << 20) == (1, 1 << 20)
+    for blocks, k in ((1, 512), (1, 100_000), (100, 4097), (7, 999)):
+        parts, each = sum_parts(blocks, k)
+        assert parts > 1 and each % 32 == 0 and (parts - 1) * each < k <= parts * each
+
+
+def test_neighbours_that_are_one_walk_are_one_digit() -> None:
+    walk = [Digit(5, 12), Digit(3, 4), Digit(4, 1)]
+    assert joined(walk) == (Digit(60, 1),)
+    assert joined([Digit(5, 13), Digit(3, 4), Digit(4, 1)]) == (Digit(5, 13), Digit(12, 1))
+    assert joined([Digit(5, 12, 0, 1), Digit(3, 4), Digit(4, 1)]) == (
+        Digit(5, 12, 0, 1), Digit(12, 1),
+    )  # fmt: skip
+    assert joined([]) == ()
+
+
+def test_loads_are_as_wide_as_rows_allow() -> None:
+    assert [vector_of(float32, n) for n in (8, 6, 5)] == [4, 2, 1]
+    assert [vector_of(float64, n) for n in (8, 6, 5)] == [2, 2, 1]
+    assert vector_of(float16, 64) == vector_of(bfloat16, 64) == 4
+    assert by_rows(1, 4096, True) and not by_rows(1, 4096, False) and not by_rows(8, 8, True)
+
+
+def test_equal_kernels_have_equal_keys() -> None:
+    def keys(m: int, n: int, scale: float) -> list[str]:
+        tf.reset_default_graph()
+        a, b = np.ones((m, 64), np.float32), np.ones((64, n), np.float32)
+        x, y = tf.placeholder(tf.float32, a.shape), tf.placeholder(tf.float32, b.shape)
+        return [one.key for one in launched([tf.matmul(x, y) * scale], {x: a, y: b})]
+
+    assert keys(1024, 1024, 2.0) == keys(1024, 1024, 2.0)
+    assert keys(1024, 1024, 2.0) != keys(1024, 1024, 3.0)
+
+
+def test_sums_are_cut_alike_on_every_device() -> None:
+    """What is added first must not depend on the device; tiles may."""
+    fetches, feeds = made("long sum")
+    few = Gpu("few", (9, 0), sms=1, bandwidth=1e9, cache=1 << 20)
+    for gpu in (few, A100, H200):
+        first, second = launched(fetches, feeds, gpu)
+        assert first.product.partial and second.form == "parts"
+        numbers = [v for kind, v in first.arguments if kind == "int"]
+        assert numbers == [5, 6, 1100, 288, 4]
+
+
+# ------------------------------------------------------------------ code
+def _zeros(*shape: int, dtype: Any = np.float32) -> Any:
+    """An array without memory."""
+    return np.broadcast_to(np.zeros(1, dtype), shape)
+
+
+def _matmul(a: Any, b: Any) -> Any:
+    return tf.matmul(a, b)
+
+
+def _dense(a: Any, b: Any, c: Any) -> Any:
+    return tf.nn.gelu(tf.matmul(a, b) + c)
+
+
+def _attention(q: Any, k: Any) -> Any:
+    return tf.matmul(q, k, transpose_b=True) * 0.125
+
+
+def _weights(a: Any, g: Any) -> Any:
+    return tf.matmul(a, g, transpose_a=True)
+
+
+def _conv(stride: int) -> Any:
+    return lambda x, w, b: tf.nn.relu(tf.nn.conv2d(x, w, [1, stride, stride, 1], "SAME") + b)
+
+
+def _conv_gradients(stride: int) -> Any:
+    def of_square(x: Any, w: Any) -> Any:
+        y = tf.nn.conv2d(x, w, [1, stride, stride, 1], "SAME")
+        return tf.gradients(y * y, [x, w])
+
+    return of_square
+
+
+def _depthwise(x: Any, w: Any) -> Any:
+    return tf.nn.depthwise_conv2d(x, w, [1, 1, 1, 1], "SAME")
+
+
+IMAGES = (32, 56, 56, 64)
+LARGE: dict[str, tuple[Any, tuple[tuple[int, ...], ...], Any]] = {
+    "4096 squared": (_matmul, ((4096, 4096), (4096, 4096)), np.float32),
+    "odd": (_matmul, ((1023, 1021), (1021, 1019)), np.float32),
+    "dense": (_dense, ((1024, 1024), (1024, 1024), (1024,)), np.float32),
+    "dense of halves": (_dense, ((1024, 1024), (1024, 1024), (1024,)), np.float16),
+    "layer of an MLP": (_dense, ((128, 784), (784, 512), (512,)), np.float32),
+    "its weights": (_weights, ((128, 784), (128, 512)), np.float32),
+    "attention": (_attention, ((64, 128, 32), (64, 128, 32)), np.float32),
+    "doubles": (_matmul, ((1024, 1024), (1024, 1024)), np.float64),
+    "whole numbers": (_matmul, ((1024, 1024), (1024, 1024)), np.int32),
+    "long numbers": (_matmul, ((512, 512), (512, 512)), np.int64),
+    "one row": (_matmul, ((1, 4096), (4096, 4096)), np.float32),
+    "one column": (_matmul, ((4096, 4096), (4096, 1)), np.float32),
+    "convolution": (_conv(1), (IMAGES, (3, 3, 64, 64), (64,)), np.float32),
+    "stem": (_conv(2), ((32, 224, 224, 3), (7, 7, 3, 64), (64,)), np.float32),
+    "gradients": (_conv_gradients(1), (IMAGES, (3, 3, 64, 64)), np.float32),
+    "gradients of strides": (_conv_gradients(2), (IMAGES, (3, 3, 64, 128)), np.float32),
+    "depthwise": (_depthwise, (IMAGES, (3, 3, 64, 1)), np.float32),
+}
+
+
+def _launches(name: str) -> list[GpuLaunch]:
+    make, shapes, dtype = LARGE[name]
+    tf.reset_default_graph()
+    feeds = {}
+    for shape in shapes:
+        feeds[tf.placeholder(dtype, shape)] = _zeros(*shape, dtype=dtype)
+    found = make(*feeds)
+    return launched(found if isinstance(found, list) else [found], feeds)
+
+
+@needs_cuda
+@pytest.mark.parametrize("name", LARGE)
+def test_large_products_compile_without_spills(name: str) -> None:
+    seen: set[str] = set()
+    for number, launch in enumerate(_launches(name)):
+        if launch.key in seen:
+            continue
+        seen.add(launch.key)
+        text = launch.ptx("product", DEVICES[number % 2])
+        code = numba_cuda.cubin(text, DEVICES[number % 2])
+        assert ".entry product(" in text and ".local" not in text
+        assert code.spills == 0, f"{launch.name} spills {code.spills} bytes"
+        assert 0 < code.registers <= 128 and code.shared <= 48 << 10
+        if launch.form == "tile":
+            assert "ld.shared.v" in text and "st.shared" in text
+
+
+@needs_cuda
+def test_rows_that_line_up_are_loaded_four_at_a_time() -> None:
+    (launch,) = _launches("4096 squared")
+    text = launch.ptx("product", (9, 0))
+    assert "ld.global.v4.f32" in text
+    assert text.count("fma.rn.f32") == 64  # a thread's sums, for one k
+    (odd,) = _launches("odd")
+    assert "ld.global.v" not in odd.ptx("product", (9, 0))
