@@ -183,7 +183,12 @@ class RunOptions(Message):
 
 
 def config_of(proto: ConfigProto | None, options: Config | None) -> Config:
-    """The Config of a session: `options`, or the process default with the proto's threads."""
+    """The Config of a session: `options`, or the process default, with what the proto says of
+    threads and placement."""
     base = options if options is not None else current()
-    threads = 0 if proto is None else proto.intra_op_parallelism_threads
-    return base.replace(threads=int(threads)) if threads and threads > 0 else base
+    if proto is None:
+        return base
+    threads = proto.intra_op_parallelism_threads
+    if threads and threads > 0:
+        base = base.replace(threads=int(threads))
+    return base.replace(soft_placement=True) if proto.allow_soft_placement else base

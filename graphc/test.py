@@ -6,6 +6,7 @@ Lives here: what TF1 scripts use of tf.test. Not here: gradient checks (tf1/api_
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import random as _random
 import tempfile
 import unittest
@@ -34,12 +35,22 @@ _SEED = 87654321
 
 
 def is_gpu_available(cuda_only: bool = False, min_cuda_compute_capability: Any = None) -> bool:
-    """Whether graphs can run on a GPU."""
-    return False
+    """Whether graphs can run on a GPU: numba-cuda is installed and the driver names one.
+
+    Args:
+        min_cuda_compute_capability: (major, minor) that it must have.
+    """
+    from graphc.runtime.gpu.device import absence, find_device
+
+    if absence() is not None:
+        return False
+    least = min_cuda_compute_capability or (0, 0)
+    return find_device(0).gpu.cc >= tuple(least)
 
 
 def is_built_with_cuda() -> bool:
-    return False
+    """Whether kernels for GPUs can be compiled: numba-cuda is installed."""
+    return importlib.util.find_spec("numba_cuda") is not None
 
 
 def gpu_device_name() -> str:

@@ -34,9 +34,10 @@ from graphc.runtime.tiles import TileCall, tile_call
 
 if TYPE_CHECKING:
     from graphc.runtime.conv_tiles import ConvCall
+    from graphc.runtime.gpu.products import GpuProductCall
     from graphc.runtime.schedule import Scheduler
 
-Tiled: TypeAlias = "TileCall | ConvCall"
+Tiled: TypeAlias = "TileCall | ConvCall | GpuProductCall"
 ProductCall: TypeAlias = "GemmCall | Tiled"
 
 
@@ -48,7 +49,9 @@ def is_tiled(call: object) -> TypeGuard[Tiled]:
 def product_calls(program: Program, config: Config) -> dict[Node, ProductCall]:
     """How each product runs that is not left to the host."""
     if config.backend == "cuda":
-        return {}
+        from graphc.runtime.gpu.products import gpu_product_calls
+
+        return dict(gpu_product_calls(program, config))
     out: dict[Node, ProductCall] = {}
     users: Counter[object] = Counter()
     for node in program.nodes:

@@ -1,6 +1,6 @@
 """tensorflow.python.client.device_lib: the devices of this machine.
 
-Lives here: list_local_devices. Imports the standard library only.
+Lives here: list_local_devices. Devices are looked for when it is called.
 """
 
 from __future__ import annotations
@@ -21,5 +21,16 @@ class LocalDevice(NamedTuple):
 
 
 def list_local_devices(session_config: Any = None) -> list[LocalDevice]:
-    """One CPU."""
-    return [LocalDevice("/device:CPU:0", "CPU", 1 << 28)]
+    """One CPU, and the GPUs that plans can run on."""
+    from graphc.runtime.gpu.device import device_count, find_device
+
+    found = [LocalDevice("/device:CPU:0", "CPU", 1 << 28)]
+    for number in range(device_count()):
+        device = find_device(number)
+        _, total = device.memory()
+        major, minor = device.gpu.cc
+        text = (
+            f"device: {number}, name: {device.gpu.name}, compute capability: {major}.{minor}"
+        )
+        found.append(LocalDevice(device.name, "GPU", total, physical_device_desc=text))
+    return found

@@ -173,12 +173,12 @@ def test_residuals_and_devices(sess: tf.Session) -> None:
     plain, _ = rnn_cell.ResidualWrapper(inner)(x, tf.zeros([4, 3]))
     own = rnn_cell.ResidualWrapper(inner, residual_fn=lambda i, o: i * 2 + o)
     double, _ = own(x, tf.zeros([4, 3]))
-    placed = rnn_cell.DeviceWrapper(rnn_cell.GRUCell(3), "/gpu:0")
+    placed = rnn_cell.DeviceWrapper(rnn_cell.GRUCell(3), "/cpu:0")
     output, _ = placed(x, placed.zero_state(4, tf.float32))
     sess.run(tf.global_variables_initializer())
     np.testing.assert_allclose(sess.run(plain), X)
     np.testing.assert_allclose(sess.run(double), 2 * X)
-    assert output.op.device == "/device:GPU:0" and sess.run(output).shape == (4, 3)
+    assert output.op.device == "/device:CPU:0" and sess.run(output).shape == (4, 3)
     with pytest.raises(ValueError, match="are incompatible"):
         rnn_cell.ResidualWrapper(rnn_cell.GRUCell(2))(x, tf.zeros([4, 2]))
 

@@ -17,8 +17,10 @@ from graphc.ir.node import Tensor
 from graphc.ir.shape import evaluate
 from graphc.runtime import driver
 from graphc.runtime.binding import Binding
+from graphc.runtime.gpu.code import launch_code
 from graphc.runtime.gpu.device import Argument, Shape
 from graphc.runtime.gpu.instance import GpuInstance
+from graphc.runtime.gpu.products import GpuProductCall
 from graphc.runtime.instance import Instance
 from graphc.runtime.state import VariableStore
 from graphc.runtime.steps import Step, Storage
@@ -67,8 +69,11 @@ class GpuBinding(Binding):
     def _fill_call(self, row: Array, step: Step, args: list[int]) -> float:
         """The words behind the storages of a kernel: dimensions, status, bounds."""
         row[driver.KIND] = driver.KERNEL
-        kernel, function, launch = self.plan.functions[step]
         first = int(row[driver.ARGS])
+        if isinstance(step.call, GpuProductCall):
+            self.launches[step] = self._product(step, step.call, first, args)
+            return step.call.nanoseconds(self.symbols)
+        kernel, function, launch = self.plan.functions[step]
         extent = evaluate(kernel.extent, self.symbols)
         args.extend(evaluate(d, self.symbols) for d in kernel.dims)
         self._status_slot(step, args)
@@ -79,12 +84,51 @@ class GpuBinding(Binding):
             for s, b in zip((*step.reads, *step.writes), kernel.buffers, strict=True)
         ]
         arguments += [WORD] * len(kernel.dims) + [STATUS] * kernel.flags + [WORD, WORD]
-        grid = launch.grid(extent, self.plan.device.gpu)
-        shape = Shape((grid, 1, 1), (launch.block, 1, 1))
         if extent > 0:
+            shape = self.plan.device.shape_of(launch, extent)
             slots = np.arange(first, len(args))
             self.launches[step] = [Launching(function, shape, slots, tuple(arguments))]
         return self._estimate(step)
+
+    def _product(
+        self, step: Step, call: GpuProductCall, first: int, args: list[int]
+    ) -> list[Launching]:
+        """The launches of a product; sizes, status and scratch memory get slots behind."""
+        device = self.plan.device
+        self.scratch = max(self.scratch, *call.scratch_bytes(self.symbols), 0)
+        read, written = call.stored()
+        pointers = {
+            ("read", n): (first + n, self.pointer(s, d))
+            for n, (s, d) in enumerate(zip(step.reads, read, strict=True))
+        } | {
+            ("write", n): (first + len(step.reads) + n, self.pointer(s, d))
+            for n, (s, d) in enumerate(zip(step.writes, written, strict=True))
+        }
+        made = []
+        for launch in call.launches(self.symbols, device.gpu, device.block_threads):
+            places = []
+            for kind, value in launch.arguments:
+                found = pointers.get((kind, value))
+                places.append(found or self._word(step, call, kind, value, args))
+            shape = Shape(launch.grid, launch.block, launch.shared)
+            slots = np.array([slot for slot, _ in places])
+            function = device.load(launch_code(launch))
+            made.append(Launching(function, shape, slots, tuple(a for _, a in places)))
+        return made
+
+    def _word(
+        self, step: Step, call: GpuProductCall, kind: str, value: int, args: list[int]
+    ) -> tuple[int, Argument]:
+        slot = len(args)
+        if kind == "status":
+            self._status_slot(step, args)
+            return slot, STATUS
+        args.append(value)
+        if kind == "int":
+            return slot, WORD
+        self.scratch_slots.append(slot)
+        element = stored(call.out.dtype.compute)
+        return slot, Argument(element, sum(call.scratch_bytes(self.symbols)))
 
     def pointer(self, storage: Storage, dtype: DType) -> Argument:
         """What a kernel finds behind a storage's address."""

@@ -16,6 +16,7 @@ from graphc.runtime import cache
 
 if TYPE_CHECKING:
     from graphc.runtime.cache import KernelCache
+    from graphc.runtime.gpu.products import GpuLaunch
 
 VERSION = 1  # of what the printers for GPUs make; raised when that changes
 
@@ -47,6 +48,11 @@ def nest_code(kernel: Kernel, block_threads: int) -> tuple[Code, numba_cuda.Prep
         lambda symbol, cc: numba_cuda.ptx(ready, symbol, cc),
     )  # fmt: skip
     return code, ready
+
+
+def launch_code(launch: GpuLaunch) -> Code:
+    """The code of a product's kernel."""
+    return Code(launch.name, launch.key, lambda: launch.source()[0], launch.name, launch.ptx)
 
 
 def cubin_of(code: Code, cc: tuple[int, int], store: KernelCache) -> tuple[bytes, str]:

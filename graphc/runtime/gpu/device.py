@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.kernel.launch import Gpu
+from graphc.kernel.launch import Gpu, Launch
 from graphc.render.numba_cuda import MISSING
 from graphc.runtime.gpu.code import Code
 
@@ -69,6 +69,10 @@ class Device(ABC):
     @property
     def name(self) -> str:
         return f"/device:GPU:{self.ordinal}"
+
+    def shape_of(self, launch: Launch, extent: int) -> Shape:
+        """Blocks and threads for so many iterations."""
+        return Shape((launch.grid(extent, self.gpu), 1, 1), (launch.block, 1, 1))
 
     @abstractmethod
     def allocate(self, nbytes: int) -> int:

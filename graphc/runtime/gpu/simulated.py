@@ -10,13 +10,14 @@ import bisect
 import ctypes
 import sys
 import threading
+import warnings
 from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from graphc.kernel.launch import Gpu
+from graphc.kernel.launch import Gpu, Launch
 from graphc.render.numba_cpu import int64_range, text_module
 from graphc.runtime.gpu.code import Code
 from graphc.runtime.gpu.device import Argument, Device, Shape
@@ -24,7 +25,7 @@ from graphc.runtime.hostmem import aligned_empty
 
 Array = np.ndarray[Any, Any]
 BLOCK_THREADS = 32  # each is a thread of Python
-# one small multiprocessor: few blocks, so that threads do several items each
+BLOCKS, ALONE = 2, 2
 SIMULATOR = Gpu("simulator", (9, 0), 1, 1e9, 1 << 20, BLOCK_THREADS, BLOCK_THREADS, 1, 65536)
 FREE, TOTAL = 1 << 33, 1 << 34
 SWITCH_SECONDS = 2e-4  # the simulator waits in a loop for its threads: let them run soon
@@ -39,6 +40,12 @@ class SimulatedDevice(Device):
         self._starts: list[int] = []
         self._functions: dict[str, Any] = {}
         _lock_shared_memory()
+
+    def shape_of(self, launch: Launch, extent: int) -> Shape:
+        """Few blocks, and few threads where each works alone: they go round more often."""
+        shape = super().shape_of(launch, extent)
+        block = ALONE if launch.form == "threads" else launch.block
+        return Shape((min(shape.grid[0], BLOCKS), 1, 1), (block, 1, 1))
 
     def allocate(self, nbytes: int) -> int:
         block = aligned_empty(max(nbytes, 1), np.uint8)
@@ -98,7 +105,9 @@ class SimulatedDevice(Device):
             memory = self._view(word, argument.nbytes).view(argument.dtype)
             given.append(FakeCUDAArray(memory))
         interval = sys.getswitchinterval()
-        with self.lock, np.errstate(all="ignore"):
+        # threads of the simulator have NumPy's own settings: it would warn of every overflow
+        with self.lock, warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)
             sys.setswitchinterval(SWITCH_SECONDS)
             try:
                 function[shape.grid, shape.block, 0, shape.shared](*given)

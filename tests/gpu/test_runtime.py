@@ -1,0 +1,220 @@
+"""Sessions on a GPU: variables that stay there, host steps between kernels, errors, memory."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import graphc as tf
+from graphc.runtime.gpu.device import find_device
+from graphc.runtime.gpu.pool import DevicePool, pool_of, rounded
+from tests.gpu.ways import CUDA
+
+
+def both(build: Any, runs: int = 3) -> list[list[Any]]:
+    """What build() -> (fetches, feeds) gives on the CPU and on the GPU, run after run."""
+    fetches, feeds = build()
+    results = []
+    for config in (None, CUDA):
+        with tf.Session(config=config) as sess:
+            sess.run(tf.global_variables_initializer())
+            results.append([sess.run(fetches, feeds) for _ in range(runs)])
+    return results
+
+
+def assert_alike(results: list[list[Any]], rtol: float = 1e-5) -> None:
+    for one, other in zip(*results, strict=True):
+        for a, b in zip(one, other, strict=True):
+            if a is None or isinstance(a, bytes):
+                assert a == b
+            else:
+                np.testing.assert_allclose(a, b, rtol=rtol, atol=1e-6)
+
+
+def test_training_steps_are_the_cpus() -> None:
+    def build() -> Any:
+        tf.set_random_seed(1)
+        x, y = tf.placeholder(tf.float32, [None, 6]), tf.placeholder(tf.int64, [None])
+        h = tf.layers.dense(x, 8, tf.nn.relu)
+        h = tf.layers.batch_normalization(h, training=True)
+        logits = tf.layers.dense(h, 3)
+        loss = tf.losses.sparse_softmax_cross_entropy(y, logits)
+        step = tf.train.get_or_create_global_step()
+        train = tf.train.AdamOptimizer(0.1).minimize(loss, global_step=step)
+        rng = np.random.RandomState(0)
+        feed = {x: rng.randn(5, 6).astype(np.float32), y: rng.randint(0, 3, 5)}
+        return [loss, train, step, *tf.trainable_variables()], feed
+
+    assert_alike(both(build), rtol=2e-4)
+
+
+def test_host_steps_between_kernels() -> None:
+    def build() -> Any:
+        v = tf.Variable(np.arange(6.0).reshape(3, 2).astype(np.float32))
+        table = tf.Variable(np.ones((5, 4), np.float32))
+        ids = tf.placeholder(tf.int32, [None])
+        loss = tf.reduce_sum(tf.square(tf.nn.embedding_lookup(table, ids) - 2.0))
+        step = tf.train.get_or_create_global_step()
+        train = tf.train.MomentumOptimizer(0.1, 0.9).minimize(loss, global_step=step)
+        added = tf.assign_add(v, tf.ones_like(v))
+        doubled = tf.py_func(lambda x: x * 2, [v], tf.float32)
+        text = tf.string_join([tf.as_string(step), "x"])
+        kinds = tf.unique(tf.gather(ids, [0, 1, 1]))[0]
+        fetches = [loss, train, added, doubled + 1.0, text, kinds, tf.where(v > 2.0), v]
+        return fetches, {ids: [0, 2, 2, 4]}
+
+    assert_alike(both(build))
+
+
+def test_training_through_a_loop() -> None:
+    """More steps than a stack has rows at first."""
+
+    def build() -> Any:
+        tf.set_random_seed(2)
+        x = tf.placeholder(tf.float32, [None, None, 1])
+        cell = tf.nn.rnn_cell.BasicRNNCell(2)
+        outs, _ = tf.nn.dynamic_rnn(cell, x, dtype=tf.float32)
+        loss = tf.reduce_mean(tf.square(outs - 0.3))
+        train = tf.train.GradientDescentOptimizer(0.5).minimize(loss)
+        feed = {x: np.random.RandomState(0).randn(1, 17, 1).astype(np.float32)}
+        return [loss, train, *tf.trainable_variables()], feed
+
+    assert_alike(both(build, 1), rtol=2e-4)
+
+
+def test_values_move_between_host_and_device(tmp_path: Path) -> None:
+    v = tf.get_variable("v", [3], initializer=tf.ones_initializer())
+    more = tf.assign_add(v, [1.0, 2.0, 3.0])
+    saver = tf.train.Saver()
+    with tf.Session(config=CUDA) as sess:
+        sess.run(tf.global_variables_initializer())
+        sess.run(more)
+        path = saver.save(sess, str(tmp_path / "model"))
+        assert v.eval().tolist() == [2.0, 3.0, 4.0]
+        v.load(np.full(3, 7.0, np.float32), sess)
+        assert sess.run(more).tolist() == [8.0, 9.0, 10.0]
+        assert sess.run(v).tolist() == [8.0, 9.0, 10.0]
+        saver.restore(sess, path)
+        assert sess.run(more).tolist() == [3.0, 5.0, 7.0]
+
+
+def test_variables_of_a_session_with_plans_on_both() -> None:
+    """Each plan sees what the other one has written."""
+    v = tf.Variable([1.0, 2.0])
+    with tf.device("/gpu:0"):
+        there = tf.assign_add(v, v * 2.0)
+    here = tf.assign_sub(v, [1.0, 1.0])
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        for _ in range(2):
+            before = sess.run(v)
+            assert sess.run(there).tolist() == (before * 3).tolist()
+            assert sess.run(here).tolist() == (before * 3 - 1).tolist()
+            assert sess.run(v).tolist() == (before * 3 - 1).tolist()
+
+
+def test_shapes_change_and_are_assigned() -> None:
+    v = tf.Variable([1.0, 2.0], validate_shape=False)
+    x = tf.placeholder(tf.float32, [None])
+    grown = tf.assign(v, x, validate_shape=False)
+    with tf.Session(config=CUDA) as sess:
+        sess.run(tf.global_variables_initializer())
+        for size in (3, 5, 5, 0, 2):
+            assert sess.run(grown, {x: np.arange(size)}).shape == (size,)
+            assert sess.run(v * 2.0).shape == (size,)
+
+
+def test_an_error_leaves_variables_as_they_were() -> None:
+    v = tf.Variable(np.zeros((3, 2), np.float32))
+    ids = tf.placeholder(tf.int32, [None])
+    update = tf.assign_add(v, tf.ones_like(v))
+    with tf.Session(config=CUDA) as sess:
+        with pytest.raises(tf.errors.FailedPreconditionError, match="uninitialized value"):
+            sess.run(v)
+        sess.run(tf.global_variables_initializer())
+        with pytest.raises(tf.errors.InvalidArgumentError, match=r"\[1\] = 9 is not in \[0, 3\)"):
+            sess.run([tf.gather(v, ids), update], {ids: [0, 9]})
+        assert not sess.run(v).any()
+        sess.run([tf.gather(v, ids), update], {ids: [0, 1]})
+        assert sess.run(v).all()
+
+
+def test_random_bits_are_the_cpus() -> None:
+    def build() -> Any:
+        tf.set_random_seed(3)
+        x = tf.random_normal([7, 5])
+        return [x, tf.random_uniform([3]), tf.nn.dropout(tf.ones([4, 4]), 0.5)], {}
+
+    assert_alike(both(build), rtol=1e-6)
+
+
+def test_threads_share_a_session() -> None:
+    v = tf.Variable(0.0)
+    more = tf.assign_add(v, 1.0)
+    with tf.Session(config=CUDA) as sess:
+        sess.run(tf.global_variables_initializer())
+        work = [threading.Thread(target=lambda: [sess.run(more) for _ in range(5)])
+                for _ in range(3)]  # fmt: skip
+        for thread in work:
+            thread.start()
+        for thread in work:
+            thread.join()
+        assert sess.run(v) == 15.0
+
+
+# ------------------------------------------------------------------ memory
+def test_memory_is_lent_again() -> None:
+    device = find_device(0)
+    x = tf.placeholder(tf.float32, [None, 4])
+    y = tf.nn.softmax(x * 2.0)
+    with tf.Session(config=CUDA) as sess:
+        sess.run(y, {x: np.ones((3, 4))})
+        held = pool_of(device).stats()["gpu0_lent_bytes"]
+        for _ in range(3):
+            sess.run(y, {x: np.ones((3, 4))})
+        assert pool_of(device).stats()["gpu0_lent_bytes"] == held
+    del sess
+    tf.reset_default_graph()
+    gc.collect()
+    assert pool_of(device).stats()["gpu0_lent_bytes"] < held
+
+
+def test_too_little_memory_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    device = find_device(0)
+    pool = DevicePool(device)
+
+    def refuse(nbytes: int) -> int:
+        raise MemoryError
+
+    kept = pool.take(1000, "a test")
+    monkeypatch.setattr(device, "allocate", refuse)
+    with pytest.raises(tf.errors.ResourceExhaustedError) as caught:
+        pool.take(1 << 30, "a plan's temporaries")
+    text = str(caught.value)
+    assert "OOM when allocating 1,073,741,824 bytes on /device:GPU:0" in text
+    assert "a plan's temporaries" in text and f"{rounded(kept.nbytes):,} are held" in text
+
+
+def test_a_run_without_memory_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    v = tf.Variable(np.ones(4, np.float32))
+    x = tf.placeholder(tf.float32, [None, 4])
+    update = tf.assign_add(v, tf.reduce_sum(tf.matmul(x, x, transpose_a=True), 0))
+    with tf.Session(config=CUDA) as sess:
+        sess.run(tf.global_variables_initializer())
+        device = find_device(0)
+        pool_of(device).trim()
+        with monkeypatch.context() as patch:
+            patch.setattr(type(device), "allocate", _refuse)
+            with pytest.raises(tf.errors.ResourceExhaustedError, match="OOM when allocating"):
+                sess.run(update, {x: np.ones((2, 4))})
+        assert sess.run(v).tolist() == [1.0] * 4
+        assert sess.run(update, {x: np.ones((2, 4))}).tolist() == [9.0] * 4
+
+
+def _refuse(self: Any, nbytes: int) -> int:
+    raise MemoryError
