@@ -20,9 +20,9 @@ from graphc.ir.node import Node
 from graphc.ir.shape import Dim, evaluate
 from graphc.kernel.tiles.gpu import Digit, Operand, joined, vector_of
 from graphc.kernel.tiles.sweep import Sweep
-from graphc.ops.conv_lower import Geometry, sweeps_of
+from graphc.ops.conv_lower import Geometry, sweeps_of, tiles_serve
 from graphc.passes.convolve import DIRECT
-from graphc.runtime.gpu.product_calls import DTYPES, GpuProductCall, Sides
+from graphc.runtime.gpu.product_calls import GpuProductCall, Sides
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,8 +140,8 @@ def conv_product(node: Node) -> ConvProduct | None:
     out = node.outputs[0]
     form = node.op.name.removeprefix("direct_conv").removeprefix("_") or "forward"
     sweeps = sweeps_of(geo, form == "input")
-    if sweeps is None or out.dtype.name not in DTYPES:
-        return None
+    if sweeps is None or not tiles_serve(geo, node):
+        return None  # nothing chooses this
     a = node.inputs[2 if form == "input" else 0]
     b = node.inputs[2 if form == "filter" else 1]
     depth, channels = geo.x[-1], geo.x[-1] if geo.depthwise else geo.w[-1]
