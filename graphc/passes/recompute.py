@@ -27,6 +27,7 @@ from graphc.passes.base import rewrite
 
 LEAST_BYTES = 1 << 24  # of P: less costs less to keep than to compute
 LEAST_SCORES = 1 << 20  # of a product, from which on it is faster than what it saves takes
+LEAST_DRAWN = 1 << 22  # where random bits are drawn again, too
 LEAST_KEPT = 1 << 28  # bytes of P from which on memory counts more
 LEAST_PRODUCTS = 8  # of fewer the runtime makes no chain
 DRAWS = frozenset({"random_uniform", "random_normal", "truncated_normal"})
@@ -77,7 +78,8 @@ class _Attention:
 
 def _attention(program: Program, softmax: Node, readers: Readers) -> _Attention | None:
     weights = softmax.outputs[0]
-    if not _large(weights, program.env.hints) or softmax.attrs.get("axis", -1) not in (
+    hints = program.env.hints
+    if not _large(weights, hints, LEAST_SCORES) or softmax.attrs.get("axis", -1) not in (
         -1, len(weights.known_dims) - 1
     ):  # fmt: skip
         return None
@@ -89,6 +91,8 @@ def _attention(program: Program, softmax: Node, readers: Readers) -> _Attention 
     sums = dict(_sums(softmax, product, readers))
     if len(scores) != 1 or not sums:
         return None
+    if any(n.op.name in DRAWS for n in again) and not _large(weights, hints, LEAST_DRAWN):
+        return None
     roots = set(program.roots)
     if any(t in roots for n in again for t in n.outputs):
         return None  # somebody wants them as a whole
@@ -98,7 +102,8 @@ def _attention(program: Program, softmax: Node, readers: Readers) -> _Attention 
     return _Attention(softmax, product, scores[0], frozenset(again), sums)
 
 
-def _large(weights: Tensor, hints: Mapping[str, int]) -> bool:
+def _large(weights: Tensor, hints: Mapping[str, int], least: int) -> bool:
+    """Whether it pays to compute weights with so many scores of a product again."""
     dims = weights.dims
     if dims is None or len(dims) < 3 or any(d is None for d in dims):
         return False
@@ -110,7 +115,7 @@ def _large(weights: Tensor, hints: Mapping[str, int]) -> bool:
         return False
     count = evaluate(products, hints)
     nbytes = count * rows * columns * weights.dtype.size
-    large = rows * columns >= LEAST_SCORES and nbytes >= LEAST_BYTES
+    large = rows * columns >= least and nbytes >= LEAST_BYTES
     return count >= LEAST_PRODUCTS and (large or nbytes >= LEAST_KEPT)
 
 

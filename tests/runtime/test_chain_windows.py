@@ -34,7 +34,8 @@ def chains(monkeypatch: pytest.MonkeyPatch) -> list[Chain]:
     monkeypatch.setattr(scheduling, "make_chains", spy)
     for module, name, value in (
         (recompute, "LEAST_BYTES", 1), (recompute, "LEAST_SCORES", 1),
-        (chaining, "LEAST_BYTES", 1), (chaining, "BLOCK_BYTES", 1 << 15),
+        (recompute, "LEAST_DRAWN", 1), (chaining, "LEAST_BYTES", 1),
+        (chaining, "BLOCK_BYTES", 1 << 15),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, value)
     return found
