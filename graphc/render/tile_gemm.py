@@ -5,7 +5,8 @@ finished tile (kernel/tiles/finish.py, render/tile_finish.py). Only runtime/tile
 
 A task is a tile of rows (or a panel of columns) of one product of the batch. Inside of a chunk of
 tasks the panels are the outer loop, so that one panel of B stays in the cache while rows pass by.
-Where B is packed, a chunk packs a few panels of its own at a time, into memory for that chunk.
+Where B is packed, a chunk packs a few panels of its own at a time, into memory for that chunk;
+mostly its first row of tiles does so on its way.
 The last rows and columns have tiles of their own size where it is known. Where only the run knows
 it, the last tile reads its last row again instead of what is not there, and stores what is.
 
@@ -60,6 +61,9 @@ class GemmPrinter:
         self.steps: Span = (0, self.k)
         self.ldb: Index = spec.tile.columns if spec.packing else window.ldb or self.n
         self.packer = _packer(spec) if spec.packs else None
+        # the first row of tiles packs B on its way: multiply-adds leave room for stores
+        self.along = spec.packing == "copy" and not spec.packs_rows and spec.by_columns
+        self.along = self.along and spec.m is not None and spec.m >= spec.tile.rows
         self.spare = self.own_panels = self.own_rows = self.pack_symbol = ""
         self.next_panels = ""
         self.done: Index = 0  # rows of tiles of the group of panels before a tile
@@ -99,8 +103,9 @@ class GemmPrinter:
             self.batches()
         else:
             self.span("%a", "%b", "%y", "%lo", "%hi")
-        texts = [] if self.packer is None else [self.packer.function(self.pack_symbol)]
-        if self.packer is not None:
+        texts = []
+        if self.packer is not None and not self.along:
+            texts = [self.packer.function(self.pack_symbol)]
             w.declares.update(self.packer.w.declares)
         return "\n".join([*texts, tile_module(w, symbol, self.slots(), self.finish)])
 
@@ -192,17 +197,18 @@ class GemmPrinter:
         if self.spec.ahead:
             along = 1 if self.packer is not None else self.k
             self.next_panels = w.at(b, w.mul(panels[1], w.mul(along, self.spec.tile.columns)))
+        given = b
         if self.packer is not None:
             b = self.packed(b, panels)
         full = w.div(self.m, rows)
         end = tiles[1] if self.m == w.mul(full, rows) else w.least(tiles[1], full)
 
-        def across(row: Index, size: _Part, slot: Index = 0) -> None:
+        def across(row: Index, size: _Part, slot: Index = 0, fresh: str = "") -> None:
             """The tiles of one row of tiles; where A is packed, the one in that slot."""
             def one(p: Index) -> None:
                 self.done = w.add(w.mul(row, self.spec.group), w.mul(w.sub(p, panels[0]), rows))
                 at = (row, w.mul(p, self.spec.tile.columns))
-                self.tile((a, b, c), at, size, slot)
+                self.tile((a, b, c), at, size, slot, fresh)
 
             if self.spec.group == 1:
                 one(panels[0])
@@ -218,7 +224,10 @@ class GemmPrinter:
         if self.spec.packs_rows:
             w.loop(tiles[0], end, self.spec.row_group, several)
         else:
-            w.loop(tiles[0], end, 1, lambda t, _: across(w.mul(t, rows), part))
+            if self.along:
+                across(0, part, fresh=given)
+            start = 1 if self.along else tiles[0]
+            w.loop(start, end, 1, lambda t, _: across(w.mul(t, rows), part))
         left = w.sub(self.m, w.mul(full, rows))
         if left == 0:
             return
@@ -260,23 +269,30 @@ class GemmPrinter:
         w.loop(0, self.k, 1, step)
 
     def packed(self, b: str, panels: Span) -> str:
-        """Pack some panels of B; where panel 0 would lie before them."""
+        """Pack some panels of B, unless tiles do it; where panel 0 would lie before them."""
         w = self.w
         before = w.mul(w.mul(panels[0], self.k), self.spec.tile.columns)
         origin = w.at(self.own_panels, w.sub(0, before))
+        if self.along:
+            return origin
         sizes = [f"i64 {d}" for d in (self.n, self.k) if isinstance(d, str)]
         args = [f"ptr {b}", f"ptr {origin}", *sizes, f"i64 {panels[0]}", f"i64 {panels[1]}"]
         w.call_void(self.pack_symbol, *args, external=False)
         return origin
 
     # -------------------------------------------------------------- one tile
-    def tile(self, operands: tuple[str, str, str], at: Span, part: _Part, slot: Index) -> None:
-        """The tile at (row, column): its sums over k, and what happens with them."""
+    def tile(
+        self, operands: tuple[str, str, str], at: Span, part: _Part, slot: Index, fresh: str
+    ) -> None:
+        """The tile at (row, column): its sums over k, and what happens with them.
+
+        fresh: B as it is, where its panel is still to be packed.
+        """
         w = self.w
         a, b, c = operands
         if self.spec.packs_rows:
             a = w.at(self.own_rows, w.mul(w.mul(slot, self.k), self.spec.tile.rows))
-        sums = self.sums(a, b, at, part, self.begun(c, at, part))
+        sums = self.sums(a, b, at, part, self.begun(c, at, part), fresh)
         if self.finish is None:
             self.put(sums, w.at(c, w.add(w.mul(at[0], self.ldc), at[1])), part)
         elif self.window.k is None:
@@ -329,7 +345,7 @@ class GemmPrinter:
         ]
 
     def sums(
-        self, a: str, b: str, at: Span, part: _Part, start: list[str]
+        self, a: str, b: str, at: Span, part: _Part, start: list[str], fresh: str = ""
     ) -> list[str]:
         """A tile's sums over k, a vector after the other, row by row."""
         w, spec = self.w, self.spec
@@ -345,7 +361,10 @@ class GemmPrinter:
         def body(k: str, sums: list[str]) -> list[str]:
             bk = w.at(b, w.opaque(w.mul(k, self.ldb)))
             ak = w.at(a, w.opaque(w.mul(k, along)))
-            vectors = [w.load(w.at(bk, v * spec.tile.lanes), m) for v, m in enumerate(masks)]
+            if fresh:
+                vectors = self.copied(w.at(fresh, at[1]), k, bk, part)
+            else:
+                vectors = [w.load(w.at(bk, v * spec.tile.lanes), m) for v, m in enumerate(masks)]
             out = []
             for r, row in enumerate(rows):
                 one = w.broadcast(w.at(ak, row))
@@ -353,9 +372,22 @@ class GemmPrinter:
                     out.append(w.fma(one, vector, sums[r * part.vectors + v]))
             return out
 
-        if spec.far or self.next_panels:
+        if not fresh and (spec.far or self.next_panels):
             return self.asking(at, part, body, start)
         return w.loop(*self.steps, 1, body, start)
+
+    def copied(self, b: str, k: str, panel: str, part: _Part) -> list[str]:
+        """A row of B, which is put into its panel as well."""
+        w, lanes = self.w, self.spec.tile.lanes
+        source = w.at(b, w.opaque(w.mul(k, self.n)))
+        # rows lie on different pages: the processor does not guess the next one
+        ahead = w.at(source, w.mul(self.n, AHEAD))
+        out = []
+        for v, mask in enumerate(part.masks):
+            w.prefetch(w.at(ahead, v * lanes))
+            out.append(w.load(w.at(source, v * lanes), mask))
+            w.store(out[-1], w.at(panel, v * lanes))
+        return out
 
     def asking(self, at: Span, part: _Part, body: LoopBody, sums: list[str]) -> list[str]:
         """The loop over k in as many parts as there are rows, each behind a request for a row.

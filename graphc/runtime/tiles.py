@@ -31,7 +31,7 @@ FEW_FLOPS = 1 << 17  # below this a product is no work, and BLAS needs no compil
 LONG_SUM, LARGE_BYTES = 2560, 1 << 23  # of A from which on BLAS is ahead
 FLOPS_ALONE = 1 << 18  # below this one thread is faster than two
 PACKING_ALONE_NS = 1e4
-FLOPS_PIECE = 1 << 25  # pieces of larger products are of this size
+FLOPS_PIECE = 1 << 26  # pieces of larger products are of this size
 MAX_PIECES = 8
 FLOPS_PER_NS = 200.0
 # the second cache; a power of two of columns leaves few of its sets to a panel of B

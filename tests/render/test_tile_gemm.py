@@ -230,6 +230,29 @@ def test_tasks_pack_what_they_need(
                 np.testing.assert_array_equal(run(spec, a, b, chunks, n=n), whole)
 
 
+def test_the_first_row_of_tiles_packs_on_its_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    m, n, k = 29, 75, 40
+    a, b, expected = operands(m, n, k)
+    given = ((m, n, k), (m, n, k), False)
+    copy, turn = (gemm_tile(WIDE, as_dtype("float32"), *given, p) for p in ("copy", "turn"))
+    assert ".pack(" not in GemmPrinter(copy).module("f")
+    assert ".pack(" in GemmPrinter(turn).module("f")
+    for spec in (
+        replace(copy, m=None), replace(copy, trans_a=True), replace(copy, m=copy.tile.rows - 1)
+    ):
+        assert ".pack(" in GemmPrinter(spec).module("f")
+    found = run(copy, a, b, 2)
+    close(found, expected)
+    init = GemmPrinter.__init__
+
+    def apart(self: GemmPrinter, *args: Any) -> None:
+        init(self, *args)
+        self.along = False
+
+    monkeypatch.setattr(GemmPrinter, "__init__", apart)
+    np.testing.assert_array_equal(run(copy, a, b, 2), found)
+
+
 @pytest.mark.parametrize("batch", [1, 2])
 def test_panels_that_are_given(batch: int) -> None:
     a, b, expected = operands(21, 37, 11, batch=batch)
