@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from graphc.runtime.chains import Chain
     from graphc.runtime.conv_tiles import ConvCall
     from graphc.runtime.extern import GemmCall
+    from graphc.runtime.gpu.products import GpuProductCall
     from graphc.runtime.rows import RowsCall
     from graphc.runtime.scan import ScanCall
     from graphc.runtime.tiles import PackCall, TileCall
     from graphc.runtime.turn import TurnCall
 
-    Call: TypeAlias = GemmCall | RowsCall | TileCall | PackCall | ConvCall | TurnCall | ScanCall
+    Call: TypeAlias = (
+        GemmCall | RowsCall | TileCall | PackCall | ConvCall | TurnCall | ScanCall | GpuProductCall
+    )
 
 
 @dataclass(eq=False)

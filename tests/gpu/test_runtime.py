@@ -53,6 +53,38 @@ def test_training_steps_are_the_cpus() -> None:
     assert_alike(both(build), rtol=2e-4)
 
 
+def test_runs_again_are_one_launch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the third run on; variables that move are captured anew."""
+    v = tf.get_variable("v", [4], initializer=tf.ones_initializer())
+    x = tf.placeholder(tf.float32, [4])
+    a = tf.assign_add(v, x)
+    fetches = [a, tf.reduce_max(x), tf.cumsum(x), tf.matmul(tf.reshape(x, [2, 2]), tf.reshape(x, [2, 2]))]
+    device = find_device(0)
+    calls = {"launch": 0, "replay": 0}
+    for name in calls:
+        kept = getattr(device, name)
+
+        def counted(*args: Any, name: str = name, kept: Any = kept) -> None:
+            calls[name] += 1
+            kept(*args)
+
+        monkeypatch.setattr(device, name, counted)
+    with tf.Session(config=CUDA) as sess:
+        sess.run(tf.global_variables_initializer())
+        want = np.ones(4)
+        seen = []
+        for k in range(6):
+            calls["launch"] = 0
+            want = want + k
+            got = sess.run(fetches, {x: np.full(4, k)})
+            np.testing.assert_allclose(got[0], want)
+            np.testing.assert_allclose(got[2], np.arange(1, 5) * k)
+            seen.append(calls["launch"])
+        assert calls["replay"] == 4 and seen[0] == seen[1] > 2 and seen[3] == seen[5] == 0
+        v.load(np.zeros(4, np.float32), sess)
+        np.testing.assert_allclose(sess.run(fetches, {x: np.ones(4)})[0], np.ones(4))
+
+
 def test_host_steps_between_kernels() -> None:
     def build() -> Any:
         v = tf.Variable(np.arange(6.0).reshape(3, 2).astype(np.float32))

@@ -21,8 +21,6 @@ from graphc.runtime.gpu.code import launch_code
 from graphc.runtime.gpu.device import Argument, Shape
 from graphc.runtime.gpu.instance import GpuInstance
 from graphc.runtime.gpu.products import GpuProductCall
-from graphc.runtime.instance import Instance
-from graphc.runtime.state import VariableStore
 from graphc.runtime.steps import Step, Storage
 
 if TYPE_CHECKING:
@@ -135,10 +133,6 @@ class GpuBinding(Binding):
         kind = stored(dtype)
         nbytes = self.nbytes[self.number[storage]]
         return Argument(kind, nbytes // kind.itemsize * kind.itemsize)
-
-    def simple_instances(self, store: VariableStore) -> list[Instance] | None:
-        """None: there is no shorter way for plans on a device yet."""
-        return None
 
     def numeric(self) -> Sequence[int]:
         """The numbers of storages that have memory on the device."""

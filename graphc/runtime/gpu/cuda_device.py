@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import ctypes
 import threading
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -167,9 +168,35 @@ class CudaDevice(Device):
             words.ctypes.data, 0,
         )  # fmt: skip
 
+    def capture(self, work: Callable[[], None]) -> Any:
+        self._enter()
+        # other threads of the process may do what they like meanwhile
+        mode = self._driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
+        self._call("cuStreamBeginCapture", self.stream, mode)
+        try:
+            work()
+        finally:
+            graph = self._call("cuStreamEndCapture", self.stream)
+        made = self._call("cuGraphInstantiate", graph, 0)
+        self._call("cuGraphDestroy", graph)
+        return _Graph(self, made)
+
+    def replay(self, graph: Any) -> None:
+        self._enter()
+        self._call("cuGraphLaunch", graph.handle, self.stream)
+
     def synchronize(self) -> None:
         self._enter()
         self._call("cuStreamSynchronize", self.stream)
+
+
+class _Graph:
+    """A captured graph, destroyed with its holder."""
+
+    def __init__(self, device: CudaDevice, handle: Any) -> None:
+        self.handle = handle
+        destroy = device._driver.cuGraphExecDestroy
+        weakref.finalize(self, destroy, handle).atexit = False
 
 
 class _Staging:

@@ -15,7 +15,7 @@ import importlib
 import importlib.util
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -119,6 +119,17 @@ class Device(ABC):
         Args:
             words: uint64, the host address of each parameter's 8 bytes: these are read now.
         """
+
+    @abstractmethod
+    def capture(self, work: Callable[[], None]) -> Any:
+        """What `replay` takes for the launches and copies within the device that `work` asks for.
+
+        They are recorded, with the words that parameters have now; they do not run.
+        """
+
+    @abstractmethod
+    def replay(self, graph: Any) -> None:
+        """Starts what was captured."""
 
     @abstractmethod
     def synchronize(self) -> None:

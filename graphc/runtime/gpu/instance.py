@@ -10,6 +10,7 @@ Python walks it, and the device works behind.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from graphc.errors import InternalError
 from graphc.ir.node import Tensor
 from graphc.ir.shape import evaluate_shape
 from graphc.runtime import driver, trace
+from graphc.runtime.gpu.parts import Parts
 from graphc.runtime.gpu.pool import Block, pool_of
 from graphc.runtime.gpu.values import values_on
 from graphc.runtime.instance import Instance
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
     from graphc.runtime.gpu.binding import GpuBinding
 
 Array = np.ndarray[Any, Any]
+
+
+class _Stopped(Exception):
+    """A check has stopped a run that cannot say why."""
 
 
 class GpuFrame:
@@ -50,7 +56,11 @@ class GpuInstance(Instance):
         self.device = binding.plan.device
         self.blocks: dict[str | int, Block] = {}
         self.where: dict[int, int] = {}
-        self.where_epoch = -1
+        self.stamp: object = None
+        self.fed = [
+            (evaluate_shape(t.known_dims, binding.symbols), t.dtype.np)
+            for t in binding.plan.program.feeds
+        ]
         self._take("arena", max(binding.arena.nbytes, 64), "a plan's temporaries")
         self._take("status", max(8 * binding.plan.schedule.status_count, 8), "status words")
         if binding.scratch:
@@ -95,9 +105,18 @@ class GpuInstance(Instance):
             for step in binding.steps
         ]
         self.rows = [tuple(row) for row in table.tolist()]
+        self.parts = Parts(self)
         return GpuFrame(table, self.binding.plan.config.profile)
 
     # ------------------------------------------------------------ variables
+    def _bind(self, store: VariableStore) -> None:
+        """Where variables are now; nothing to do where all are where they were."""
+        values = values_on(store, self.device)
+        stamp = values.stamp
+        if stamp is None or stamp != self.stamp:
+            self.fresh = self.rebind(store)
+            self.stamp = None if self.fresh else values.stamp
+
     def rebind(self, store: VariableStore) -> dict[Any, Any]:
         """Addresses of variables. Returns fresh memory for those that this run makes."""
         binding = self.binding
@@ -128,8 +147,10 @@ class GpuInstance(Instance):
         new = None if storage.is_read else fresh.get(storage.key)
         values = values_on(store, self.device)
         address = values.address(storage.variable) if new is None else new.address
-        self.where[k] = address
-        self.args[self.binding.slots[k]] = address
+        if self.where.get(k) != address:
+            self.where[k] = address
+            self.args[self.binding.slots[k]] = address
+            self.parts.forget()
 
     def _commit(self, store: VariableStore) -> None:
         """The run has succeeded: what it wrote is the variables'."""
@@ -148,14 +169,31 @@ class GpuInstance(Instance):
 
     # ------------------------------------------------------------ a run
     def run_again(self, arrays: Sequence[Array], store: VariableStore) -> list[Array] | None:
-        """Plans for a GPU have no shorter way yet."""
-        return None
+        """A run like the last one, or None where it is not: then nothing has changed."""
+        if values_on(store, self.device).stamp != self.stamp or self.stamp is None:
+            return None
+        if any(a.shape != s or a.dtype != d for a, (s, d) in zip(arrays, self.fed, strict=True)):
+            return None
+        with store.lock if self.exclusive else contextlib.nullcontext():
+            try:
+                return self._once(store, arrays, None)
+            except _Stopped:
+                return None
 
-    def _run(self, ctx: RunContext, arrays: Sequence[Array]) -> list[Array]:
+    def run(self, ctx: RunContext, arrays: Sequence[Array]) -> list[Array]:
+        """Fetched arrays; the variables change only if nothing failed."""
+        with ctx.store.lock if self.exclusive else contextlib.nullcontext():
+            outs = self._once(ctx.store, arrays, ctx)
+        return outs if not self.binding.dynamic else self._with_results(outs)
+
+    def _once(
+        self, store: VariableStore, arrays: Sequence[Array], ctx: RunContext | None
+    ) -> list[Array]:
+        """One run. ctx: of a run that may need more than kernels."""
         with self.device.lock:
-            self.fresh = self.rebind(ctx.store)
+            self._bind(store)
             arrays = self._feed(arrays)
-            if self.given:
+            if self.given and ctx is not None:
                 self._give(ctx)
                 for k, array in self.given.items():
                     self.device.put(self.where[k], array)
@@ -164,18 +202,16 @@ class GpuInstance(Instance):
             outs = self.outputs()
             self._walk(ctx, arrays, outs)
             self._fetch(outs)
-            self._commit(ctx.store)
-        return outs if not self.binding.dynamic else self._with_results(outs)
+            self._commit(store)
+        return outs
 
     def _feed(self, arrays: Sequence[Array]) -> list[Array]:
         """Copies feeds to the device. Returns them as host steps read them."""
         out = list(arrays)
-        tensors = self.binding.plan.program.feeds
-        for n, (array, tensor) in enumerate(zip(arrays, tensors, strict=True)):
-            shape = evaluate_shape(tensor.known_dims, self.binding.symbols)
+        for n, (array, (shape, dtype)) in enumerate(zip(arrays, self.fed, strict=True)):
             if array.shape != shape:
                 raise InternalError(f"feed {n} has shape {array.shape}, not {shape}")
-            out[n] = np.ascontiguousarray(array, tensor.dtype.np).reshape(shape)
+            out[n] = np.ascontiguousarray(array, dtype).reshape(shape)
         for k in self.binding.feeds:
             self.device.put(self.where[k], out[self.binding.storages[k].position])
         return out
@@ -189,11 +225,15 @@ class GpuInstance(Instance):
         if pairs:
             self.device.get_all(pairs)
 
-    def _walk(self, ctx: RunContext, arrays: Sequence[Array], outs: list[Array]) -> None:
-        """The steps in order, with jumps."""
+    def _walk(self, ctx: RunContext | None, arrays: Sequence[Array], outs: list[Array]) -> None:
+        """The steps in order, with jumps; parts without any may be one launch."""
         at, count = 0, len(self.rows)
         profile = self.frame.profile
         while at < count:
+            part = self.parts.at(at) if profile is None else None
+            if part is not None and self.parts.replay(part):
+                at = part.end
+                continue
             started = trace.now() if profile is not None else 0
             following = self._step(at, ctx, arrays, outs)
             if profile is not None:
@@ -202,21 +242,18 @@ class GpuInstance(Instance):
             at = following
 
     def _step(
-        self, at: int, ctx: RunContext, arrays: Sequence[Array], outs: list[Array]
+        self, at: int, ctx: RunContext | None, arrays: Sequence[Array], outs: list[Array]
     ) -> int:
         """Does a step; the number of the next one."""
-        row, args, device = self.rows[at], self.args, self.device
+        row, args = self.rows[at], self.args
         kind, a, b = row[driver.KIND], row[driver.ARGS], row[driver.EXTENT]
-        if kind == driver.KERNEL:
-            for call in self.calls[at]:
-                device.launch(*call)
-        elif kind == driver.COPY:
-            device.copy(int(args[a]), int(args[b]), row[driver.CHUNK])
+        if kind in (driver.KERNEL, driver.COPY):
+            self.start(at)
         elif kind == driver.JUMP:
             return int(b)
         elif kind == driver.BRANCH:
             flag = np.empty(1, np.uint8)
-            device.get(int(args[a]), flag)
+            self.device.get(int(args[a]), flag)
             return at + 1 if flag[0] else int(b)
         elif kind == driver.BELOW:
             return int(b) if args[a] < args[row[driver.AUX0]] else at + 1
@@ -230,19 +267,31 @@ class GpuInstance(Instance):
             self._host(self.binding.steps[at], ctx, arrays, outs)
         return at + 1
 
-    def _check(self, ctx: RunContext, arrays: Sequence[Array]) -> None:
+    def start(self, at: int) -> None:
+        """Launches a step's kernels, or its copy."""
+        row = self.rows[at]
+        if row[driver.KIND] == driver.COPY:
+            target, source = int(self.args[row[driver.ARGS]]), int(self.args[row[driver.EXTENT]])
+            self.device.copy(target, source, row[driver.CHUNK])
+        for call in self.calls[at]:
+            self.device.launch(*call)
+
+    def _check(self, ctx: RunContext | None, arrays: Sequence[Array]) -> None:
         self.device.get(self.blocks["status"].address, self.status)
         if self.status.any():
             self.status[:] = 0
+            if ctx is None:
+                raise _Stopped
             self.fail(ctx, arrays)
 
     # ------------------------------------------------------------ steps of the host
     def _host(
-        self, step: Step, ctx: RunContext, arrays: Sequence[Array], outs: list[Array]
+        self, step: Step, ctx: RunContext | None, arrays: Sequence[Array], outs: list[Array]
     ) -> None:
         if step.cursor is not None:
             self.stacks[step.cursor.stack].grow()
         else:
+            assert ctx is not None, "plans with host steps have no shorter way"
             self.run_host(step, ctx, arrays, outs)
 
     def array_of(

@@ -15,6 +15,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from graphc.errors import ResourceExhaustedError
 from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Tensor
 from graphc.ir.shape import Dim, evaluate
@@ -44,6 +45,7 @@ from graphc.render.cuda_rows import (
 from graphc.render.cuda_tiles import TilePrinter
 from graphc.runtime import cache
 from graphc.runtime.finishing import Finishing
+from graphc.runtime.gpu.product_library import LibraryLaunch, by_library
 
 DTYPES = frozenset({"float16", "bfloat16", "float32", "float64", "int32", "int64"})
 _NAMES = {
@@ -54,6 +56,7 @@ _NOTES = {
     "rows": ", a warp an element", "columns": ", channel by channel",
     "parts": ": the sums of its parts",
 }  # fmt: skip
+_SMALLEST = 16  # tiles of the smallest kind in one of 64 x 64
 _RESIDENT_BLOCKS = 16  # blocks a multiprocessor gets, of kernels that go through elements
 
 Argument = tuple[str, int]  # ("read" | "write" | "scratch" | "int" | "status", number or value)
@@ -135,12 +138,22 @@ class GpuLaunch:
 
 # ------------------------------------------------------------------ sizes
 @dataclass(frozen=True)
+class Plain:
+    """Two matrices, or a batch of them, as they lie in memory. strides: of A, B, C."""
+
+    trans_a: bool
+    trans_b: bool
+    strides: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
 class Sides:
     """A product with everything known but who computes it.
 
     Attributes:
         sizes: (name, value) of the kernel's arguments besides m, n and k.
         each: column j is of column j of both sides alone, as in depthwise convolutions.
+        plain: what a library is told, where one could do it.
     """
 
     a: Operand
@@ -153,6 +166,7 @@ class Sides:
     place: tuple[Digit, ...] = ()
     place_start: int = 0
     each: bool = False
+    plain: Plain | None = None
 
     @property
     def flops(self) -> float:
@@ -229,14 +243,22 @@ class GpuProductCall(Finishing):
     def nanoseconds(self, values: Mapping[str, int]) -> float:
         return sum(s.flops for s in self.sides(values)) / 2e4
 
-    def scratch_bytes(self, values: Mapping[str, int]) -> list[int]:
+    def scratch_bytes(self, values: Mapping[str, int], library: bool = False) -> list[int]:
         """Memory for the sums of parts, by the shape alone; several products use it in turn."""
         most = 0
         for s in self.sides(values):
-            parts, _ = s.parts()
-            if parts > 1:
-                most = max(most, parts * s.batch * s.m * s.n * self.out.dtype.compute.size)
+            parts = s.parts()[0]
+            if self._by_library(s, library):
+                parts = int(self.finish is not None)
+            elif parts == 1:
+                parts = 0
+            most = max(most, parts * s.batch * s.m * s.n * self.out.dtype.compute.size)
         return [most] if most else []
+
+    def _by_library(self, s: Sides, library: bool) -> bool:
+        if not library or s.plain is None:
+            return False
+        return by_library(s.batch, (s.m, s.n, s.k), self.out.dtype, self.finish is not None)
 
     # -------------------------------------------------------------- launches
     @property
@@ -256,23 +278,41 @@ class GpuProductCall(Finishing):
         return read, written
 
     def launches(
-        self, values: Mapping[str, int], gpu: Gpu, block_threads: int = MOST_THREADS
-    ) -> list[GpuLaunch]:
+        self, values: Mapping[str, int], gpu: Gpu, block_threads: int = MOST_THREADS,
+        library: bool = False,
+    ) -> list[GpuLaunch | LibraryLaunch]:  # fmt: skip
         """The kernels, one after the other on one stream.
 
         Args:
             values: of the symbols. block_threads: of a block at most, a power of two from 32 on.
+            library: large products may be cuBLAS's.
         """
-        made: list[GpuLaunch] = []
+        made: list[GpuLaunch | LibraryLaunch] = []
         for sides in self.sides(values):
-            if sides.batch * sides.m * sides.n:
+            if self._by_library(sides, library):
+                made += self._with_library(sides, values, gpu, block_threads)
+            elif sides.batch * sides.m * sides.n:
                 made += self._launches(sides, values, gpu, block_threads)
         return made
+
+    def _with_library(
+        self, s: Sides, values: Mapping[str, int], gpu: Gpu, most: int
+    ) -> list[GpuLaunch | LibraryLaunch]:
+        """The product by cuBLAS, and what stands behind it in a pass of its own."""
+        assert s.plain is not None
+        dtype, behind = self.out.dtype, self.finish is not None
+        into = ("scratch", 0) if behind else ("write", 0)
+        product = LibraryLaunch(
+            dtype, dtype.compute if behind else dtype, s.batch, s.m, s.n, s.k, s.plain.trans_a,
+            s.plain.trans_b, s.plain.strides, (("read", 0), ("read", 1), into),
+        )  # fmt: skip
+        return [product, *[self._joined(s, 1, values, gpu, most)] * behind]
 
     def _launches(
         self, s: Sides, values: Mapping[str, int], gpu: Gpu, most: int
     ) -> list[GpuLaunch]:
         form, (parts, chunk) = s.form, s.parts()
+        _check_sizes(s, parts)
         cut = parts > 1
         kept, batch = self.out.dtype.compute.size, s.batch * parts
         tile = gpu_tiles(kept)[-1]  # equal code has equal keys
@@ -322,6 +362,17 @@ class GpuProductCall(Finishing):
         dims = [("int", evaluate(d, values)) for d in finish.sizes]
         status = [("status", 0)] * finish.kernel.flags
         return [*reads, *writes, *sizes, *dims, *status]
+
+
+def _check_sizes(s: Sides, parts: int) -> None:
+    """Kernels divide in 32 bits."""
+    tiles = s.batch * parts * tiles_of(s.m, s.n) * _SMALLEST
+    count = tiles if s.form == "tile" else 2 * s.batch * parts * s.m * s.n
+    if max(s.m, s.n, s.k, count) >= 1 << 31:
+        raise ResourceExhaustedError(
+            f"{s.batch} products of {s.m} x {s.k} and {s.k} x {s.n} elements are too many for a "
+            "GPU's kernel: 2**31 positions at most"
+        )
 
 
 def _blocks(items: int, each: int, gpu: Gpu) -> int:

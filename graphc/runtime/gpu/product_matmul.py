@@ -14,7 +14,7 @@ from graphc.ir.dtypes import DType
 from graphc.ir.node import Node, Tensor
 from graphc.ir.shape import Dim, dims_product, evaluate
 from graphc.kernel.tiles.gpu import Digit, Operand, Size, vector_of
-from graphc.runtime.gpu.product_calls import DTYPES, GpuProductCall, Sides
+from graphc.runtime.gpu.product_calls import DTYPES, GpuProductCall, Plain, Sides
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,17 @@ class MatmulProduct(GpuProductCall):
         along_a, along_b = not self.trans_a or m == 1, self.trans_b or n == 1
         a = _matrix(self.a.dtype, "m", along_a, lead_a, k if along_a else m)
         b = _matrix(self.b.dtype, "n", along_b, lead_b, k if along_b else n)
-        return [Sides(a, b, math.prod(extents), m, n, k, sizes)]
+        plain = None
+        if len(extents) <= 1:
+            strides = [own * size for own, size in zip(self._owned(), (m * k, k * n, m * n))]
+            plain = Plain(self.trans_a, self.trans_b, (strides[0], strides[1], strides[2]))
+        return [Sides(a, b, math.prod(extents), m, n, k, sizes, plain=plain)]
+
+    def _owned(self) -> tuple[bool, bool, bool]:
+        """Whether A, B and C are another matrix for each product."""
+        if not self.batch:
+            return False, False, False
+        return self.batch[0].of_a, self.batch[0].of_b, True
 
     def _lead(self, owned: Sequence[bool], names: Sequence[str], matrix: str) -> tuple[Digit, ...]:
         """The digits of the batch's number for a side with some of its axes."""

@@ -11,7 +11,7 @@ import ctypes
 import sys
 import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -39,6 +39,7 @@ class SimulatedDevice(Device):
         self._blocks: dict[int, Array] = {}
         self._starts: list[int] = []
         self._functions: dict[str, Any] = {}
+        self._recorded: list[Callable[[], None]] | None = None
         _lock_shared_memory()
 
     def shape_of(self, launch: Launch, extent: int) -> Shape:
@@ -76,7 +77,10 @@ class SimulatedDevice(Device):
             self.get(address, array)
 
     def copy(self, target: int, source: int, nbytes: int) -> None:
-        self._view(target, nbytes)[...] = self._view(source, nbytes)
+        if self._recorded is not None:
+            self._recorded.append(lambda: self.copy(target, source, nbytes))
+        else:
+            self._view(target, nbytes)[...] = self._view(source, nbytes)
 
     def zero(self, address: int, nbytes: int) -> None:
         self._view(address, nbytes)[...] = 0
@@ -94,11 +98,19 @@ class SimulatedDevice(Device):
     def launch(
         self, function: Any, shape: Shape, words: Array, arguments: Sequence[Argument]
     ) -> None:
+        values = [ctypes.c_int64.from_address(place).value for place in words.tolist()]
+        if self._recorded is not None:
+            self._recorded.append(lambda: self._run(function, shape, values, arguments))
+        else:
+            self._run(function, shape, values, arguments)
+
+    def _run(
+        self, function: Any, shape: Shape, values: Sequence[int], arguments: Sequence[Argument]
+    ) -> None:
         from numba.cuda.simulator.cudadrv.devicearray import FakeCUDAArray
 
         given: list[Any] = []
-        for place, argument in zip(words.tolist(), arguments, strict=True):
-            word = ctypes.c_int64.from_address(place).value
+        for word, argument in zip(values, arguments, strict=True):
             if argument.dtype is None:
                 given.append(np.int64(word))
                 continue
@@ -113,6 +125,20 @@ class SimulatedDevice(Device):
                 function[shape.grid, shape.block, 0, shape.shared](*given)
             finally:
                 sys.setswitchinterval(interval)
+
+    def capture(self, work: Callable[[], None]) -> Any:
+        with self.lock:
+            recorded: list[Callable[[], None]] = []
+            self._recorded = recorded
+            try:
+                work()
+            finally:
+                self._recorded = None
+        return recorded
+
+    def replay(self, graph: Any) -> None:
+        for again in graph:
+            again()
 
     def synchronize(self) -> None:
         """Nothing: everything is done when it was asked for."""

@@ -79,6 +79,13 @@ class DeviceValues:
         self.store.version += 1
         self._version = self.store.version
 
+    @property
+    def stamp(self) -> tuple[int, int] | None:
+        """Equal as long as nothing has moved and nobody but runs here has written; or None."""
+        if self._behind or self.store.version != self._version:
+            return None
+        return id(self), self.epoch
+
     def refresh(self) -> None:
         """Before a run: what others have written on the host since the last one is newer there."""
         if self.store.version != self._version:

@@ -1,0 +1,133 @@
+"""Large products by cuBLAS, where nvmath-python is installed.
+
+Lives here: Library, LibraryLaunch, library_on, by_library. Not here: our own kernels
+(product_calls.py), devices. nvmath (the extra `cuda-libs`) is imported when a device asks for it.
+
+cuBLAS is column-major: the transpose of C is the product of B's transpose and A's, and what is
+row-major here is the transpose there, so that B comes first and nothing is moved.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from graphc.errors import InternalError
+from graphc.ir.dtypes import DType
+
+# below this our own tiles are as fast, start sooner and take what stands behind along
+LARGE_FLOPS = 2.0 * 1024**3
+LARGE_FLOPS_HALF = 2.0 * 256**3  # ours compute with halves at the rate of float32
+FINISH_DEPTH = 512  # a sum must be this long to pay for a pass over its result
+_LEAST, _MOST = 8, 2**31 - 1
+# cudaDataType_t and cublasComputeType_t by dtype: sums of halves are float32
+_KINDS = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 14}
+_FLOAT32_SUMS, _FLOAT64_SUMS = 68, 70
+_DEFAULT = -1  # cuBLAS chooses the algorithm
+
+
+@dataclass(frozen=True)
+class LibraryLaunch:
+    """One batch of products: C (float32 or float64 sums, or `out`'s dtype) = op(A) op(B).
+
+    Attributes:
+        dtype: of A and B; out: of C. strides: elements from one product to the next, of A, B, C.
+        arguments: A, B and C as storages, as those of GpuLaunch.
+    """
+
+    dtype: DType
+    out: DType
+    batch: int
+    m: int
+    n: int
+    k: int
+    trans_a: bool
+    trans_b: bool
+    strides: tuple[int, int, int]
+    arguments: tuple[tuple[str, int], ...]
+
+    form = "library"
+    grid = block = (1, 1, 1)
+    shared = 0
+
+
+def by_library(batch: int, sizes: Sequence[int], dtype: DType, finish: bool) -> bool:
+    """Whether cuBLAS takes products of (m, n, k). finish: a group stands behind it."""
+    m, n, k = sizes
+    if dtype.name not in _KINDS or min(sizes) < _LEAST or max(batch * m * n, m * k, k * n) > _MOST:
+        return False
+    if finish and k < FINISH_DEPTH:
+        return False
+    return 2.0 * batch * m * n * k >= (LARGE_FLOPS_HALF if dtype.is_half else LARGE_FLOPS)
+
+
+class Library:
+    """cuBLAS on one stream.
+
+    Args:
+        cublas: its binding. stream: the address of a stream of the context that is current.
+
+    Raises:
+        InternalError: cuBLAS does not start.
+    """
+
+    def __init__(self, cublas: Any, stream: int) -> None:
+        self._cublas = cublas
+        # alpha and beta, read when a product is asked for
+        self._ones = {4: np.array([1, 0], np.float32), 8: np.array([1, 0], np.float64)}
+        self._handle = self._checked("create")
+        self._checked("set_stream", self._handle, stream)
+
+    def close(self) -> None:
+        """Gives cuBLAS's memory back."""
+        if self._handle:
+            self._checked("destroy", self._handle)
+            self._handle = 0
+
+    def multiply(self, launch: LibraryLaunch, a: int, b: int, c: int) -> None:
+        """Starts the products; a, b, c: addresses on the device."""
+        wide = launch.dtype.name == "float64"
+        alpha = self._ones[8 if wide else 4]
+        first = alpha.ctypes.data
+        width_a, width_b = _widths(launch)
+        step_a, step_b, step_c = launch.strides
+        kind, kind_c = _KINDS[launch.dtype.name], _KINDS[launch.out.name]
+        self._checked(
+            "gemm_strided_batched_ex", self._handle, int(launch.trans_b), int(launch.trans_a),
+            launch.n, launch.m, launch.k, first, b, kind, width_b, step_b, a, kind, width_a,
+            step_a, first + alpha.itemsize, c, kind_c, launch.n, step_c, launch.batch,
+            _FLOAT64_SUMS if wide else _FLOAT32_SUMS, _DEFAULT,
+        )  # fmt: skip
+
+    def start(self, launch: LibraryLaunch, words: Sequence[int]) -> None:
+        """As `multiply`; words: where the three addresses lie in the host's memory."""
+        at = [ctypes.c_uint64.from_address(int(word)).value for word in words]
+        self.multiply(launch, *at)
+
+    def _checked(self, name: str, *args: Any) -> Any:
+        try:
+            return getattr(self._cublas, name)(*args)
+        except Exception as error:  # the binding has errors of its own
+            raise InternalError(f"cuBLAS: {name} failed: {error}") from error
+
+
+def _widths(launch: LibraryLaunch) -> tuple[int, int]:
+    """Elements from one row to the next, of A and B as they lie in memory."""
+    return (
+        launch.m if launch.trans_a else launch.k,
+        launch.k if launch.trans_b else launch.n,
+    )
+
+
+def library_on(stream: int) -> Library | None:
+    """cuBLAS on a stream of the current context, or None where there is none of it."""
+    try:
+        cublas = import_module("nvmath.bindings.cublas")
+        return Library(cublas, stream)
+    except (ImportError, InternalError):
+        return None
