@@ -18,9 +18,10 @@ from numba.cuda.simulator import kernelapi
 
 import graphc as tf
 from graphc.kernel.launch import H200, Gpu
+from graphc.runtime.gpu import product_library
 from tests.cuda import cases, product_cases
 from tests.cuda.checking import TINY, check, same_bits
-from tests.cuda.products import run
+from tests.cuda.products import FakeCublas, run
 from tests.helpers import Array
 
 _NAN_TOO = ("argmax", "argmin", "maximum", "reduce_max", "is_nan", "exp", "nest")
@@ -61,11 +62,26 @@ def products(case: str, seen: set[str]) -> dict[str, object]:
     fetches, feeds = product_cases.made(case)
     with tf.Session() as session:
         want = session.run(list(fetches), feeds)
+    if case in product_cases.BY_LIBRARY:
+        return _by_library(fetches, feeds, want)
     devices: tuple[tuple[Gpu, int], ...] = ((H200, 64), (TINY, 32))
     (first, forms), (second, _) = (run(fetches, feeds, gpu, most) for gpu, most in devices)
     for a, b, expected in zip(first, second, want, strict=True):
         same_bits(a, b, "another device")
         _close(a.reshape(np.shape(expected)), expected)
+    return {"ran": 1, "forms": list(dict.fromkeys(forms))}
+
+
+def _by_library(fetches: Any, feeds: Any, want: list[Array]) -> dict[str, object]:
+    """The same with a cuBLAS that takes every product."""
+    known = product_library.LARGE_FLOPS, product_library._LEAST, product_library.FINISH_DEPTH
+    product_library.LARGE_FLOPS = product_library._LEAST = product_library.FINISH_DEPTH = 1
+    cublas = FakeCublas()
+    found, forms = run(fetches, feeds, library=product_library.Library(cublas, 5, 6))
+    product_library.LARGE_FLOPS, product_library._LEAST, product_library.FINISH_DEPTH = known
+    assert cublas.asked[1] == "stream 5 of 7" and cublas.asked[-1] == "multiply"
+    for got, expected in zip(found, want, strict=True):
+        _close(got.reshape(np.shape(expected)), expected)
     return {"ran": 1, "forms": list(dict.fromkeys(forms))}
 
 

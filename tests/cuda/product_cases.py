@@ -148,6 +148,23 @@ CASES: dict[str, Case] = {
         _gradients(_conv(1, "VALID", 1, True)), ((20, 6, 7, 4), (1, 2, 4, 1)), ("columns", "parts")
     ),
 }  # fmt: skip
+# by cuBLAS, and what stands behind in a kernel of its own
+BY_LIBRARY: dict[str, Case] = {
+    **{
+        f"library, {ta}{tb}": Case(
+            _matmul(bool(ta), bool(tb)), (((6, 5), (5, 6))[ta], ((5, 7), (7, 5))[tb]), ("library",)
+        )
+        for ta in (0, 1)
+        for tb in (0, 1)
+    },
+    "library, doubles": Case(_matmul(False, False), ((6, 5), (5, 7)), ("library",), "float64"),
+    "library, a batch": Case(_matmul(False, True), ((3, 6, 5), (3, 7, 5)), ("library",)),
+    "library, all share a": Case(_matmul(True, False), ((5, 6), (3, 5, 7)), ("library",)),
+    "library, more behind": Case(
+        _behind(_matmul(False, False)), ((6, 5), (5, 7), (7,)), ("library", "parts")
+    ),
+}  # fmt: skip
+CASES |= BY_LIBRARY
 
 
 def arrays_of(name: str) -> list[Array]:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import graphc as tf
-from graphc.ir.dtypes import bfloat16, float16, float32, float64
+from graphc.errors import InternalError
+from graphc.ir.dtypes import bfloat16, float16, float32, float64, int32
 from graphc.kernel.launch import A100, H200, Gpu
 from graphc.kernel.tiles.gpu import (
     Digit,
@@ -22,8 +23,9 @@ from graphc.kernel.tiles.gpu import (
 )
 from graphc.render import numba_cuda
 from graphc.runtime.gpu.product_calls import GpuLaunch
+from graphc.runtime.gpu.product_library import Library, by_library, library_on
 from tests.cuda.product_cases import CASES, made
-from tests.cuda.products import launched
+from tests.cuda.products import FakeCublas, launched
 from tests.cuda.simulation import simulation
 
 needs_cuda = pytest.mark.skipif(
@@ -119,6 +121,31 @@ def test_sums_are_cut_alike_on_every_device() -> None:
         assert first.product.partial and second.form == "parts"
         numbers = [v for kind, v in first.arguments if kind == "int"]
         assert numbers == [5, 6, 1100, 288, 4]
+
+
+# ------------------------------------------------------------------ cuBLAS
+def test_cublas_takes_large_products_of_matrices() -> None:
+    assert by_library(1, (2048, 2048, 2048), float32, False)
+    assert by_library(1, (512, 512, 512), bfloat16, False)
+    assert not by_library(1, (512, 512, 512), float32, False)
+    assert not by_library(1, (2048, 2048, 2048), int32, False)
+    assert not by_library(1, (1, 1 << 20, 1 << 20), float32, False)
+    # what stands behind is a pass of its own: the sum must be worth it
+    assert by_library(1, (8192, 8192, 512), float32, True)
+    assert not by_library(1, (8192, 8192, 256), float32, True)
+
+
+def test_a_plan_without_cublas_is_all_our_own() -> None:
+    assert library_on(0, lambda nbytes: 0) is None or importlib.util.find_spec("nvmath")
+
+
+def test_what_cublas_refuses_is_said_in_our_words() -> None:
+    class Refusing(FakeCublas):
+        def create(self) -> int:
+            raise RuntimeError("CUBLAS_STATUS_NOT_INITIALIZED")
+
+    with pytest.raises(InternalError, match="cuBLAS: create failed: CUBLAS_STATUS"):
+        Library(Refusing(), 0, 0)
 
 
 # ------------------------------------------------------------------ code

@@ -20,6 +20,7 @@ from graphc.runtime.binding import Binding
 from graphc.runtime.gpu.code import launch_code
 from graphc.runtime.gpu.device import Argument, Shape
 from graphc.runtime.gpu.instance import GpuInstance
+from graphc.runtime.gpu.product_library import LibraryLaunch
 from graphc.runtime.gpu.products import GpuProductCall
 from graphc.runtime.steps import Step, Storage
 
@@ -93,7 +94,9 @@ class GpuBinding(Binding):
     ) -> list[Launching]:
         """The launches of a product; sizes, status and scratch memory get slots behind."""
         device = self.plan.device
-        self.scratch = max(self.scratch, *call.scratch_bytes(self.symbols), 0)
+        library = call.wants_library(self.symbols) and device.library is not None
+        scratch = sum(call.scratch_bytes(self.symbols, library))
+        self.scratch = max(self.scratch, scratch)
         read, written = call.stored()
         pointers = {
             ("read", n): (first + n, self.pointer(s, d))
@@ -103,20 +106,23 @@ class GpuBinding(Binding):
             for n, (s, d) in enumerate(zip(step.writes, written, strict=True))
         }
         made = []
-        for launch in call.launches(self.symbols, device.gpu, device.block_threads):
+        for launch in call.launches(self.symbols, device.gpu, device.block_threads, library):
             places = []
             for kind, value in launch.arguments:
                 found = pointers.get((kind, value))
-                places.append(found or self._word(step, call, kind, value, args))
+                places.append(found or self._word(step, call, kind, value, args, scratch))
             shape = Shape(launch.grid, launch.block, launch.shared)
             slots = np.array([slot for slot, _ in places])
-            function = device.load(launch_code(launch))
+            function: Any = launch
+            if not isinstance(launch, LibraryLaunch):
+                function = device.load(launch_code(launch))
             made.append(Launching(function, shape, slots, tuple(a for _, a in places)))
         return made
 
     def _word(
-        self, step: Step, call: GpuProductCall, kind: str, value: int, args: list[int]
-    ) -> tuple[int, Argument]:
+        self, step: Step, call: GpuProductCall, kind: str, value: int, args: list[int],
+        scratch: int,
+    ) -> tuple[int, Argument]:  # fmt: skip
         slot = len(args)
         if kind == "status":
             self._status_slot(step, args)
@@ -126,7 +132,7 @@ class GpuBinding(Binding):
             return slot, WORD
         self.scratch_slots.append(slot)
         element = stored(call.out.dtype.compute)
-        return slot, Argument(element, sum(call.scratch_bytes(self.symbols)))
+        return slot, Argument(element, scratch)
 
     def pointer(self, storage: Storage, dtype: DType) -> Argument:
         """What a kernel finds behind a storage's address."""

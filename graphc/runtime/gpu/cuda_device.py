@@ -10,6 +10,7 @@ parameters are read where they lie among a plan's arguments; nothing is converte
 from __future__ import annotations
 
 import ctypes
+import functools
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ from graphc.kernel.launch import Gpu
 from graphc.runtime import codegen
 from graphc.runtime.gpu.code import Code, cubin_of
 from graphc.runtime.gpu.device import Argument, Device, NoDevice, Shape
+from graphc.runtime.gpu.product_library import Library, LibraryLaunch, library_on
 
 Array = np.ndarray[Any, Any]
 STAGING = 1 << 22  # bytes of pinned memory of each of two parts
@@ -70,6 +72,11 @@ class CudaDevice(Device):
             value("MAX_BLOCKS_PER_MULTIPROCESSOR"),
             value("MAX_REGISTERS_PER_MULTIPROCESSOR"),
         )
+
+    @functools.cached_property
+    def library(self) -> Library | None:
+        self._enter()
+        return library_on(int(self.stream), self.allocate)
 
     # ------------------------------------------------------------ the driver
     def _call(self, name: str, *args: Any) -> Any:
@@ -157,6 +164,10 @@ class CudaDevice(Device):
         self, function: Any, shape: Shape, words: Array, arguments: Sequence[Argument]
     ) -> None:
         self._enter()
+        if isinstance(function, LibraryLaunch):
+            assert self.library is not None
+            self.library.start(function, words)
+            return
         if shape.shared > DYNAMIC_SHARED:
             kind = self._driver.CUfunction_attribute
             self._call(

@@ -24,6 +24,7 @@ import numpy as np
 from graphc.kernel.launch import Gpu, Launch
 from graphc.render.numba_cuda import MISSING
 from graphc.runtime.gpu.code import Code
+from graphc.runtime.gpu.product_library import Library
 
 Array = np.ndarray[Any, Any]
 
@@ -65,6 +66,11 @@ class Device(ABC):
         self.gpu = gpu
         self.block_threads = block_threads
         self.lock = threading.RLock()
+
+    @property
+    def library(self) -> Library | None:
+        """cuBLAS on this device, where it is installed."""
+        return None
 
     @property
     def name(self) -> str:

@@ -255,6 +255,10 @@ class GpuProductCall(Finishing):
             most = max(most, parts * s.batch * s.m * s.n * self.out.dtype.compute.size)
         return [most] if most else []
 
+    def wants_library(self, values: Mapping[str, int]) -> bool:
+        """Whether a part of it would be cuBLAS's, if there is one."""
+        return any(self._by_library(s, True) for s in self.sides(values))
+
     def _by_library(self, s: Sides, library: bool) -> bool:
         if not library or s.plain is None:
             return False

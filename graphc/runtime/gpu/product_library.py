@@ -10,7 +10,7 @@ row-major here is the transpose there, so that B comes first and nothing is move
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
@@ -28,6 +28,7 @@ _LEAST, _MOST = 8, 2**31 - 1
 # cudaDataType_t and cublasComputeType_t by dtype: sums of halves are float32
 _KINDS = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 14}
 _FLOAT32_SUMS, _FLOAT64_SUMS = 68, 70
+WORKSPACE = 32 << 20  # bytes, as NVIDIA advises
 _DEFAULT = -1  # cuBLAS chooses the algorithm
 
 
@@ -71,40 +72,39 @@ class Library:
 
     Args:
         cublas: its binding. stream: the address of a stream of the context that is current.
+        workspace: the address of WORKSPACE bytes on the device, which stay the library's.
 
     Raises:
         InternalError: cuBLAS does not start.
     """
 
-    def __init__(self, cublas: Any, stream: int) -> None:
+    def __init__(self, cublas: Any, stream: int, workspace: int) -> None:
         self._cublas = cublas
         # alpha and beta, read when a product is asked for
-        self._ones = {4: np.array([1, 0], np.float32), 8: np.array([1, 0], np.float64)}
+        self._factors: dict[bool, np.ndarray[Any, Any]] = {
+            wide: np.array([1, 0], np.float64 if wide else np.float32) for wide in (False, True)
+        }
         self._handle = self._checked("create")
         self._checked("set_stream", self._handle, stream)
-
-    def close(self) -> None:
-        """Gives cuBLAS's memory back."""
-        if self._handle:
-            self._checked("destroy", self._handle)
-            self._handle = 0
+        # memory of its own: launches that are captured allocate nothing, and sums have one order
+        self._checked("set_workspace", self._handle, workspace, WORKSPACE)
 
     def multiply(self, launch: LibraryLaunch, a: int, b: int, c: int) -> None:
         """Starts the products; a, b, c: addresses on the device."""
         wide = launch.dtype.name == "float64"
-        alpha = self._ones[8 if wide else 4]
-        first = alpha.ctypes.data
+        alpha = self._factors[wide].ctypes.data
+        beta = alpha + (8 if wide else 4)
         width_a, width_b = _widths(launch)
         step_a, step_b, step_c = launch.strides
         kind, kind_c = _KINDS[launch.dtype.name], _KINDS[launch.out.name]
         self._checked(
             "gemm_strided_batched_ex", self._handle, int(launch.trans_b), int(launch.trans_a),
-            launch.n, launch.m, launch.k, first, b, kind, width_b, step_b, a, kind, width_a,
-            step_a, first + alpha.itemsize, c, kind_c, launch.n, step_c, launch.batch,
+            launch.n, launch.m, launch.k, alpha, b, kind, width_b, step_b, a, kind, width_a,
+            step_a, beta, c, kind_c, launch.n, step_c, launch.batch,
             _FLOAT64_SUMS if wide else _FLOAT32_SUMS, _DEFAULT,
         )  # fmt: skip
 
-    def start(self, launch: LibraryLaunch, words: Sequence[int]) -> None:
+    def start(self, launch: LibraryLaunch, words: Iterable[int]) -> None:
         """As `multiply`; words: where the three addresses lie in the host's memory."""
         at = [ctypes.c_uint64.from_address(int(word)).value for word in words]
         self.multiply(launch, *at)
@@ -124,10 +124,17 @@ def _widths(launch: LibraryLaunch) -> tuple[int, int]:
     )
 
 
-def library_on(stream: int) -> Library | None:
-    """cuBLAS on a stream of the current context, or None where there is none of it."""
+def library_on(stream: int, allocate: Callable[[int], int]) -> Library | None:
+    """cuBLAS on a stream of the current context, or None where there is none of it.
+
+    Args:
+        allocate: gives memory of the device, in bytes.
+    """
     try:
         cublas = import_module("nvmath.bindings.cublas")
-        return Library(cublas, stream)
-    except (ImportError, InternalError):
+    except ImportError:
         return None
+    try:
+        return Library(cublas, stream, allocate(WORKSPACE))
+    except (InternalError, MemoryError):
+        return None  # our own tiles need neither
