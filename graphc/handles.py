@@ -6,7 +6,7 @@ Session itself (session.py), conversion (feeds.py, fetches.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -24,7 +24,8 @@ class Handle:
     """What a session keeps of one combination of fetches and feed keys."""
 
     __slots__ = (
-        "build", "dtypes", "fed_outputs", "nested", "order", "runner", "seen", "single", "tensors",
+        "build", "dtypes", "exact", "fed_outputs", "nested", "order", "runner", "seen", "single",
+        "tensors",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +47,20 @@ class Handle:
                       for t in plan.tensors]  # fmt: skip
         self.single = plan.single and not self.fed_outputs
         self.build = plan.build
+        # whether the last values were arrays of the right dtypes, and can go on as they are
+        self.exact = False
+
+    def run(self, values: Collection[Any]) -> Any:
+        """What the user gets for these values of the fed tensors."""
+        arrays: Sequence[Any] = ()
+        results = self.runner.again(values) if self.exact else None
+        if results is None:
+            arrays = self.arrays(values)
+            results = self.runner.run(arrays)
+        if self.single:
+            value = results[0]
+            return value if value.ndim else value[()]
+        return self.finish(arrays, results)
 
     def arrays(self, values: Iterable[Any]) -> list[np.ndarray[Any, Any]]:
         """The values as arrays of the fed tensors' dtypes, checked.
@@ -54,10 +69,12 @@ class Handle:
             TypeError, ValueError: TF1's texts for values that cannot be fed.
         """
         out = []
+        exact = not self.fed_outputs
         for value, dtype, seen, tensor in zip(
             values, self.dtypes, self.seen, self.tensors, strict=True
         ):
             if type(value) is not np.ndarray or value.dtype is not dtype:
+                exact = False
                 # a learning rate or a keep_prob, fed at every step
                 plain = type(value) is float and dtype is not None and dtype.kind == "f"
                 value = np.array(value, dtype) if plain else to_array(tensor, value)
@@ -68,6 +85,7 @@ class Handle:
                     seen.clear()
                 seen.add(shape)
             out.append(value)
+        self.exact = exact
         return out
 
     def finish(self, arrays: Sequence[Any], results: Sequence[Any]) -> Any:

@@ -147,16 +147,10 @@ class BaseSession:
         if self._graph.version != self._version:
             self._grown()
         if not feed_dict:
-            arrays: list[Any] = []
-        elif handle.nested:
-            arrays = handle.arrays([v for _, v, _ in feed_items(self._graph, feed_dict)])
-        else:
-            arrays = handle.arrays(feed_dict.values())
-        results = handle.runner.run(arrays)
-        if handle.single:
-            value = results[0]
-            return value if value.ndim else value[()]
-        return handle.finish(arrays, results)
+            return handle.run(())
+        if handle.nested:
+            return handle.run([v for _, v, _ in feed_items(self._graph, feed_dict)])
+        return handle.run(feed_dict.values())
 
     def _check_open(self) -> None:
         if self._closed:
@@ -244,19 +238,14 @@ class BaseSession:
         self._check_open()
         keys = tuple(key_tensor(self._graph, k) for k in feed_list or ())
         handle = self._make_handle(fetches, keys)
-        run, convert, count = handle.runner.run, handle.arrays, len(keys)
+        run, count = handle.run, len(keys)
 
         def call(*values: Any, **options: Any) -> Any:
             if self._closed:
                 raise RuntimeError(CLOSED + called_at())
             if len(values) != count:
                 raise TypeError(f"Expected {count} values to feed, got {len(values)}")
-            arrays = convert(values) if count else []
-            results = run(arrays)
-            if handle.single:
-                value = results[0]
-                return value if value.ndim else value[()]
-            return handle.finish(arrays, results)
+            return run(values)
 
         return call
 

@@ -13,7 +13,7 @@ import dataclasses
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,7 @@ from graphc.passes.functionalize import (
     shape_operands,
 )
 from graphc.runtime.collecting import uncollected
+from graphc.runtime.frame import Frame
 from graphc.runtime.phases import phases_of
 from graphc.runtime.state import Moved, RandomStreams, RunContext, VariableStore
 from graphc.runtime.stats import STATS
@@ -244,27 +245,38 @@ class Runner:
         self.spec = spec
         self.stages: list[Stage] = executor.stages_of(spec)
         self._store = executor.variables
-        # free instances of the binding that ran last, where nothing but a frame has to run
-        self._fast: tuple[list[Any], tuple[tuple[int, bytes], ...]] | None = None
+        # free instances of the binding that ran last, where nothing but a frame has to run; the
+        # feeds whose values it is for; whether the frame itself looks at feeds
+        self._fast: tuple[list[Any], tuple[tuple[int, bytes], ...], bool] | None = None
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """Fetched arrays in order, owned by the caller. The fast path: extents as last time.
 
         Args and Raises: as `run_any`.
         """
+        out = self.again(arrays, True)
+        return self.run_any(arrays) if out is None else out
+
+    def again(self, feeds: Collection[Any], arrays: bool = False) -> list[Array] | None:
+        """A run like the last one, or None where it is not: then nothing has changed.
+
+        arrays: the feeds are arrays of the right dtypes. Else they may be anything: compiled code
+        takes exact arrays of those dtypes and last time's extents, and refuses all else.
+        """
         fast = self._fast
         if fast is None:
-            return self.run_any(arrays)
-        free, values = fast
-        if values and any(arrays[k].tobytes() != v for k, v in values):
-            return self.run_any(arrays)
+            return None
+        free, values, checks = fast
+        if not checks:
+            if not arrays or any(feeds[k].tobytes() != v for k, v in values):  # type: ignore[index]
+                return None
         try:
             instance = free.pop()
         except IndexError:  # another thread took it
-            return self.run_any(arrays)
-        out = instance.run_again(arrays, self._store)
+            return None
+        out = instance.run_again(feeds, self._store)
         free.append(instance)
-        return self.run_any(arrays) if out is None else out
+        return out  # type: ignore[no-any-return]
 
     def run_any(
         self, arrays: Sequence[Array], trace: Trace | None = None
@@ -291,7 +303,8 @@ class Runner:
         free = variant.plan.simple_instances(ex.variables, symbols)
         # the frame compares extents only: the values that decide shapes are compared here
         values = tuple((k, arrays[k].tobytes()) for k in stages[0].valued)
-        self._fast = None if free is None else (free, values)
+        checks = bool(free) and not values and type(free[0].frame) is Frame
+        self._fast = None if free is None else (free, values, checks)
         return out
 
     def _run_stages(self, ctx: RunContext, arrays: Sequence[Array]) -> list[Array]:

@@ -70,6 +70,9 @@ class Instance:
             (shape, dtype, dtype.itemsize * math.prod(shape) >= POOLED_BYTES)
             for shape, dtype in (s for s in binding.outputs if s is not None)
         ]
+        self.pooled = any(large for _, _, large in self.specs)
+        self.shapes = [shape for shape, _, _ in self.specs]
+        self.dtypes = [dtype for _, dtype, _ in self.specs]
 
     def _allocate(self) -> None:
         """Memory of the plan's own: temporaries and status words."""
@@ -169,7 +172,10 @@ class Instance:
 
     # ------------------------------------------------------------ a run
     def run_again(self, arrays: Sequence[Array], store: VariableStore) -> list[Array] | None:
-        """A run like the last one, or None where it is not: then nothing has changed."""
+        """A run like the last one, or None where it is not: then nothing has changed.
+
+        The frame looks at the arrays itself: anything may stand for them.
+        """
         if self.epoch != store.epoch or (self.binding.panels and self.version != store.version):
             return None
         outs = self.outputs()
@@ -227,6 +233,8 @@ class Instance:
 
     def outputs(self) -> list[Array]:
         """Fresh memory for the fetched arrays; large ones from the recycling pool."""
+        if not self.pooled:
+            return list(map(np.empty, self.shapes, self.dtypes))
         return [
             POOL.empty(shape, dtype) if large else np.empty(shape, dtype)
             for shape, dtype, large in self.specs
