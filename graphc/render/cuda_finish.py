@@ -27,16 +27,16 @@ from graphc.render.numba_source import Printer, imports
 from graphc.render.numba_values import Helpers
 
 TILE_SUPPORT = frozenset(
-    {"ALIGN", "load2", "load4", "natural", "quotient", "store2", "store4"}
+    {"ALIGN", "load2", "load4", "natural", "quotient", "store2", "store4", "to_tf32"}
 )
-TEAM_SUPPORT = frozenset({"shuffle_xor"})
+TEAM_SUPPORT = frozenset({"mma_tf32", "shuffle_xor"})
 # variables of the generated code: a finish's own are called otherwise
 _OWN = frozenset(
     {
         "cuda", "t", "tx", "ty", "block", "tile", "inner", "band", "height", "row0", "col0", "z",
         "part", "parts", "chunk", "count", "first", "last", "more", "stage", "acc", "fa", "fb",
         "ra", "rb", "sa", "sb", "out", "bits", "k0", "kk", "i", "j", "q", "u", "e", "s", "m", "n",
-        "k", "lane", "parted", "total", "element", "row", "column", "min",
+        "k", "lane", "parted", "total", "element", "row", "column", "min", "g", "warp0", "warp1",
     }
 )  # fmt: skip
 _OWN_FORM = re.compile(r"[abo]_\w+")  # of one operand, or of the output

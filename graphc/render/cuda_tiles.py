@@ -1,7 +1,8 @@
 """Tiles of products as numba.cuda source: shared memory, two stages, sums in registers.
 
-Lives here: TilePrinter, tile_text. Not here: sizes of tiles (kernel/tiles/gpu.py), what becomes of
-an element (render/cuda_finish.py), compiling (render/cuda_products.py).
+Lives here: TilePrinter. Not here: tensor cores (render/cuda_mma.py), sizes of tiles
+(kernel/tiles/gpu.py), what becomes of an element (render/cuda_finish.py), compiling
+(render/cuda_products.py).
 
 A block computes one tile. Its threads load the next piece of A and B into registers while they sum
 over the piece that lies in shared memory, where neighbours along rows of A and columns of B are
@@ -26,6 +27,7 @@ class Side:
 
     Attributes:
         name: "a" or "b". extent: rows of A or columns of B in a tile. each: of them a thread's.
+        pad: elements behind each k in shared memory, against conflicts of its banks.
     """
 
     name: str
@@ -36,11 +38,12 @@ class Side:
     threads: int
     origin: str  # the tile's first row or column
     bound: str  # how many there are
+    pad: int
 
     @property
     def pitch(self) -> int:
         """Elements of shared memory from one k to the next."""
-        return self.extent + PAD * self.operand.along
+        return self.extent + self.pad
 
     @property
     def across(self) -> int:
@@ -84,10 +87,20 @@ class TilePrinter(ElementPrinter):
         self.tile = tile = product.tile
         self.kind = type_name(product.kept)
         common = tile.depth, tile.threads
+        pad_a, pad_b = self._pads()
         self.sides = (
-            Side("a", product.a, tile.rows, tile.row_each, *common, "row0", "m"),
-            Side("b", product.b, tile.columns, tile.column_each, *common, "col0", "n"),
+            Side("a", product.a, tile.rows, tile.row_each, *common, "row0", "m", pad_a),
+            Side("b", product.b, tile.columns, tile.column_each, *common, "col0", "n", pad_b),
         )
+
+    def _pads(self) -> tuple[int, int]:
+        """Of both sides: what is written transposed needs some."""
+        return PAD * self.product.a.along, PAD * self.product.b.along
+
+    def _registers(self) -> tuple[int, int, int]:
+        """Of a thread: its sums, and what it holds of both sides to add a product to each."""
+        tile = self.tile
+        return tile.row_each * tile.column_each, tile.row_each, tile.column_each
 
     def body(self) -> None:
         """The whole function."""
@@ -108,9 +121,10 @@ class TilePrinter(ElementPrinter):
         self.emit(f"out = cuda.shared.array({slab}, {storage_name(self.dtype)}, ALIGN)")
         if self.dtype.is_half:
             self.emit(f"bits = cuda.local.array({self.sides[1].fragment}, u16)")
-        self.emit(f"acc = cuda.local.array({tile.row_each * tile.column_each}, {kind})")
-        for side in self.sides:
-            self.emit(f"f{side.name} = cuda.local.array({side.each}, {kind})")
+        sums, *held = self._registers()
+        self.emit(f"acc = cuda.local.array({sums}, {kind})")
+        for side, each in zip(self.sides, held, strict=True):
+            self.emit(f"f{side.name} = cuda.local.array({each}, {kind})")
             size, raw = side.loads * side.operand.vector, storage_name(side.operand.dtype)
             self.emit(f"r{side.name} = cuda.local.array({size}, {raw})")
 
@@ -121,8 +135,7 @@ class TilePrinter(ElementPrinter):
         """Which tile this block computes: a band of rows goes through all columns."""
         tile, p = self.tile, self.product
         self.emit("t = natural(cuda.threadIdx.x)")
-        across = tile.columns // tile.column_each
-        self.emit(f"tx, ty = t % {across}, t // {across}")
+        self._share()
         self.emit(f"height = quotient(m + {tile.rows - 1}, {tile.rows})")
         self.emit(f"inner = quotient(n + {tile.columns - 1}, {tile.columns})")
         self.emit("block = natural(cuda.blockIdx.x)")
@@ -137,8 +150,13 @@ class TilePrinter(ElementPrinter):
         part_of(self, p.partial)
         for side in self.sides:
             self._base(side)
-        self.emit(f"for i in range({tile.row_each * tile.column_each}):")
+        self.emit(f"for i in range({self._registers()[0]}):")
         self.emit(f"    acc[i] = {self.kind}(0)")
+
+    def _share(self) -> None:
+        """Which part of the tile is this thread's."""
+        across = self.tile.columns // self.tile.column_each
+        self.emit(f"tx, ty = t % {across}, t // {across}")
 
     def _base(self, side: Side) -> None:
         """Where the product's operand begins."""
@@ -250,15 +268,19 @@ class TilePrinter(ElementPrinter):
             at = f"{base} + ({x}_k + u) * {side.pitch} + {moved}"
         else:
             at = f"{base} + ({moved}) * {side.pitch} + t % {side.across}{times(v)} + u"
-        if operand.along or v == 1 or operand.dtype.is_half:
-            value = f"r{x}[q * {v} + u]"
-            if operand.dtype.is_half:
-                value = f"{half('load', operand.dtype)}({value})"
+        loaded = f"r{x}[q * {v} + u]"
+        value = self._summed(side, loaded)
+        if operand.along or v == 1 or value != loaded:
             self.emit(f"for u in range({v}):")
             self.emit(f"    s{x}[{at}] = {value}")
         else:
             self.emit(f"store{v}(s{x}, {at.removesuffix(' + u')}, r{x}, q * {v})")
         self.out(1 + len(tests))
+
+    def _summed(self, side: Side, value: str) -> str:
+        """A loaded value as it is multiplied."""
+        dtype = side.operand.dtype
+        return f"{half('load', dtype)}({value})" if dtype.is_half else value
 
     def _multiply(self) -> None:
         tile = self.tile
@@ -283,15 +305,9 @@ class TilePrinter(ElementPrinter):
     # -------------------------------------------------------------- behind the sum
     def _finish(self) -> None:
         """Elements through shared memory, some of the tile's rows at a time."""
-        tile, slabs = self.tile, self._slabs()
-        a = self.sides[0]
-        threads = tile.rows // tile.row_each // slabs  # rows of threads in a slab
-        groups = tile.row_each // a.fragment
-        run = threads * a.fragment  # neighbouring rows of a slab
-        self.inside(f"for part in range({slabs}):")
-        self.inside(f"if ty // {threads} == part:")
-        self._to_slab(threads, run)
-        self.out()
+        tile, (groups, run) = self.tile, self._runs()
+        self.inside(f"for part in range({self._slabs()}):")
+        self._to_slab(run)
         self.emit("cuda.syncthreads()")
         self.inside(f"for e in range(t, {groups * run * tile.columns}, {tile.threads}):")
         self.emit(f"u = e // {tile.columns}")
@@ -306,9 +322,16 @@ class TilePrinter(ElementPrinter):
         self.emit("cuda.syncthreads()")
         self.out()
 
-    def _to_slab(self, threads: int, run: int) -> None:
-        """A thread's sums into shared memory, as they are stored in memory."""
+    def _runs(self) -> tuple[int, int]:
+        """A slab's rows: so many runs, each of so many neighbouring rows of the tile."""
+        groups = self.tile.row_each // self.sides[0].fragment
+        return groups, self.tile.rows // groups // self._slabs()
+
+    def _to_slab(self, run: int) -> None:
+        """The sums of a slab's threads into shared memory, as they are stored in memory."""
         tile, (a, b) = self.tile, self.sides
+        threads = run // a.fragment
+        self.inside(f"if ty // {threads} == part:")
         width, each = b.fragment, tile.columns // (tile.column_each // b.fragment)
         self.inside(f"for i in range({tile.row_each}):")
         self.inside(f"for q in range({tile.column_each // width}):")
@@ -323,4 +346,4 @@ class TilePrinter(ElementPrinter):
             self.emit(f"store{width}(out, u, bits, 0)")
         else:
             self.emit(f"store{width}(out, u, acc, {first})")
-        self.out(2)
+        self.out(3)

@@ -1,14 +1,16 @@
 """What generated tiles for the GPU call: its meaning in plain Python.
 
-Lives here: loads and stores of several neighbours at once, quotients of small numbers, for the
-simulator of numba-cuda. Not here: what is compiled instead (render/numba_cuda_tiles.py).
-Generated source imports this module; it imports nothing of graphc.
+Lives here: loads and stores of several neighbours at once, quotients of small numbers, rounding
+to TF32, for the simulator of numba-cuda. Not here: what is compiled instead
+(render/numba_cuda_tiles.py). Generated source imports this module; it imports nothing of graphc.
 """
 
 from __future__ import annotations
 
 import os
 from typing import Any
+
+import numpy as np
 
 # the simulator takes no alignment of shared memory
 ALIGN = None if os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0") else 16
@@ -36,6 +38,14 @@ def store4(to: Any, at: Any, source: Any, i: Any) -> None:
     """Four neighbours from `at` on, aligned to all of them, as one store."""
     for n in range(4):
         to[at + n] = source[i + n]
+
+
+def to_tf32(x: Any) -> Any:
+    """A float32 as tensor cores take it: 10 bits behind the point, ties away from zero."""
+    if not np.isfinite(x):
+        return x
+    bits = (int(np.float32(x).view(np.uint32)) + 0x1000) & 0xFFFFE000
+    return np.uint32(bits).view(np.float32)
 
 
 def natural(a: Any) -> Any:

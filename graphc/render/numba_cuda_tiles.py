@@ -1,8 +1,8 @@
 """What numba-cuda compiles for the functions that generated tiles call.
 
-Lives here: typing and code of the functions of render/cuda_tiles_support.py. Not here: their
-meaning (that module). Imports Numba and numba-cuda: only render/cuda_tiles.py imports it, inside a
-function, when something is compiled.
+Lives here: typing and code of the functions of render/cuda_tiles_support.py, and mma_tf32. Not
+here: their meaning (that module, numba_cuda_support.py). Imports Numba and numba-cuda: only
+render/cuda_products.py imports it, inside a function, when something is compiled.
 """
 
 from __future__ import annotations
@@ -15,9 +15,15 @@ from llvmlite import ir
 
 from graphc.render import cuda_tiles_support as support
 from graphc.render import numba_cuda_lowering as lowering
+from graphc.render import numba_cuda_support as team
 
 types: Any = numba.types
 _WORD = ir.IntType(32)
+# all threads of the warp take part: the call stays where it is
+_MMA = (
+    "mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 "
+    "{$0, $1, $2, $3}, {$4, $5, $6, $7}, {$8, $9}, {$0, $1, $2, $3};"
+)
 
 
 def _pointer(context: Any, builder: Any, kind: Any, value: Any, at: Any) -> Any:
@@ -76,6 +82,30 @@ def _quotient(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     return builder.zext(builder.udiv(a, b), ir.IntType(64))
 
 
+def _to_tf32(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    # this compiler knows no intrinsics for tensor cores
+    kind = ir.FunctionType(_WORD, [ir.FloatType()])
+    rounded = builder.asm(kind, "cvt.rna.tf32.f32 $0, $1;", "=r,f", args, False)
+    return builder.bitcast(rounded, ir.FloatType())
+
+
+def _mma(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    acc, i, a, ia, b, ib = args
+    places = [(0, acc, i, 4), (2, a, ia, 4), (4, b, ib, 2)]
+    sums, left, right = (
+        [_pointer(context, builder, sig.args[n], x, _at(builder, first, q)) for q in range(count)]
+        for n, x, first, count in places
+    )
+    words = [builder.bitcast(builder.load(p), _WORD) for p in (*left, *right)]
+    values = [*words, *map(builder.load, sums)]
+    result = ir.LiteralStructType([ir.FloatType()] * 4)
+    kind = ir.FunctionType(result, [v.type for v in values])
+    made = builder.asm(kind, _MMA, "=f,=f,=f,=f,r,r,r,r,r,r,0,1,2,3", values, True)
+    for q, place in enumerate(sums):
+        builder.store(builder.extract_value(made, q), place)
+    return context.get_dummy_value()
+
+
 _installed = False
 
 
@@ -94,6 +124,15 @@ def install() -> None:
         lowering.register(getattr(support, f"load{width}"), moved, _load(width))
         lowering.register(getattr(support, f"store{width}"), moved, _store(width))
     lowering.register(support.natural, lambda a: lowering.typed_signature(word, a), _natural)
+    single = types.float32
+    lowering.register(
+        support.to_tf32, lambda x: lowering.typed_signature(single, single), _to_tf32
+    )
+    lowering.register(
+        team.mma_tf32,
+        lambda acc, i, a, ia, b, ib: lowering.typed_signature(none, acc, word, a, word, b, word),
+        _mma,
+    )
     lowering.register(
         support.quotient, lambda a, b: lowering.typed_signature(word, word, word), _quotient
     )

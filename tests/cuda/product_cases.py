@@ -26,6 +26,7 @@ class Case:
         forms: of the kernels of its products (GpuLaunch.form), each once.
         runtime: extents are known at run time only. edges: NaN and infinity are among the first
             array's numbers.
+        tensor: by tensor cores.
     """
 
     make: Make
@@ -34,6 +35,7 @@ class Case:
     dtype: str = "float32"
     runtime: bool = False
     edges: bool = False
+    tensor: bool = False
 
 
 def _conv(stride: int, padding: str, dilation: int = 1, depthwise: bool = False) -> Make:
@@ -146,6 +148,22 @@ CASES: dict[str, Case] = {
     ),
     "many depthwise": Case(
         _gradients(_conv(1, "VALID", 1, True)), ((20, 6, 7, 4), (1, 2, 4, 1)), ("columns", "parts")
+    ),
+    # tensor cores
+    "cores": Case(_matmul(False, False), ((20, 24), (24, 36)), tensor=True),
+    "cores, both transposed, odd": Case(_matmul(True, True), ((9, 19), (23, 9)), tensor=True),
+    "cores, halves behind": Case(
+        _behind(_matmul(False, True)), ((17, 20), (18, 20), (18,)), dtype="bfloat16", tensor=True
+    ),
+    "cores, a batch of halves": Case(
+        _matmul(False, False), ((2, 18, 12), (2, 12, 20)), dtype="float16", tensor=True
+    ),
+    "cores, convolution": Case(_behind(_conv(1, "SAME")), (IMAGE, FILTER, (8,)), tensor=True),
+    "cores, long sums": Case(
+        _matmul(True, False), ((530, 3), (530, 4)), ("tile", "parts"), tensor=True
+    ),
+    "cores, doubles have none": Case(
+        _matmul(False, False), ((7, 10), (10, 18)), dtype="float64", tensor=True
     ),
 }  # fmt: skip
 # by cuBLAS, and what stands behind in a kernel of its own

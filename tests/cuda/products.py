@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 import graphc as tf
+from graphc.config import Config
 from graphc.ir.shape import evaluate, shape_env
 from graphc.kernel import interp
 from graphc.kernel.launch import H200, Gpu
@@ -28,6 +29,7 @@ from graphc.runtime.gpu.products import gpu_product_calls
 from graphc.runtime.steps import Schedule, Step, Storage
 from tests.helpers import FUSED, Array, optimized
 
+TENSOR = FUSED.replace(tensor_cores=True)
 BLOCK_THREADS = 64  # each is a thread of Python
 
 
@@ -43,12 +45,12 @@ def gpu_products() -> Iterator[None]:
 
 
 def scheduled(
-    fetches: Sequence[Any], feeds: Mapping[Any, Array]
+    fetches: Sequence[Any], feeds: Mapping[Any, Array], config: Config = FUSED
 ) -> tuple[Schedule, dict[str, int]]:
     """The schedule of a run with a GPU's products, and the symbols' values."""
-    program = optimized(tf.get_default_graph(), list(fetches), dict(feeds), config=FUSED)
+    program = optimized(tf.get_default_graph(), list(fetches), dict(feeds), config=config)
     with gpu_products(), shape_env(program.env):
-        made = scheduling.schedule(program, FUSED)
+        made = scheduling.schedule(program, config)
         values: dict[str, int] = {}
         for tensor, array in zip(program.feeds, feeds.values(), strict=True):
             for dim, extent in zip(tensor.known_dims, array.shape, strict=True):
@@ -58,10 +60,11 @@ def scheduled(
 
 
 def launched(
-    fetches: Sequence[Any], feeds: Mapping[Any, Array], gpu: Gpu = H200, most: int = 1024
-) -> list[GpuLaunch]:
+    fetches: Sequence[Any], feeds: Mapping[Any, Array], gpu: Gpu = H200, most: int = 1024,
+    config: Config = FUSED,
+) -> list[GpuLaunch]:  # fmt: skip
     """The kernels of a run's products."""
-    made, values = scheduled(fetches, feeds)
+    made, values = scheduled(fetches, feeds, config)
     calls = [s.call for s in made.steps if isinstance(s.call, GpuProductCall)]
     every = [one for call in calls for one in call.launches(values, gpu, most)]
     return [one for one in every if isinstance(one, GpuLaunch)]
@@ -115,10 +118,10 @@ def _at(address: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: A
 # ------------------------------------------------------------------ running
 def run(
     fetches: Sequence[Any], feeds: Mapping[Any, Array], gpu: Gpu = H200, most: int = BLOCK_THREADS,
-    library: Library | None = None,
+    library: Library | None = None, config: Config = FUSED,
 ) -> tuple[list[Array], list[str]]:  # fmt: skip
     """(values of the fetches as flat arrays, forms of the product kernels that ran)."""
-    made, values = scheduled(fetches, feeds)
+    made, values = scheduled(fetches, feeds, config)
     memory: dict[Storage, Array] = {}
     given = list(feeds.values())
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 import graphc as tf
+from graphc.config import Config
 from graphc.errors import InternalError
 from graphc.ir.dtypes import bfloat16, float16, float32, float64, int32
 from graphc.kernel.launch import A100, H200, Gpu
 from graphc.kernel.tiles.gpu import (
+    VECTOR,
     Digit,
     by_rows,
     gpu_tile,
@@ -22,11 +25,13 @@ from graphc.kernel.tiles.gpu import (
     vector_of,
 )
 from graphc.render import numba_cuda
+from graphc.render.cuda_tiles_support import to_tf32
 from graphc.runtime.gpu.product_calls import GpuLaunch
 from graphc.runtime.gpu.product_library import Library, by_library, library_on
 from tests.cuda.product_cases import CASES, made
-from tests.cuda.products import FakeCublas, launched
+from tests.cuda.products import TENSOR, FakeCublas, launched
 from tests.cuda.simulation import simulation
+from tests.helpers import FUSED
 
 needs_cuda = pytest.mark.skipif(
     importlib.util.find_spec("numba_cuda") is None,
@@ -50,14 +55,15 @@ def test_the_simulator_agrees_with_the_cpu(results: dict[str, dict[str, Any]], n
 
 # ------------------------------------------------------------------ sizes
 def test_tiles_have_whole_threads_and_fit() -> None:
-    for itemsize in (4, 8):
-        for tile in gpu_tiles(itemsize):
+    for itemsize, tensor in ((4, False), (8, False), (4, True)):
+        for tile in gpu_tiles(itemsize, tensor):
             assert tile.rows % tile.row_each == tile.columns % tile.column_each == 0
             assert tile.threads <= 256
-            rows = tile.rows // tile.row_each
-            assert rows % tile.slabs(itemsize) == 0
+            # of what a warp adds to at once, or a thread
+            least = 16 if tensor else min(tile.row_each, VECTOR // itemsize)
+            assert tile.rows // tile.slabs(itemsize) % least == 0
             # stages with their padding, and the slab
-            stages = 2 * tile.depth * (tile.rows + tile.columns + 8) * itemsize
+            stages = 2 * tile.depth * (tile.rows + tile.columns + 16) * itemsize
             assert stages + tile.rows * tile.columns * itemsize // tile.slabs(itemsize) <= 48 << 10
 
 
@@ -73,6 +79,8 @@ def test_tiles_grow_with_the_product(gpu: Gpu) -> None:
     thin = gpu_tile(1, 4, 8192, 4, gpu)
     assert thin.rows < thin.columns
     assert gpu_tile(1, 512, 512, 4, gpu, most=32).threads <= 32
+    assert gpu_tile(1, 4096, 4096, 4, gpu, tensor=True).tensor
+    assert not gpu_tile(1, 4096, 4096, 4, replace(gpu, cc=(7, 5)), tensor=True).tensor
 
 
 def test_long_sums_are_cut_by_the_shape() -> None:
@@ -121,6 +129,18 @@ def test_sums_are_cut_alike_on_every_device() -> None:
         assert first.product.partial and second.form == "parts"
         numbers = [v for kind, v in first.arguments if kind == "int"]
         assert numbers == [5, 6, 1100, 288, 4]
+
+
+def test_tf32_has_ten_bits_and_rounds_ties_away() -> None:
+    eps = np.float32(2.0**-10)
+    one = np.float32(1)
+    assert to_tf32(one + eps) == one + eps
+    assert to_tf32(one + eps / 2) == one + eps
+    assert to_tf32(-(one + eps / 2)) == -(one + eps)
+    assert to_tf32(one + eps / 4) == one
+    for half in (np.float16(1 / 3), np.float16(65504), np.float16(6e-5)):
+        assert to_tf32(np.float32(half)) == half
+    assert np.isnan(to_tf32(np.float32("nan"))) and to_tf32(np.float32("-inf")) == -np.inf
 
 
 # ------------------------------------------------------------------ cuBLAS
@@ -208,14 +228,14 @@ LARGE: dict[str, tuple[Any, tuple[tuple[int, ...], ...], Any]] = {
 }
 
 
-def _launches(name: str) -> list[GpuLaunch]:
+def _launches(name: str, config: Config = FUSED) -> list[GpuLaunch]:
     make, shapes, dtype = LARGE[name]
     tf.reset_default_graph()
     feeds = {}
     for shape in shapes:
         feeds[tf.placeholder(dtype, shape)] = _zeros(*shape, dtype=dtype)
     found = make(*feeds)
-    return launched(found if isinstance(found, list) else [found], feeds)
+    return launched(found if isinstance(found, list) else [found], feeds, config=config)
 
 
 @needs_cuda
@@ -233,6 +253,19 @@ def test_large_products_compile_without_spills(name: str) -> None:
         assert 0 < code.registers <= 128 and code.shared <= 48 << 10
         if launch.form == "tile":
             assert "ld.shared.v" in text and "st.shared" in text
+
+
+@needs_cuda
+@pytest.mark.parametrize("name", ["4096 squared", "odd", "dense of halves", "gradients of strides"])
+def test_tensor_cores_where_they_are_asked_for(name: str) -> None:
+    launches = [one for one in _launches(name, TENSOR) if one.form == "tile"]
+    for number, launch in enumerate(launches[:3]):
+        text = launch.ptx("product", DEVICES[number % 2])
+        code = numba_cuda.cubin(text, DEVICES[number % 2])
+        assert "mma.sync.aligned.m16n8k8" in text
+        assert ("cvt.rna.tf32" in text) == (launch.product.dtype is float32)
+        assert code.spills == 0 and ".local" not in text
+        assert code.registers <= 128 and code.shared <= 48 << 10
 
 
 @needs_cuda

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from graphc.ir.dtypes import DType
-from graphc.kernel.launch import Gpu
+from graphc.kernel.launch import WARP, Gpu
 
 Size = int | str  # a number, or an expression over the kernel's arguments
 VECTOR = 16  # bytes of the widest load
@@ -36,6 +36,7 @@ class GpuTile:
     Attributes:
         rows, columns, depth: of a block at a time. row_each, column_each: of a thread.
         rate: of a multiprocessor's peak, about.
+        tensor: a warp's part is a product on tensor cores, row_each x column_each for the warp.
     """
 
     rows: int
@@ -44,10 +45,12 @@ class GpuTile:
     row_each: int
     column_each: int
     rate: float
+    tensor: bool = False
 
     @property
     def threads(self) -> int:
-        return (self.rows // self.row_each) * (self.columns // self.column_each)
+        shares = (self.rows // self.row_each) * (self.columns // self.column_each)
+        return shares * WARP if self.tensor else shares
 
     @property
     def key(self) -> str:
@@ -60,7 +63,8 @@ class GpuTile:
     def slabs(self, itemsize: int) -> int:
         """In how many parts finished elements pass through shared memory."""
         parts = 1
-        while self.rows * self.columns * itemsize > SLAB * parts:
+        most = SLAB // 2 if self.tensor else SLAB  # whose stages are larger
+        while self.rows * self.columns * itemsize > most * parts:
             parts *= 2
         return parts
 
@@ -88,30 +92,44 @@ _WIDE = (
     GpuTile(16, 16, 16, 2, 2, 0.25),
     GpuTile(16, 16, 8, 4, 4, 0.1),
 )
+_TENSOR = (
+    GpuTile(128, 128, 16, 64, 32, 0.75, True),
+    GpuTile(64, 128, 16, 32, 32, 0.6, True),
+    GpuTile(128, 64, 16, 32, 32, 0.6, True),
+    GpuTile(64, 64, 16, 32, 32, 0.5, True),
+    GpuTile(32, 32, 16, 16, 16, 0.3, True),
+    GpuTile(16, 16, 16, 16, 16, 0.1, True),
+)
 MOST_THREADS = 1024
+TENSOR_TYPES = frozenset({"float32", "float16", "bfloat16"})
+_TENSOR_FROM = (8, 0)  # compute capability
 
 
-def gpu_tiles(itemsize: int) -> tuple[GpuTile, ...]:
+def gpu_tiles(itemsize: int, tensor: bool = False) -> tuple[GpuTile, ...]:
     """What there is for elements that are summed in so many bytes."""
+    if tensor:
+        return _TENSOR
     return _WIDE if itemsize > 4 else _NARROW
 
 
 def gpu_tile(
-    batch: int, m: int, n: int, itemsize: int, gpu: Gpu, most: int = MOST_THREADS
-) -> GpuTile:
+    batch: int, m: int, n: int, itemsize: int, gpu: Gpu, most: int = MOST_THREADS,
+    tensor: bool = False,
+) -> GpuTile:  # fmt: skip
     """The tile that finishes first: by the multiprocessor with the most blocks.
 
     Args:
         batch: products, each in all its parts. itemsize: of what sums are kept in.
-        most: threads of a block.
+        most: threads of a block. tensor: on tensor cores, where the device has those.
     """
+    tiles = gpu_tiles(itemsize, tensor and gpu.cc >= _TENSOR_FROM)
 
     def time(tile: GpuTile) -> float:
         blocks = batch * tile.blocks(m, n)
         turns = -(-blocks // gpu.sms)
         return turns * (tile.rows * tile.columns / tile.rate + _START * tile.threads)
 
-    return min((t for t in gpu_tiles(itemsize) if t.threads <= most), key=time)
+    return min((t for t in tiles if t.threads <= most), key=time)
 
 
 def tiles_of(m: int, n: int) -> int:

@@ -23,6 +23,7 @@ from graphc.kernel.launch import WARP, Gpu
 from graphc.kernel.tiles.finish import Place
 from graphc.kernel.tiles.gpu import (
     MOST_THREADS,
+    TENSOR_TYPES,
     Digit,
     GpuProduct,
     Operand,
@@ -34,6 +35,7 @@ from graphc.kernel.tiles.gpu import (
     tiles_of,
 )
 from graphc.render.cuda_finish import ElementPrinter, GpuFinish
+from graphc.render.cuda_mma import MmaPrinter
 from graphc.render.cuda_products import ProductText, product_ptx
 from graphc.render.cuda_rows import (
     PARTS_BLOCK,
@@ -106,7 +108,8 @@ class GpuLaunch:
         notes = [f"a product of {p.dtype.name}"]
         if self.form == "tile":
             notes[0] += f" by tiles of {p.tile.key}, {self.threads} threads a tile"
-            notes.append(f"{p.tile.row_each} x {p.tile.column_each} sums a thread")
+            each = "warp, on tensor cores" if p.tile.tensor else "thread"
+            notes.append(f"{p.tile.row_each} x {p.tile.column_each} sums a {each}")
         else:
             notes[0] += _NOTES[self.form]
         if self.finish is not None:
@@ -117,7 +120,7 @@ class GpuLaunch:
         p = self.product
         printer: TilePrinter | RowsPrinter | ColumnsPrinter | PartsPrinter
         if self.form == "tile":
-            printer = TilePrinter(p, self.finish)
+            printer = (MmaPrinter if p.tile.tensor else TilePrinter)(p, self.finish)
         elif self.form == "rows":
             printer = RowsPrinter(p, self.finish)
         elif self.form == "columns":
@@ -195,6 +198,7 @@ class GpuProductCall(Finishing):
 
     Attributes:
         batched: leading axes of the output number the products.
+        tensor_cores: operands may be rounded to TF32.
     """
 
     node: Node
@@ -202,6 +206,7 @@ class GpuProductCall(Finishing):
     b: Tensor
     out: Tensor
     batched: bool
+    tensor_cores: bool = False
     pack = None
     packing = False
     takes_finish = True
@@ -309,6 +314,7 @@ class GpuProductCall(Finishing):
         product = LibraryLaunch(
             dtype, dtype.compute if behind else dtype, s.batch, s.m, s.n, s.k, s.plain.trans_a,
             s.plain.trans_b, s.plain.strides, (("read", 0), ("read", 1), into),
+            self.tensor_cores and dtype.name == "float32",
         )  # fmt: skip
         return [product, *[self._joined(s, 1, values, gpu, most)] * behind]
 
@@ -321,7 +327,8 @@ class GpuProductCall(Finishing):
         kept, batch = self.out.dtype.compute.size, s.batch * parts
         tile = gpu_tiles(kept)[-1]  # equal code has equal keys
         if form == "tile":
-            tile = gpu_tile(batch, s.m, s.n, kept, gpu, most)
+            tensor = self.tensor_cores and self.out.dtype.name in TENSOR_TYPES
+            tile = gpu_tile(batch, s.m, s.n, kept, gpu, most, tensor)
         product = GpuProduct(
             self.out.dtype, s.a, s.b, tile, tuple(name for name, _ in s.sizes), cut,
             () if cut else s.place, 0 if cut else s.place_start,

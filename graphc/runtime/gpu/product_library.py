@@ -27,7 +27,7 @@ FINISH_DEPTH = 512  # a sum must be this long to pay for a pass over its result
 _LEAST, _MOST = 8, 2**31 - 1
 # cudaDataType_t and cublasComputeType_t by dtype: sums of halves are float32
 _KINDS = {"float32": 0, "float64": 1, "float16": 2, "bfloat16": 14}
-_FLOAT32_SUMS, _FLOAT64_SUMS = 68, 70
+_FLOAT32_SUMS, _FLOAT64_SUMS, _TF32_SUMS = 68, 70, 77
 WORKSPACE = 32 << 20  # bytes, as NVIDIA advises
 _DEFAULT = -1  # cuBLAS chooses the algorithm
 
@@ -38,7 +38,7 @@ class LibraryLaunch:
 
     Attributes:
         dtype: of A and B; out: of C. strides: elements from one product to the next, of A, B, C.
-        arguments: A, B and C as storages, as those of GpuLaunch.
+        arguments: A, B and C as storages, as those of GpuLaunch. tf32: float32 may be rounded.
     """
 
     dtype: DType
@@ -51,6 +51,7 @@ class LibraryLaunch:
     trans_b: bool
     strides: tuple[int, int, int]
     arguments: tuple[tuple[str, int], ...]
+    tf32: bool = False
 
     form = "library"
     grid = block = (1, 1, 1)
@@ -101,7 +102,7 @@ class Library:
             "gemm_strided_batched_ex", self._handle, int(launch.trans_b), int(launch.trans_a),
             launch.n, launch.m, launch.k, alpha, b, kind, width_b, step_b, a, kind, width_a,
             step_a, beta, c, kind_c, launch.n, step_c, launch.batch,
-            _FLOAT64_SUMS if wide else _FLOAT32_SUMS, _DEFAULT,
+            _sums(launch), _DEFAULT,
         )  # fmt: skip
 
     def start(self, launch: LibraryLaunch, words: Iterable[int]) -> None:
@@ -114,6 +115,13 @@ class Library:
             return getattr(self._cublas, name)(*args)
         except Exception as error:  # the binding has errors of its own
             raise InternalError(f"cuBLAS: {name} failed: {error}") from error
+
+
+def _sums(launch: LibraryLaunch) -> int:
+    """What cuBLAS computes in."""
+    if launch.dtype.name == "float64":
+        return _FLOAT64_SUMS
+    return _TF32_SUMS if launch.tf32 else _FLOAT32_SUMS
 
 
 def _widths(launch: LibraryLaunch) -> tuple[int, int]:

@@ -6,6 +6,8 @@ Lives here: gpu_product_calls. Not here: their kernels (product_calls.py), how o
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from graphc.config import Config
 from graphc.ir.node import Node
 from graphc.ir.program import Program
@@ -16,8 +18,9 @@ from graphc.runtime.gpu.product_matmul import matmul_product
 
 def gpu_product_calls(program: Program, config: Config) -> dict[Node, GpuProductCall]:
     """The products of a program that run on a GPU; what is not among them is the host's."""
-    made = {node: matmul_product(node) or conv_product(node) for node in program.nodes}
-    return {node: call for node, call in made.items() if call is not None}
+    found = {node: matmul_product(node) or conv_product(node) for node in program.nodes}
+    cores = config.tensor_cores
+    return {n: replace(c, tensor_cores=cores) for n, c in found.items() if c is not None}
 
 
 __all__ = ["GpuLaunch", "GpuProductCall", "gpu_product_calls"]
