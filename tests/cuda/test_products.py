@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 from dataclasses import replace
 from typing import Any
@@ -26,8 +27,9 @@ from graphc.kernel.tiles.gpu import (
 )
 from graphc.render import numba_cuda
 from graphc.render.cuda_tiles_support import to_tf32
+from graphc.runtime.gpu import product_library
 from graphc.runtime.gpu.product_calls import GpuLaunch
-from graphc.runtime.gpu.product_library import Library, by_library, library_on
+from graphc.runtime.gpu.product_library import Library, PlainCublas, by_library, library_on
 from tests.cuda.product_cases import CASES, made
 from tests.cuda.products import TENSOR, FakeCublas, launched
 from tests.cuda.simulation import simulation
@@ -155,8 +157,42 @@ def test_cublas_takes_large_products_of_matrices() -> None:
     assert not by_library(1, (8192, 8192, 256), float32, True)
 
 
-def test_a_plan_without_cublas_is_all_our_own() -> None:
-    assert library_on(0, lambda nbytes: 0) is None or importlib.util.find_spec("nvmath")
+def test_without_cublas_or_memory_for_it_all_is_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing() -> None:
+        raise ImportError
+
+    def full(nbytes: int) -> int:
+        raise MemoryError
+
+    monkeypatch.setattr(product_library, "_binding", FakeCublas)
+    assert isinstance(library_on(0, lambda nbytes: 64), Library)
+    assert library_on(0, full) is None
+    monkeypatch.setattr(product_library, "_binding", missing)
+    assert library_on(0, lambda nbytes: 64) is None
+
+
+def test_cublas_is_called_as_it_is_where_no_binding_is_installed() -> None:
+    """Of a kind each, as C declares them: a wrong width would be read from the next argument."""
+    called: list[tuple[str, list[int]]] = []
+
+    class Functions:
+        def __getattr__(self, name: str) -> Any:
+            def function(*args: Any) -> int:
+                called.append((name, [ctypes.sizeof(a) for a in args]))
+                return 0 if name != "cublasSetStream_v2" else 7
+
+            return function
+
+    plain = PlainCublas.__new__(PlainCublas)
+    plain._functions = Functions()  # type: ignore[assignment]
+    plain.set_workspace(1, 2, 3)
+    plain.gemm_strided_batched_ex(*range(23))
+    with pytest.raises(RuntimeError, match="status 7"):
+        plain.set_stream(1, 2)
+    (first, widths), (second, sizes), _ = called
+    assert first == "cublasSetWorkspace_v2" and widths == [8, 8, 8]
+    assert second == "cublasGemmStridedBatchedEx"
+    assert sizes == [8, 4, 4, 4, 4, 4, 8, 8, 4, 4, 8, 8, 4, 4, 8, 8, 8, 4, 4, 8, 4, 4, 4]
 
 
 def test_what_cublas_refuses_is_said_in_our_words() -> None:

@@ -1,7 +1,8 @@
-"""Large products by cuBLAS, where nvmath-python is installed.
+"""Large products by cuBLAS, where it is installed.
 
 Lives here: Library, LibraryLaunch, library_on, by_library. Not here: our own kernels
-(product_calls.py), devices. nvmath (the extra `cuda-libs`) is imported when a device asks for it.
+(product_calls.py), devices. The binding of nvmath-python (the extra `cuda-libs`) is imported when a
+device asks for it; without that cuBLAS is called as it is, where some other package brought it.
 
 cuBLAS is column-major: the transpose of C is the product of B's transpose and A's, and what is
 row-major here is the transpose there, so that B comes first and nothing is moved.
@@ -132,6 +133,60 @@ def _widths(launch: LibraryLaunch) -> tuple[int, int]:
     )
 
 
+class PlainCublas:
+    """cuBLAS by its own functions; names and arguments are those of nvmath's binding.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+
+    def __init__(self) -> None:
+        finder: Any = import_module("cuda.pathfinder")
+        try:
+            # kept open by the process
+            found = finder.load_nvidia_dynamic_lib("cublas")
+        except Exception as error:  # the finder has errors of its own
+            raise ImportError("no cuBLAS was found") from error
+        self._functions = ctypes.CDLL(found.abs_path)
+
+    def create(self) -> int:
+        handle = ctypes.c_void_p()
+        self._call("cublasCreate_v2", ctypes.byref(handle))
+        return handle.value or 0
+
+    def set_stream(self, handle: int, stream: int) -> None:
+        self._call("cublasSetStream_v2", _pointer(handle), _pointer(stream))
+
+    def set_workspace(self, handle: int, address: int, nbytes: int) -> None:
+        size = ctypes.c_size_t(nbytes)
+        self._call("cublasSetWorkspace_v2", _pointer(handle), _pointer(address), size)
+
+    def gemm_strided_batched_ex(self, *args: int) -> None:
+        words = [kind(word) for kind, word in zip(_GEMM, args, strict=True)]
+        self._call("cublasGemmStridedBatchedEx", *words)
+
+    def _call(self, name: str, *args: Any) -> None:
+        status = getattr(self._functions, name)(*args)
+        if status:
+            raise RuntimeError(f"status {status}")
+
+
+_pointer, _int, _long = ctypes.c_void_p, ctypes.c_int, ctypes.c_longlong
+_GEMM = (
+    _pointer, _int, _int, _int, _int, _int, _pointer,  # handle, operations, sizes, alpha
+    _pointer, _int, _int, _long, _pointer, _int, _int, _long, _pointer,  # A, B, beta
+    _pointer, _int, _int, _long, _int, _int, _int,  # C, how many, sums, algorithm
+)  # fmt: skip
+
+
+def _binding() -> Any:
+    """Functions of cuBLAS. Raises ImportError."""
+    try:
+        return import_module("nvmath.bindings.cublas")
+    except ImportError:
+        return PlainCublas()
+
+
 def library_on(stream: int, allocate: Callable[[int], int]) -> Library | None:
     """cuBLAS on a stream of the current context, or None where there is none of it.
 
@@ -139,10 +194,8 @@ def library_on(stream: int, allocate: Callable[[int], int]) -> Library | None:
         allocate: gives memory of the device, in bytes.
     """
     try:
-        cublas = import_module("nvmath.bindings.cublas")
+        return Library(_binding(), stream, allocate(WORKSPACE))
     except ImportError:
         return None
-    try:
-        return Library(cublas, stream, allocate(WORKSPACE))
     except (InternalError, MemoryError):
         return None  # our own tiles need neither
