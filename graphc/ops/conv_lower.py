@@ -6,7 +6,7 @@ the ops themselves (ops/conv.py), what the three written out are (ops/conv_direc
 
 Expansion makes a direct_conv*, or a matmul of a convolution that sees one pixel; the pass
 "convolve" then settles how each of them is computed (`settled`). Every choice is by shape alone, so
-that a plan holds for any batch. Half types are always reductions.
+that a plan holds for any batch. On the CPU half types are always reductions.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from graphc.ir.dtypes import float32, float64, int32
+from graphc.ir.dtypes import FLOAT, float32, float64, int32
 from graphc.ir.node import Node, Tensor
 from graphc.ir.shape import Dim, PartialDim, current_env, evaluate
 from graphc.kernel.tiles.conv import servable
@@ -239,15 +239,15 @@ def expand_filter(node: Node, depthwise: bool) -> Tensor:
 
 
 # ------------------------------------------------------------------ the choice
-def settled(node: Node, tiles: bool) -> Tensor | None:
+def settled(node: Node, tiles: bool, gpu: bool = False) -> Tensor | None:
     """What computes a direct_conv* better than a reduction; None: nothing does.
 
-    tiles: whether there may be tiles.
+    tiles: whether there may be tiles; gpu: those of a GPU.
     """
     if node.attrs.get("tiled"):
         return None
     geo = Geometry.direct(node)
-    if tiles and tiles_serve(geo, node):
+    if tiles and tiles_serve(geo, node, gpu):
         found: Tensor = getattr(F, node.op.name)(*node.inputs, **node.attrs, tiled=True)
         return found
     if not geo.by_gemm(node.outputs[0]):
@@ -272,9 +272,12 @@ def sweeps_of(geo: Geometry, of_input: bool) -> tuple[tuple[Sweep, ...], ...] | 
     return tuple(found)
 
 
-def tiles_serve(geo: Geometry, node: Node) -> bool:
-    """Whether tiles compute it: known sizes, and channels that fill vectors."""
-    if node.outputs[0].dtype not in (float32, float64):
+def tiles_serve(geo: Geometry, node: Node, gpu: bool = False) -> bool:
+    """Whether tiles compute it: known sizes, and channels that fill vectors.
+
+    gpu: those of a GPU, for which half floats are no exception and edges are no code of their own.
+    """
+    if node.outputs[0].dtype not in (FLOAT if gpu else (float32, float64)):
         return False
     of_input, of_filter = (node.op.name == f"direct_conv_{s}" for s in ("input", "filter"))
     if geo.depthwise and geo.w[-1] != 1:
@@ -287,7 +290,7 @@ def tiles_serve(geo: Geometry, node: Node) -> bool:
     sweeps = sweeps_of(geo, of_input)
     if sweeps is None or any(s.count == 0 for axis in sweeps for s in axis):
         return False
-    return of_filter or servable(sweeps[-1])
+    return gpu or of_filter or servable(sweeps[-1])
 
 
 def _gemm_forward(geo: Geometry, node: Node) -> Tensor:

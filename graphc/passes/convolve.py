@@ -18,11 +18,13 @@ DIRECT = frozenset({"direct_conv", "direct_conv_input", "direct_conv_filter"})
 class Convolve:
     """Settles the direct_conv* ops that expansions left. Valid in, valid out.
 
-    tiles: whether there may be tiles, which only the vector printer knows.
+    tiles: whether there may be tiles, which only the vector printer and GPUs know. gpu: whether
+        they are a GPU's.
     """
 
     name: str = "convolve"
     tiles: bool = True
+    gpu: bool = False
 
     def run(self, program: Program) -> Program:
         if not any(n.op.name in DIRECT for n in program.nodes):
@@ -30,6 +32,6 @@ class Convolve:
         from graphc.ops.conv_lower import settled  # programs with convolutions need it alone
 
         def visit(node: Node) -> Tensor | None:
-            return settled(node, self.tiles) if node.op.name in DIRECT else None
+            return settled(node, self.tiles, self.gpu) if node.op.name in DIRECT else None
 
         return rewrite(program, visit)

@@ -62,10 +62,13 @@ def selected(config: Config) -> tuple[Pass, ...]:
     kept = [p for p in wanted if p.name not in config.disabled or p.name in _NEEDED]
     if not any(p.name == "expand" for p in kept):
         kept.append(known["expand"])
-    tiles = config.codegen == "vector"
-    if not tiles or not config.fuse or config.backend == "cuda":
+    gpu = config.backend == "cuda"
+    tiles = gpu or config.codegen == "vector"
+    if not tiles or not config.fuse or gpu:
         kept = [p for p in kept if not isinstance(p, Recompute)]  # nothing runs it in parts
-    return tuple(replace(p, tiles=tiles) if isinstance(p, Convolve) else p for p in kept)
+    return tuple(
+        replace(p, tiles=tiles, gpu=gpu) if isinstance(p, Convolve) else p for p in kept
+    )
 
 
 def optimize(program: Program, config: Config, observer: Observer | None = None) -> Program:

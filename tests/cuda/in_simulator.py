@@ -21,8 +21,8 @@ from graphc.kernel.launch import H200, Gpu
 from graphc.runtime.gpu import product_library
 from tests.cuda import cases, product_cases
 from tests.cuda.checking import TINY, check, same_bits
-from tests.cuda.products import TENSOR, FakeCublas, run
-from tests.helpers import FUSED, Array
+from tests.cuda.products import DEVICE, TENSOR, FakeCublas, run
+from tests.helpers import Array
 
 _NAN_TOO = ("argmax", "argmin", "maximum", "reduce_max", "is_nan", "exp", "nest")
 
@@ -64,7 +64,7 @@ def products(case: str, seen: set[str]) -> dict[str, object]:
         want = session.run(list(fetches), feeds)
     if case in product_cases.BY_LIBRARY:
         return _by_library(fetches, feeds, want)
-    config = TENSOR if product_cases.CASES[case].tensor else FUSED
+    config = TENSOR if product_cases.CASES[case].tensor else DEVICE
     rounded = config is TENSOR and want[0].dtype == np.float32
     devices: tuple[tuple[Gpu, int], ...] = ((H200, 64), (TINY, 32))
     (first, forms), (second, _) = (

@@ -129,6 +129,10 @@ CASES: dict[str, Case] = {
     },
     "convolution behind": Case(_behind(_conv(2, "SAME")), (IMAGE, FILTER, (8,)), edges=True),
     "convolution of doubles": Case(_conv(1, "SAME"), (IMAGE, FILTER), dtype="float64"),
+    "convolution of halves": Case(
+        _behind(_conv(2, "SAME")), (IMAGE, FILTER, (8,)), dtype="bfloat16"
+    ),
+    "gradients of halves": Case(_gradients(_conv(2, "SAME")), (IMAGE, FILTER), dtype="float16"),
     "odd channels": Case(_behind(_conv(1, "SAME")), ((1, 5, 6, 3), (3, 3, 3, 5), (5,))),
     "pixels": Case(_conv(2, "SAME"), (IMAGE, (1, 1, 4, 8))),
     "a line": Case(lambda x, w: tf.nn.conv1d(x, w, 1, "SAME"), ((2, 9, 4), (3, 4, 8))),

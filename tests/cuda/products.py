@@ -8,8 +8,7 @@ and by tests that compile.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,35 +21,24 @@ from graphc.kernel import interp
 from graphc.kernel.launch import H200, Gpu
 from graphc.render import numba_cuda
 from graphc.render.numba_cpu import int64_range, text_module
-from graphc.runtime import schedule as scheduling
 from graphc.runtime.gpu.product_calls import GpuLaunch, GpuProductCall
 from graphc.runtime.gpu.product_library import Library
-from graphc.runtime.gpu.products import gpu_product_calls
+from graphc.runtime.schedule import schedule
 from graphc.runtime.steps import Schedule, Step, Storage
 from tests.helpers import FUSED, Array, optimized
 
-TENSOR = FUSED.replace(tensor_cores=True)
+DEVICE = FUSED.replace(backend="cuda")
+TENSOR = DEVICE.replace(tensor_cores=True)
 BLOCK_THREADS = 64  # each is a thread of Python
 
 
-@contextmanager
-def gpu_products() -> Iterator[None]:
-    """Schedules have a GPU's products inside of the block."""
-    known = scheduling.product_calls
-    scheduling.product_calls = gpu_product_calls  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        scheduling.product_calls = known
-
-
 def scheduled(
-    fetches: Sequence[Any], feeds: Mapping[Any, Array], config: Config = FUSED
+    fetches: Sequence[Any], feeds: Mapping[Any, Array], config: Config = DEVICE
 ) -> tuple[Schedule, dict[str, int]]:
     """The schedule of a run with a GPU's products, and the symbols' values."""
     program = optimized(tf.get_default_graph(), list(fetches), dict(feeds), config=config)
-    with gpu_products(), shape_env(program.env):
-        made = scheduling.schedule(program, config)
+    with shape_env(program.env):
+        made = schedule(program, config)
         values: dict[str, int] = {}
         for tensor, array in zip(program.feeds, feeds.values(), strict=True):
             for dim, extent in zip(tensor.known_dims, array.shape, strict=True):
@@ -61,7 +49,7 @@ def scheduled(
 
 def launched(
     fetches: Sequence[Any], feeds: Mapping[Any, Array], gpu: Gpu = H200, most: int = 1024,
-    config: Config = FUSED,
+    config: Config = DEVICE,
 ) -> list[GpuLaunch]:  # fmt: skip
     """The kernels of a run's products."""
     made, values = scheduled(fetches, feeds, config)
@@ -118,7 +106,7 @@ def _at(address: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: A
 # ------------------------------------------------------------------ running
 def run(
     fetches: Sequence[Any], feeds: Mapping[Any, Array], gpu: Gpu = H200, most: int = BLOCK_THREADS,
-    library: Library | None = None, config: Config = FUSED,
+    library: Library | None = None, config: Config = DEVICE,
 ) -> tuple[list[Array], list[str]]:  # fmt: skip
     """(values of the fetches as flat arrays, forms of the product kernels that ran)."""
     made, values = scheduled(fetches, feeds, config)

@@ -31,9 +31,8 @@ from graphc.runtime.gpu import product_library
 from graphc.runtime.gpu.product_calls import GpuLaunch
 from graphc.runtime.gpu.product_library import Library, PlainCublas, by_library, library_on
 from tests.cuda.product_cases import CASES, made
-from tests.cuda.products import TENSOR, FakeCublas, launched
+from tests.cuda.products import DEVICE, TENSOR, FakeCublas, launched
 from tests.cuda.simulation import simulation
-from tests.helpers import FUSED
 
 needs_cuda = pytest.mark.skipif(
     importlib.util.find_spec("numba_cuda") is None,
@@ -260,11 +259,12 @@ LARGE: dict[str, tuple[Any, tuple[tuple[int, ...], ...], Any]] = {
     "stem": (_conv(2), ((32, 224, 224, 3), (7, 7, 3, 64), (64,)), np.float32),
     "gradients": (_conv_gradients(1), (IMAGES, (3, 3, 64, 64)), np.float32),
     "gradients of strides": (_conv_gradients(2), (IMAGES, (3, 3, 64, 128)), np.float32),
+    "gradients of halves": (_conv_gradients(2), (IMAGES, (3, 3, 64, 128)), np.float16),
     "depthwise": (_depthwise, (IMAGES, (3, 3, 64, 1)), np.float32),
 }
 
 
-def _launches(name: str, config: Config = FUSED) -> list[GpuLaunch]:
+def _launches(name: str, config: Config = DEVICE) -> list[GpuLaunch]:
     make, shapes, dtype = LARGE[name]
     tf.reset_default_graph()
     feeds = {}

@@ -140,7 +140,7 @@ def conv_product(node: Node) -> ConvProduct | None:
     out = node.outputs[0]
     form = node.op.name.removeprefix("direct_conv").removeprefix("_") or "forward"
     sweeps = sweeps_of(geo, form == "input")
-    if sweeps is None or not tiles_serve(geo, node):
+    if sweeps is None or not tiles_serve(geo, node, gpu=True):
         return None  # nothing chooses this
     a = node.inputs[2 if form == "input" else 0]
     b = node.inputs[2 if form == "filter" else 1]
