@@ -36,6 +36,8 @@ class Config:
             NumPy.
         soft_placement: what is meant for a GPU that is not there runs on the CPU, which is said
             once; False refuses it.
+        tensor_cores: products on a GPU may round float32 operands to TF32, and half floats go
+            through tensor cores: faster, and less exact.
         codegen: "vector" prints LLVM vector code (and Numba source where that does not reach);
             "numba" prints Numba source for every kernel.
         threads: worker threads of a run; None: the cores this process may use.
@@ -59,6 +61,7 @@ class Config:
     fuse: bool = True
     backend: str = "cpu"
     soft_placement: bool = False
+    tensor_cores: bool = False
     codegen: str = "vector"
     threads: int | None = None
     check_numerics: bool = False
@@ -90,8 +93,8 @@ class Config:
 
 # dump and profile stand here too: both change what a plan's build or its steps do
 _PLAN_FIELDS = (
-    "fuse", "backend", "soft_placement", "codegen", "threads", "check_numerics", "validate",
-    "dump", "cache_dir", "profile", "passes", "disabled", "max_fused_ops",
+    "fuse", "backend", "soft_placement", "tensor_cores", "codegen", "threads", "check_numerics",
+    "validate", "dump", "cache_dir", "profile", "passes", "disabled", "max_fused_ops",
 )  # fmt: skip
 
 
@@ -188,6 +191,7 @@ _FIELDS: dict[str, _Field] = {
     "fuse": _flag("GRAPHC_FUSE"),
     "backend": _choice("GRAPHC_BACKEND", "cpu", "cuda", "reference"),
     "soft_placement": _flag("GRAPHC_SOFT_PLACEMENT"),
+    "tensor_cores": _flag("GRAPHC_TENSOR_CORES"),
     "codegen": _choice("GRAPHC_CODEGEN", "vector", "numba"),
     "threads": _Field(
         "GRAPHC_THREADS", _parse_optional_int, _optional(_is_int(1)), "an integer >= 1, or 'auto'"

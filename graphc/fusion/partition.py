@@ -199,8 +199,8 @@ class Partitioner:
         columns = 1
         for dim in c.domain:
             columns *= evaluate(dim, self.hints)
-        if columns < COLUMNS or p.detached:
-            return False
+        if columns < COLUMNS or p.detached or self.config.backend == "cuda":
+            return False  # a GPU adds columns by threads of their own
         if p.reduces or p.sums:
             return True
         if self._internal(p, c) or self._ends_product(p):

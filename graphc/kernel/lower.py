@@ -50,6 +50,7 @@ def lower(
     computes: Sequence[Compute],
     inplace: Mapping[Buffer, Buffer] | None = None,
     origins: Sequence[str] = (),
+    many: bool = False,
 ) -> list[Kernel]:
     """The kernels that compute a group, in the order in which they must run.
 
@@ -62,9 +63,9 @@ def lower(
         computes: inlined; axes are shared by position. Fewer axes: stored at the outer loop.
         inplace: output buffer -> input buffer whose memory it takes. The input must only be
             read at the index that is written (or in rows that are done before).
-        origins: texts for the kernel's header.
+        origins: texts for the kernel's header. many: for a machine of many threads.
     """
-    context = Context(name, tuple(origins))
+    context = Context(name, tuple(origins), many)
     classes = _classes(items_of([c for c in computes if not c.sums]))
     sums = items_of([c for c in computes if c.sums])
     if sums:

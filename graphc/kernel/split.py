@@ -24,12 +24,17 @@ from graphc.kernel.expr import (
     substitute,
 )
 from graphc.kernel.nest import Kernel
-from graphc.kernel.space import Free, Item, Space, load_forms, reduces, size_guess
+from graphc.kernel.space import Free, Item, Space, guess, load_forms, reduces, size_guess
 
 CHUNK = 16384  # elements of one partial sum
 LARGE = 32768  # a full reduction of more elements is split
 _LONG = 8192  # a reduction to few outputs is split from here
 _FEW_ROWS, _FEW_COLUMNS = 16, 1024  # fewer outputs than these cannot keep the threads busy
+# the same for a GPU, where a team does a row and a thread a column
+_GPU_ROWS, _GPU_COLUMNS = 512, 1 << 16
+_GPU_LONG = 4096  # a row of fewer elements is one team's
+_GPU_PARTS = 1 << 17  # partial sums of columns that keep all threads busy
+_GPU_LEAST = 32  # rows of one partial sum
 
 Spans = Mapping[Axis, tuple[Expr, Expr]]
 Part = tuple[list[Item], Spans]
@@ -40,12 +45,14 @@ class Context:
 
     Attributes:
         name, origins: of the group. kernels: those made so far, in order.
+        many: for a machine of many threads: sums stay in registers, chunks are many.
         partial: scratch buffers that hold one result for each chunk.
         columns: those of them that are summed up row by row (kernel/columns.py).
     """
 
-    def __init__(self, name: str, origins: tuple[str, ...]) -> None:
+    def __init__(self, name: str, origins: tuple[str, ...], many: bool = False) -> None:
         self.name = name
+        self.many = many
         self.origins = origins
         self.kernels: list[Kernel] = []
         self.partial: set[Buffer] = set()
@@ -79,9 +86,9 @@ def divided(space: Space, context: Context) -> list[Part] | None:
             whole.add(id(node))
         elif id(node) in done or _is_partial(node, context):
             continue
-        elif columns.is_columns(node, mask, space):
+        elif not context.many and columns.is_columns(node, mask, space):
             by_rows.add(id(node))
-        elif _is_long(node, mask, space):
+        elif _is_long(node, mask, space, context.many):
             chunked.add(id(node))
     if not whole and not chunked and not by_rows:
         return None
@@ -93,7 +100,7 @@ def _is_partial(node: Reduce, context: Context) -> bool:
     return any(load.buffer in context.partial for load in _own_loads(node))
 
 
-def _is_long(node: Reduce, mask: int, space: Space) -> bool:
+def _is_long(node: Reduce, mask: int, space: Space, many: bool) -> bool:
     if any(axis in space.spans for axis in node.axes):
         return False
     extents = [a.extent for a in node.axes]
@@ -103,10 +110,18 @@ def _is_long(node: Reduce, mask: int, space: Space) -> bool:
             return True
         return size_guess(extents) * max(1, size_guess(inner)) > LARGE
     kept = [a.extent for n, a in enumerate(space.axes) if mask >> n & 1]
-    forms = load_forms(node.args, space.simplifier)
-    rows = any(f.terms.get(a) == 1 for f in forms for a in node.axes)
+    rows = _along_memory(node, space)
+    if many:
+        few, least = (_GPU_ROWS, _GPU_LONG) if rows else (_GPU_COLUMNS, 4 * _GPU_LEAST)
+        return size_guess(kept) < few and size_guess(extents) >= least
     few = _FEW_ROWS if rows else _FEW_COLUMNS
     return size_guess(kept) < few and size_guess(extents) >= _LONG
+
+
+def _along_memory(node: Reduce, space: Space) -> bool:
+    """Whether the elements of one sum lie side by side."""
+    forms = load_forms(node.args, space.simplifier)
+    return any(f.terms.get(a) == 1 for f in forms for a in node.axes)
 
 
 def _own_loads(node: Reduce) -> list[Load]:
@@ -254,8 +269,22 @@ class _Division:
         part = Load(buffer, (*joined, *kept))
         return Reduce(value.monoid, joined, part, value.dtype) if joined else part
 
+    def _many_rows(self, value: Reduce, kept: Sequence[Axis]) -> int:
+        """Rows of a partial sum of columns, a power of two: enough sums for all threads."""
+        outputs = size_guess([a.extent for a in kept])
+        rows, inner = guess(value.axes[0].extent), size_guess([a.extent for a in value.axes[1:]])
+        wanted = max(rows * outputs // _GPU_PARTS, _GPU_LEAST // max(inner, 1), 1)
+        size = 1
+        while size < wanted:
+            size *= 2
+        return size
+
     def _chunk_size(self, value: Reduce, kept: Sequence[Axis]) -> int:
+        if self.context.many and kept and not _along_memory(value, self.space):
+            return self._many_rows(value, kept)
         inner = size_guess([a.extent for a in (*value.axes[1:], *kept)])
+        if self.context.many:
+            inner = size_guess([a.extent for a in value.axes[1:]])  # a team does one output's part
         nested = size_guess([a.extent for r in reduces(value.args) for a in r.axes])
         size = CHUNK
         while size > 1 and size * inner * max(1, nested) > CHUNK:

@@ -21,6 +21,7 @@ import numpy as np
 
 from graphc.errors import CompileError
 from graphc.ir.shape import evaluate
+from graphc.kernel.grouped import grouped
 from graphc.kernel.launch import H200, Gpu, Launch, plan_launch
 from graphc.kernel.nest import Kernel
 from graphc.kernel.prims import TABLE
@@ -29,6 +30,7 @@ from graphc.render.numba_cpu import flat_arrays, int64_range, text_module
 from graphc.render.numba_cuda_source import cuda_module_text
 from graphc.render.numba_names import identifier, storage_name
 
+ALIGNED = 16  # bytes: where every storage begins
 _RESIDENT = 512  # threads that a multiprocessor must hold: at most 128 registers each
 MISSING = 'kernels for the GPU need numba-cuda: pip install "graphc[cuda]"'
 
@@ -43,7 +45,7 @@ class Prepared:
 
 def prepared(kernel: Kernel, most: int = 1024) -> Prepared:
     """A nest made ready for the GPU. most: threads of a block at most (see plan_launch)."""
-    made = spread(kernel)
+    made = grouped(spread(kernel))
     return Prepared(made, plan_launch(made, most))
 
 
@@ -214,6 +216,10 @@ def _compiled(
         function = library.get_function(made.fndesc.llvm_func_name)
         library._entry_name = made.fndesc.llvm_func_name
         compiler.kernel_fixup(function, False)
+        for parameter, kind in zip(function.args, types, strict=True):
+            if isinstance(kind, numba.types.CPointer):  # type: ignore[attr-defined]
+                # all storages begin so: loads side by side become one
+                parameter.attributes.align = ALIGNED
         nvvm.set_launch_bounds(function, (block, max(1, _RESIDENT // block)))
         (code,) = library.get_asm_strs(cc=cc)
     return str(code).replace(made.fndesc.llvm_func_name, symbol)

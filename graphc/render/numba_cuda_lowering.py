@@ -149,6 +149,22 @@ def _sync_warp(builder: Any, sig: Any) -> Any:
     return ir.Constant(ir.IntType(8).as_pointer(), None)
 
 
+# ------------------------------------------------------------------ half floats
+# as assembly: libnvvm joins conversions side by side into vectors, and then refuses these
+def _load_f16(builder: Any, sig: Any, bits: Any) -> Any:
+    kind = ir.FunctionType(ir.FloatType(), [ir.IntType(16)])
+    made = builder.asm(kind, "cvt.f32.f16 $0, $1;", "=f,h", [bits], False)
+    made.attributes.add("readnone")  # loads may move across it
+    return made
+
+
+def _store_f16(builder: Any, sig: Any, x: Any) -> Any:
+    kind = ir.FunctionType(ir.IntType(16), [ir.FloatType()])
+    made = builder.asm(kind, "cvt.rn.f16.f32 $0, $1;", "=h,f", [x], False)
+    made.attributes.add("readnone")
+    return made
+
+
 # ------------------------------------------------------------------ the table
 _installed = False
 
@@ -194,7 +210,7 @@ def install() -> None:
     _register(support.check_index, cpu.checked(2), cpu.check_index)
     _register(support.check_divisor, cpu.checked(1), cpu.check_divisor)
     for short, load, store in (
-        ("f16", cpu.load_f16, cpu.store_f16),
+        ("f16", _load_f16, _store_f16),
         ("bf16", cpu.load_bf16, cpu.store_bf16),
     ):
         loads = cpu.typed(types.float32, types.uint16)

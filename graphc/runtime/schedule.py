@@ -42,7 +42,6 @@ from graphc.runtime.tile_steps import (
     product_calls,
     product_steps,
 )
-from graphc.runtime.turn import TurnCall
 
 # known when extents are: written at binding
 BIND_OPS = frozenset({"bound", "shape", "shape_n", "size", "rank"})
@@ -135,7 +134,7 @@ class Scheduler:
             if node.op.name in HOLDERS:
                 unit = Unit([node], None, None, control=True)
             elif group is None:
-                call = self.products.get(node) or rows_call(node) or self._moving(node)
+                call = self.products.get(node) or rows_call(node) or moving_call(node)
                 unit = Unit([node], None, call, flagged=call is not None and call.may_fail)
             elif group in done:
                 continue
@@ -152,11 +151,6 @@ class Scheduler:
             self.units.append(unit)
             for member in unit.nodes:
                 self.unit_of[member] = unit
-
-    def _moving(self, node: Node) -> MovingCall | None:
-        call = moving_call(node)
-        # a GPU turns by an ordinary kernel
-        return None if isinstance(call, TurnCall) and self.config.backend == "cuda" else call
 
     def _link(self) -> None:
         roots = set(self.program.roots)
@@ -200,7 +194,8 @@ class Scheduler:
         known = self.lowered.get(key)
         if known is None:
             computes = GroupBuilder(unit.group, self.buffer_of).computes(unit.exposed)
-            unit.kernels = lower(name, computes, {}, origins)
+            many = self.config.backend == "cuda"
+            unit.kernels = lower(name, computes, {}, origins, many)
             self.lowered[key] = Lowered(name, unit.kernels, buffers)
         else:
             unit.kernels = known.again(name, origins, buffers)

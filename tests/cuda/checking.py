@@ -30,9 +30,9 @@ SYMBOL = 5
 
 
 def kernels_of(program: Program) -> Iterator[Kernel]:
-    """The kernels of an optimised program."""
+    """The kernels of an optimised program, as they are made for GPUs."""
     with shape_env(program.env):
-        steps = schedule(program, FUSED).steps
+        steps = schedule(program, FUSED.replace(backend="cuda")).steps
     yield from (s.kernel for s in steps if s.kernel is not None)
 
 

@@ -157,8 +157,11 @@ def sums_70(b0, o0, lo, hi):
     for i in range(lo + cuda.grid(1) // 32, hi, cuda.gridsize(1) // 32):
         total = f64(0.0)
         for s in range(3):
-            for r in range(t, 70, 32):
-                total = add_to(total, b0[(i * 210 + s * 70) + r])
+            for r in range(t, 35, 32):
+                v1_0 = b0[(i * 210 + s * 70) + r * 2]
+                v1_1 = b0[(i * 210 + s * 70) + (r * 2 + 1)]
+                total = add_to(total, v1_0)
+                total = add_to(total, v1_1)
         total = join_add_f64(total)
         if t == 0:
             o0[i] = total

@@ -58,7 +58,8 @@ def test_runs_again_are_one_launch(monkeypatch: pytest.MonkeyPatch) -> None:
     v = tf.get_variable("v", [4], initializer=tf.ones_initializer())
     x = tf.placeholder(tf.float32, [4])
     a = tf.assign_add(v, x)
-    fetches = [a, tf.reduce_max(x), tf.cumsum(x), tf.matmul(tf.reshape(x, [2, 2]), tf.reshape(x, [2, 2]))]
+    square = tf.reshape(x, [2, 2])
+    fetches = [a, tf.reduce_max(x), tf.cumsum(x), tf.matmul(square, square)]
     device = find_device(0)
     calls = {"launch": 0, "replay": 0}
     for name in calls:

@@ -22,7 +22,9 @@ from graphc.runtime.gpu.device import Argument, Shape
 from graphc.runtime.gpu.instance import GpuInstance
 from graphc.runtime.gpu.product_library import LibraryLaunch
 from graphc.runtime.gpu.products import GpuProductCall
+from graphc.runtime.gpu.turns import turn_code, turn_shape, turn_sizes
 from graphc.runtime.steps import Step, Storage
+from graphc.runtime.turn import TurnCall
 
 if TYPE_CHECKING:
     from graphc.runtime.gpu.plan import GpuPlan
@@ -72,6 +74,9 @@ class GpuBinding(Binding):
         if isinstance(step.call, GpuProductCall):
             self.launches[step] = self._product(step, step.call, first, args)
             return step.call.nanoseconds(self.symbols)
+        if isinstance(step.call, TurnCall):
+            self.launches[step] = self._turn(step, step.call, first, args)
+            return step.call.nanoseconds(self.symbols)
         kernel, function, launch = self.plan.functions[step]
         extent = evaluate(kernel.extent, self.symbols)
         args.extend(evaluate(d, self.symbols) for d in kernel.dims)
@@ -88,6 +93,21 @@ class GpuBinding(Binding):
             slots = np.arange(first, len(args))
             self.launches[step] = [Launching(function, shape, slots, tuple(arguments))]
         return self._estimate(step)
+
+    def _turn(self, step: Step, call: TurnCall, first: int, args: list[int]) -> list[Launching]:
+        """The launch of a transpose."""
+        sizes = turn_sizes(call, self.symbols)
+        args.extend(sizes)
+        if not sizes[-1]:
+            return []
+        device = self.plan.device
+        element = np.dtype(f"u{call.turn.size}")
+        moved = [self.nbytes[self.number[s]] for s in (*step.reads, *step.writes)]
+        pointers = [Argument(element, n) for n in moved]
+        slots = np.arange(first, len(args))
+        function = device.load(turn_code(call, device))
+        shape = turn_shape(sizes[-1], device)
+        return [Launching(function, shape, slots, (*pointers, *[WORD] * len(sizes)))]
 
     def _product(
         self, step: Step, call: GpuProductCall, first: int, args: list[int]
