@@ -85,9 +85,10 @@ def step_work(step: Step, binding: Binding) -> Work:
     if isinstance(call, Finishing) and call.finish is not None:
         # the finish says what it touches of all but the product's operands
         named = (*call.inputs, *call.finish.outputs)
-        most = _sizes_of(binding, named, (*step.reads[2:], *outputs_of(step)))
+        own = step.reads[len(step.reads) - len(call.inputs) :]
+        most = _sizes_of(binding, named, (*own, *outputs_of(step)))
         behind = kernel_work(call.finish, values, most, call.scratch)
-        read, written = step.reads[:2], ()
+        read, written = step.reads[: len(step.reads) - len(own)], ()
     else:
         behind = Work()
     return Work(
@@ -106,9 +107,11 @@ def _sizes_of(
 
 
 def outputs_of(step: Step) -> tuple[Storage, ...]:
-    """What a step writes for others: without the panels that a product packs for itself."""
-    packs = isinstance(step.call, TileCall | ConvCall) and step.call.packing
-    return step.writes[:-1] if packs else step.writes
+    """What a step writes for others: without what a product packs or keeps for itself."""
+    call = step.call
+    if not isinstance(call, Finishing):
+        return step.writes
+    return step.writes[: 1 if call.finish is None else len(call.finish.outputs)]
 
 
 def _call_flops(step: Step, values: Mapping[str, int]) -> int:

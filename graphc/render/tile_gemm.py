@@ -10,47 +10,34 @@ mostly its first row of tiles does so on its way.
 The last rows and columns have tiles of their own size where it is known. Where only the run knows
 it, the last tile reads its last row again instead of what is not there, and stores what is.
 
-A call may do a part of a product (GemmTile.window). Sums over a part of k go on from C, or with a
-finish from memory of their own until the last part: each is still one sum in the order of k.
+With a prologue a chunk makes some rows of A at a time, in memory of its own, right before it goes
+through them. A call may do a part of a product (GemmTile.window). Sums over a part of k go on from
+C, or with a finish from memory of their own until the last part: each is still one sum in the order
+of k.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 from graphc.kernel.tiles.gemm import GemmTile, Window
 from graphc.kernel.tiles.pack import PackSpec
 from graphc.render.tile_finish import Finish
 from graphc.render.tile_module import tile_module
 from graphc.render.tile_pack import AHEAD, PackPrinter
+from graphc.render.tile_part import LINE, Part, Span
+from graphc.render.tile_prologue import RowMaker
 from graphc.render.tile_writer import Index, LoopBody, TileWriter
-
-Span = tuple[Index, Index]
-LINE = 64  # bytes of a cache line
-
-
-@dataclass(frozen=True)
-class _Part:
-    """The size of a tile.
-
-    Attributes:
-        rows: of accumulators. some: how many of them are valid, where the run decides.
-        vectors: of a row. masks: their valid lanes, None where all are. columns: valid ones.
-    """
-
-    rows: int
-    vectors: int
-    masks: tuple[str | None, ...]
-    columns: Index
-    some: Index | None = None
 
 
 class GemmPrinter:
     """Prints one product's function, with what happens with its tiles."""
 
-    def __init__(self, spec: GemmTile, fma: bool = True, finish: Finish | None = None) -> None:
+    def __init__(
+        self, spec: GemmTile, fma: bool = True, finish: Finish | None = None,
+        prologue: RowMaker | None = None,
+    ) -> None:  # fmt: skip
         self.spec = spec
         self.finish = finish
+        self.prologue = prologue
         self.w = TileWriter(spec.dtype, spec.tile.lanes, fma)
         self.m: Index = "%m" if spec.m is None else spec.m
         self.n: Index = "%n" if spec.n is None else spec.n
@@ -74,18 +61,22 @@ class GemmPrinter:
 
         With a finish its buffers stand for C, and its dimensions behind the sizes. Where B is
         packed, the panels of all pieces stand behind C, and the tasks of a piece behind all sizes.
-        Of a part, the memory for sums that wait for a finish stands behind C, where it starts
-        behind the sizes.
+        With a prologue what that reads stands behind B, and nothing for A; its blocks lie where
+        panels would, its dimensions stand in front of the finish's. Of a part, the memory for sums
+        that wait for a finish stands behind C, where it starts behind the sizes.
         """
         out = [("ptr", "%a"), ("ptr", "%b")]
+        if self.prologue is not None:
+            out = [("ptr", "%b"), *self.prologue.pointers()]
         out += [("ptr", "%y")] if self.finish is None else self.finish.pointers()
-        packs = self.packer is not None
+        packs = self.packer is not None or self.prologue is not None
         out += [("ptr", "%p")] if packs else []
         waits = self.finish is not None and self.window.k is not None
         out += [("ptr", "%acc")] if waits else []
         out += [("i64", d) for d in (self.m, self.n, self.k) if isinstance(d, str)]
         out += [("i64", "%piece")] if packs else []
         out += [("i64", name) for name in self.window.names]
+        out += [] if self.prologue is None else self.prologue.dims()
         return out if self.finish is None else out + self.finish.dims()
 
     def module(self, symbol: str) -> str:
@@ -99,17 +90,36 @@ class GemmPrinter:
             self.own_panels = w.at("%p", own)
             columns = self.spec.tile.columns * self.spec.group
             self.own_rows = w.at(self.own_panels, w.mul(self.k, columns))
-        if self.spec.batched:
+        texts = []
+        if self.prologue is not None:
+            self.blocks(self.prologue)
+            behind = "" if self.finish is None else self.finish.text
+            texts = [self.prologue.text, *self.prologue.helpers(behind)]
+            w.declares.update(self.prologue.declares)
+        elif self.spec.batched:
             self.batches()
         else:
             self.span("%a", "%b", "%y", "%lo", "%hi")
-        texts = []
         if self.packer is not None and not self.along:
             texts = [self.packer.function(self.pack_symbol)]
             w.declares.update(self.packer.w.declares)
         return "\n".join([*texts, tile_module(w, symbol, self.slots(), self.finish)])
 
     # -------------------------------------------------------------- tasks
+    def blocks(self, prologue: RowMaker) -> None:
+        """Tasks %lo to %hi, some rows of tiles at a time, which the prologue makes."""
+        w, rows = self.w, self.spec.tile.rows
+        piece = w.op("sdiv i64 %lo, %piece")
+        memory = w.at("%p", w.mul(piece, prologue.tiles * rows * prologue.columns))
+
+        def one(first: str, _: list[str]) -> None:
+            last = w.least(w.add(first, prologue.tiles), "%hi")
+            end = w.least(w.mul(last, rows), self.m)
+            a = prologue.call(w, memory, w.mul(first, rows), end)
+            self.span(a, "%b", "%y", first, last)
+
+        w.loop("%lo", "%hi", prologue.tiles, one)
+
     def batches(self) -> None:
         """Tasks %lo to %hi of all products, product by product."""
         spec, w = self.spec, self.w
@@ -153,7 +163,7 @@ class GemmPrinter:
             panels, end = (lo, hi), w.least(hi, full)
         else:
             tiles, end = (lo, hi), full
-        whole = _Part(spec.tile.rows, spec.tile.vectors, (None,) * spec.tile.vectors, width)
+        whole = Part(spec.tile.rows, spec.tile.vectors, (None,) * spec.tile.vectors, width)
 
         def some(p: str, _: list[str]) -> None:
             last = w.least(w.add(p, spec.group), end) if spec.group > 1 else w.add(p, 1)
@@ -167,7 +177,7 @@ class GemmPrinter:
 
         def rest() -> None:
             masks = tuple(self.lanes_mask(left, v) for v in range(vectors))
-            part = _Part(whole.rows, vectors, masks, left)
+            part = Part(whole.rows, vectors, masks, left)
             self.panels(a, b, c, (full, w.add(full, 1)), tiles, part)
 
         if isinstance(left, str):
@@ -190,7 +200,7 @@ class GemmPrinter:
             return None
         return self.w.mask(self.w.sub(columns, before))
 
-    def panels(self, a: str, b: str, c: str, panels: Span, tiles: Span, part: _Part) -> None:
+    def panels(self, a: str, b: str, c: str, panels: Span, tiles: Span, part: Part) -> None:
         """Some tiles of some panels: those of all their rows, then the last one if it is not."""
         w, rows = self.w, self.spec.tile.rows
         self.next_panels = ""
@@ -203,7 +213,7 @@ class GemmPrinter:
         full = w.div(self.m, rows)
         end = tiles[1] if self.m == w.mul(full, rows) else w.least(tiles[1], full)
 
-        def across(row: Index, size: _Part, slot: Index = 0, fresh: str = "") -> None:
+        def across(row: Index, size: Part, slot: Index = 0, fresh: str = "") -> None:
             """The tiles of one row of tiles; where A is packed, the one in that slot."""
             def one(p: Index) -> None:
                 self.done = w.add(w.mul(row, self.spec.group), w.mul(w.sub(p, panels[0]), rows))
@@ -233,7 +243,7 @@ class GemmPrinter:
             return
         some = None if isinstance(left, int) else left
         count = left if isinstance(left, int) else rows
-        rest = _Part(count, part.vectors, part.masks, part.columns, some)
+        rest = Part(count, part.vectors, part.masks, part.columns, some)
 
         def last() -> None:
             if self.spec.packs_rows:
@@ -245,7 +255,7 @@ class GemmPrinter:
         else:
             w.when("slt", full, tiles[1], last)
 
-    def pack_rows(self, a: str, first: Index, last: Index, part: _Part) -> None:
+    def pack_rows(self, a: str, first: Index, last: Index, part: Part) -> None:
         """Copy some tiles' parts of a transposed A, so that each lies together."""
         w, lanes, rows = self.w, self.spec.tile.lanes, self.spec.tile.rows
         count: Index = part.rows if part.some is None else part.some
@@ -282,7 +292,7 @@ class GemmPrinter:
 
     # -------------------------------------------------------------- one tile
     def tile(
-        self, operands: tuple[str, str, str], at: Span, part: _Part, slot: Index, fresh: str
+        self, operands: tuple[str, str, str], at: Span, part: Part, slot: Index, fresh: str
     ) -> None:
         """The tile at (row, column): its sums over k, and what happens with them.
 
@@ -308,7 +318,7 @@ class GemmPrinter:
         row = w.add(w.mul(self.batch, self.m), at[0])
         return w.at("%acc", w.add(w.mul(row, self.n), at[1]))
 
-    def finished(self, sums: list[str], at: Span, part: _Part) -> None:
+    def finished(self, sums: list[str], at: Span, part: Part) -> None:
         """Run the finish on a tile."""
         w = self.w
         assert self.finish is not None
@@ -324,7 +334,7 @@ class GemmPrinter:
         }
         self.finish.call(w, self.spare, box)
 
-    def begun(self, c: str, at: Span, part: _Part) -> list[str]:
+    def begun(self, c: str, at: Span, part: Part) -> list[str]:
         """What a tile's sums start with: zeros, behind the first part of k what that came to."""
         w, lanes = self.w, self.spec.tile.lanes
         if self.window.k is None:
@@ -345,7 +355,7 @@ class GemmPrinter:
         ]
 
     def sums(
-        self, a: str, b: str, at: Span, part: _Part, start: list[str], fresh: str = ""
+        self, a: str, b: str, at: Span, part: Part, start: list[str], fresh: str = ""
     ) -> list[str]:
         """A tile's sums over k, a vector after the other, row by row."""
         w, spec = self.w, self.spec
@@ -376,7 +386,7 @@ class GemmPrinter:
             return self.asking(at, part, body, start)
         return w.loop(*self.steps, 1, body, start)
 
-    def copied(self, b: str, k: str, panel: str, part: _Part) -> list[str]:
+    def copied(self, b: str, k: str, panel: str, part: Part) -> list[str]:
         """A row of B, which is put into its panel as well."""
         w, lanes = self.w, self.spec.tile.lanes
         source = w.at(b, w.opaque(w.mul(k, self.n)))
@@ -389,7 +399,7 @@ class GemmPrinter:
             w.store(out[-1], w.at(panel, v * lanes))
         return out
 
-    def asking(self, at: Span, part: _Part, body: LoopBody, sums: list[str]) -> list[str]:
+    def asking(self, at: Span, part: Part, body: LoopBody, sums: list[str]) -> list[str]:
         """The loop over k in as many parts as there are rows, each behind a request for a row.
 
         What the finish reads and writes comes while the sums are computed. A tile's rows lie far
@@ -441,7 +451,7 @@ class GemmPrinter:
 
         w.loop(first, w.least(w.add(first, each), self.k), 1, one)
 
-    def row_steps(self, part: _Part) -> list[Index]:
+    def row_steps(self, part: Part) -> list[Index]:
         """Elements of A from a tile's first row to each of its rows, valid ones only."""
         w = self.w
         rows: list[Index] = list(range(part.rows))
@@ -449,7 +459,7 @@ class GemmPrinter:
             rows = [w.least(r, w.sub(part.some, 1)) for r in rows]
         return [r if self.spec.trans_a else w.mul(r, self.lda) for r in rows]
 
-    def put(self, sums: list[str], c: str, part: _Part) -> None:
+    def put(self, sums: list[str], c: str, part: Part) -> None:
         """Store the valid part of a tile."""
         w, lanes = self.w, self.spec.tile.lanes
         if part.some is None:
@@ -466,7 +476,7 @@ class GemmPrinter:
 
         w.loop(0, part.some, 1, row)
 
-    def put_row(self, values: list[str], c: str, part: _Part) -> None:
+    def put_row(self, values: list[str], c: str, part: Part) -> None:
         for v, mask in enumerate(part.masks):
             self.w.store(values[v], self.w.at(c, v * self.spec.tile.lanes), mask)
 

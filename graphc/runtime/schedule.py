@@ -32,6 +32,7 @@ from graphc.runtime.chains import Chain, make_chains
 from graphc.runtime.inplace import UpdatePlacer
 from graphc.runtime.loops import carry_in_place, control_steps, stack_of
 from graphc.runtime.lowered import Lowered
+from graphc.runtime.prologue import product_prologues
 from graphc.runtime.rows import RowsCall, rows_call, scratch_elements
 from graphc.runtime.scan import MovingCall, moving_call
 from graphc.runtime.steps import Schedule, Step, Storage, Unit, kernel_name, origins_of
@@ -69,6 +70,7 @@ class Scheduler:
         self.names: dict[str, int] = {} if outer is None else outer.names
         self.loops: list[tuple[Step, Step]] = [] if outer is None else outer.loops
         self.lowered: dict[Hashable, Lowered] = {} if outer is None else outer.lowered
+        self.leads = product_prologues(self) if config.fuse else {}
 
     def run(self) -> Schedule:
         steps, fetches, inplace = self.steps()
@@ -127,22 +129,25 @@ class Scheduler:
     # ------------------------------------------------------------ units
     def _make_units(self) -> None:
         done: set[Group] = set()
+        inside = {n for nodes in self.leads.values() for n in nodes}
         for node in self.program.nodes:
-            if node.op.family == "source" or node.op.name in BIND_OPS:
+            if node.op.family == "source" or node.op.name in BIND_OPS or node in inside:
                 continue
             group = self.partition.group_of.get(node)
             if node.op.name in HOLDERS:
                 unit = Unit([node], None, None, control=True)
             elif group is None:
                 call = self.products.get(node) or rows_call(node) or moving_call(node)
-                unit = Unit([node], None, call, flagged=call is not None and call.may_fail)
+                flagged = call is not None and call.may_fail
+                unit = Unit([*self.leads.get(node, ()), node], None, call, flagged=flagged)
             elif group in done:
                 continue
             elif group in self.anchors:
                 done.add(group)
                 anchor = self.anchors[group]
                 call = self.products[anchor.node]
-                unit = Unit([*anchor.nodes, *group.nodes], group, call)
+                nodes = [*self.leads.get(anchor.node, ()), *anchor.nodes, *group.nodes]
+                unit = Unit(nodes, group, call)
             elif len(group.nodes) == 1 and node.op.name in VIEWS:
                 unit = Unit([node], None, None, view=True)
             else:

@@ -95,34 +95,49 @@ def product_steps(scheduler: Scheduler, unit: Unit) -> list[Step]:
         operands, out = (home[call.a], home[call.b]), (scheduler.out(call.out),)
         return [Step(call.kind, call.kernel_name, operands, out, call=call, node=call.node)]
     assert is_tiled(call)
-    steps = []
+    steps, sources = _operands(scheduler, call)
     own: tuple[Storage, ...] = ()
-    a, b = (home[t] for t in call.operands)
-    if isinstance(call, TileCall) and call.kept:
-        b = _kept(call)
-    elif call.pack is not None:
-        # products of one operand share its panels: the steps of a recurrence, mostly
-        key = (call.operands[1], call.pack)
-        panels = scheduler.panels.get(key)
-        if panels is None:
-            size = call.pack.spec.dtype.size
-            panels = Storage("arena", ("panels", call.node), size, call.pack.elements)
-            scheduler.panels[key] = panels
-            steps.append(Step("pack", call.pack.kernel_name, (b,), (panels,), call=call.pack))
-        b = panels
     if call.packing:
-        size = call.spec.dtype.size
-        own = (Storage("arena", ("panels", call.node), size, call.panels),)
+        # products of a GPU pack nothing
+        size, room = call.spec.dtype.size, call.panels  # type: ignore[union-attr]
+        own = (Storage("arena", ("panels", call.node), size, room),)
     if call.finish is None:
         stored = (scheduler.out(call.out), *own)
-        return [*steps, Step("tile", call.name, (a, b), stored, call=call, node=call.node)]
-    reads = (a, b, *(scheduler.storage_of(buffer) for buffer in call.inputs))
+        return [*steps, Step("tile", call.name, sources, stored, call=call, node=call.node)]
+    reads = (*sources, *(scheduler.storage_of(buffer) for buffer in call.inputs))
     writes = (*(scheduler.written_to(o, unit) for o in call.finish.outputs), *own)
     status = scheduler.new_status(call.finish.name) if call.finish.flags else -1
     step = Step(
         "tile", call.finish.name, reads, writes, call=call, group=_whole(unit), status=status
     )
     return [*steps, step]
+
+
+def _operands(
+    scheduler: Scheduler, call: Tiled
+) -> tuple[list[Step], tuple[Storage, ...]]:
+    """Steps that pack for the call, and what it reads besides what its finish does."""
+    home = scheduler.home
+    steps: list[Step] = []
+    a, b = call.operands
+    right = home[b]
+    if isinstance(call, TileCall) and call.kept:
+        right = _kept(call)
+    elif call.pack is not None:
+        # products of one operand share its panels: the steps of a recurrence, mostly
+        key = (b, call.pack)
+        panels = scheduler.panels.get(key)
+        if panels is None:
+            size = call.pack.spec.dtype.size
+            panels = Storage("arena", ("panels", call.node), size, call.pack.elements)
+            scheduler.panels[key] = panels
+            name = call.pack.kernel_name
+            steps.append(Step("pack", name, (right,), (panels,), call=call.pack))
+        right = panels
+    if isinstance(call, TileCall) and call.prologue is not None:
+        made = (scheduler.storage_of(buffer) for buffer in call.prologue.inputs)
+        return steps, (right, *made)
+    return steps, (home[a], right)
 
 
 def _kept(call: TileCall) -> Storage:
@@ -195,7 +210,8 @@ def finish_in_place(scheduler: Scheduler, unit: Unit, value: Tensor, source: Ten
     """Whether the unit's finish writes `value` where it reads `source`; it then does so."""
     call = unit.call
     assert is_tiled(call)
-    if call.finish is None or source in call.operands:
+    led = call.prologue.inputs if isinstance(call, TileCall) and call.prologue else ()
+    if call.finish is None or source in call.operands or scheduler.buffer_of(source) in led:
         return False
     to = {scheduler.buffer_of(value): scheduler.buffer_of(source)}
     try:

@@ -5,7 +5,8 @@ Lives here: TileCall, PackCall, which products they take. Not here: blocks (kern
 this module.
 
 Argument slots of a tile: A, B (or its panels), what the finish reads, what is written, the sizes
-that only the run knows, the finish's dimensions. Of a pack: B, the panels, its sizes.
+that only the run knows, the finish's dimensions; with a prologue B and what that reads instead of A
+and B. Of a pack: B, the panels, its sizes.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from graphc.kernel.tiles.pack import PackSpec
 from graphc.runtime import blas, cache, codegen, jit
 from graphc.runtime.extern import GemmCall
 from graphc.runtime.finishing import Finishing
+from graphc.runtime.prologue import Prologue, fits
 
 FEW_FLOPS = 1 << 17  # below this a product is no work, and BLAS needs no compilation
 LONG_SUM, LARGE_BYTES = 2560, 1 << 23  # of A from which on BLAS is ahead
@@ -99,7 +101,8 @@ class TileCall(Finishing):
 
     product: what BLAS would be called with. pack: the step that packs B for several products;
     mostly tasks pack what they need themselves. alone: each product of the batch is run by itself.
-    kept: the panels are the session's, which packs them when the weights have changed.
+    kept: the panels are the session's, which packs them when the weights have changed. prologue:
+    what makes the rows of A, for a block of them at a time.
     """
 
     product: GemmCall
@@ -107,6 +110,7 @@ class TileCall(Finishing):
     pack: PackCall | None = None
     alone: bool = False
     kept: bool = False
+    prologue: Prologue | None = None
     takes_finish = True
 
     @property
@@ -114,19 +118,45 @@ class TileCall(Finishing):
         return self.product.node
 
     @property
+    def takes_prologue(self) -> bool:
+        """Whether its tasks can make the rows of A."""
+        return fits(self.product, self.spec)
+
+    def led_by(self, prologue: Prologue) -> TileCall:
+        """The call with a prologue: tasks are rows, so that B is packed in front of all."""
+        product, spec = self.product, self.spec
+        packing = "given" if spec.packing else ""
+        spec = replace(spec, packing=packing, by_columns=False, group=1, row_group=1)
+        pack = self.pack
+        if packing and pack is None:
+            assert isinstance(product.n, int)
+            tile = spec.tile
+            turned = product.trans_b
+            layout = PackSpec(spec.dtype, product.n, spec.k, turned, tile.lanes, tile.vectors)
+            pack = PackCall(layout, 1, product.n, product.k)
+        return replace(self, spec=spec, pack=pack, prologue=prologue)
+
+    @property
     def packing(self) -> bool:
-        """Whether its tiles pack panels themselves."""
-        return self.spec.packs
+        """Whether its tasks need memory: for panels that they pack, rows that they make."""
+        return self.spec.packs or self.prologue is not None
 
     @property
     def panels(self) -> Dim:
-        """Elements of memory for what is packed, a part for each piece."""
+        """Elements of memory for what is packed or made, a part for each piece."""
+        if self.prologue is not None:
+            rows = self.prologue.tiles * self.spec.tile.rows
+            return self.product.k * (rows * MAX_PIECES)
         return self.product.k * (self.spec.packed_step * MAX_PIECES)
 
     @functools.cached_property
     def kernel_name(self) -> str:
         """The content of the code: equal names are equal code."""
         name = f"tile_{self.spec.key}"
+        if self.prologue is not None:
+            kernel = self.prologue.kernel.key()
+            key = cache.content_key("prologue", kernel, str(self.prologue.tiles))
+            name = f"{name}_{key[:16]}"
         if self.finish is None:
             return name
         key = cache.content_key("finish", self.finish.key(), str(self.spec.tile))
@@ -158,17 +188,20 @@ class TileCall(Finishing):
         from graphc.render.tile_gemm import GemmPrinter
 
         finish = self.behind(self.kernel_name)
-        return GemmPrinter(self.spec, machine().fma, finish).module(self.kernel_name)
+        rows = None if self.prologue is None else self.prologue.printed(self.kernel_name)
+        return GemmPrinter(self.spec, machine().fma, finish, rows).module(self.kernel_name)
 
     def slots(self, values: Mapping[str, int]) -> list[int]:
         """The int64 arguments behind the storages."""
         p, s = self.product, self.spec
         known = ((s.m, p.m), (s.n, p.n), (s.k, p.k))
         sizes = [evaluate(d, values) for given, d in known if given is None]
-        if self.spec.packs:
+        if self.packing:
             sizes.append(self._piece(values))
         if s.window is not None:
             sizes += [0] * len(s.window.names)  # the walk of a chain puts them in
+        if self.prologue is not None:
+            sizes += self.prologue.slots(values)
         return sizes + self.finish_slots(values)
 
     def extent(self, values: Mapping[str, int]) -> int:
