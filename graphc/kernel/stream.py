@@ -1,6 +1,6 @@
 """Stores past the caches: what is too large to be read again from them.
 
-Lives here: streamed. Not here: how such stores are printed (render/vector_memory.py). Plans call it
+Lives here: streamed, with_rows. Not here: how such stores are printed (render/vector_memory.py). Plans call it
 last, on kernels that run as a whole over their own extent (not on members of chains).
 
 An ordinary store first reads the cache line that it writes. An output larger than the last cache
@@ -40,7 +40,7 @@ def streamed(kernel: Kernel) -> Kernel:
 
     Only whole vectors that begin on a cache line are: every row of the output must.
     """
-    kernel = _with_rows(kernel)
+    kernel = with_rows(kernel)
     read = {load.buffer for load in kernel_loads(kernel)}
     large = {b for b in kernel.outputs if b not in read and b not in kernel.inputs and _large(b)}
     if not large:
@@ -50,13 +50,17 @@ def streamed(kernel: Kernel) -> Kernel:
 
 
 # ------------------------------------------------------------------ rows that are kept
-def _with_rows(kernel: Kernel) -> Kernel:
-    """Large outputs that hold a row's values for later loops are written by the last loop alone."""
+def with_rows(kernel: Kernel, least: int = LARGE_BYTES) -> Kernel:
+    """Outputs that hold a row's values for later loops are written by the last loop alone.
+
+    least: bytes of an output from which on that pays.
+    """
     loop = kernel.body[0] if len(kernel.body) == 1 else None
     if not isinstance(loop, For) or loop.kind != "parallel" or loop.lanes > 1:
         return kernel
     for buffer in kernel.outputs:
-        length = _kept_row(loop, buffer) if buffer in kernel.inputs and _large(buffer) else 0
+        kept = buffer in kernel.inputs and _large(buffer, least)
+        length = _kept_row(loop, buffer) if kept else 0
         if length:
             row = Buffer(("row", buffer.key), buffer.dtype, (length,), f"row{len(kernel.rows)}")
             loop = replace(loop, body=_in_row(loop, buffer, row))
@@ -146,10 +150,10 @@ def _moved(loop: For, buffer: Buffer, row: Buffer, stores: bool) -> tuple[Stmt, 
 
 
 # ------------------------------------------------------------------ streams
-def _large(buffer: Buffer) -> bool:
+def _large(buffer: Buffer, least: int = LARGE_BYTES) -> bool:
     dims = [d for d in buffer.shape if isinstance(d, int)]
     known = len(dims) == len(buffer.shape)
-    return known and prod(dims) * buffer.dtype.size >= LARGE_BYTES
+    return least == 0 or (known and prod(dims) * buffer.dtype.size >= least)
 
 
 def _marked(body: Sequence[Stmt], large: set[Buffer], grain: int) -> tuple[Stmt, ...]:

@@ -14,6 +14,7 @@ from graphc.config import Config
 from graphc.ir.program import Program
 from graphc.kernel.launch import Launch
 from graphc.kernel.nest import Kernel
+from graphc.kernel.stream import with_rows
 from graphc.passes.pipeline import Observer
 from graphc.runtime.gpu.binding import GpuBinding
 from graphc.runtime.gpu.code import nest_code
@@ -47,6 +48,8 @@ class GpuPlan(CompiledPlan):
 
     def _compile(self) -> None:
         for step in self.schedule.steps:
+            if step.kernel is not None:
+                _in_shared_rows(step, step.kernel)
             kernel = nest_of(step)
             if kernel is None:
                 continue
@@ -61,3 +64,10 @@ class GpuPlan(CompiledPlan):
             self.device.put(block.address, np.ascontiguousarray(array))
             found = self._constants.setdefault(id(array), (array, block))
         return found[1].address
+
+
+def _in_shared_rows(step: Step, kernel: Kernel) -> None:
+    """What a kernel keeps of a row for its later loops lies in shared memory, not in the output."""
+    new = step.kernel = with_rows(kernel, least=0)
+    read = dict(zip(kernel.inputs, step.reads, strict=True))
+    step.reads = tuple(read[b] for b in new.inputs)
