@@ -103,7 +103,13 @@ def product_steps(scheduler: Scheduler, unit: Unit) -> list[Step]:
         own = (Storage("arena", ("panels", call.node), size, room),)
     if call.finish is None:
         stored = (scheduler.out(call.out), *own)
-        return [*steps, Step("tile", call.name, sources, stored, call=call, node=call.node)]
+        step = Step("tile", call.name, sources, stored, call=call, node=call.node)
+        if isinstance(call, TileCall) and call.prologue is not None:
+            step.name = f"{call.prologue.kernel.name}_{call.name}"
+            step.group = replace(
+                scheduler.partition.group_of[unit.nodes[0]], nodes=list(unit.nodes)
+            )
+        return [*steps, step]
     reads = (*sources, *(scheduler.storage_of(buffer) for buffer in call.inputs))
     writes = (*(scheduler.written_to(o, unit) for o in call.finish.outputs), *own)
     status = scheduler.new_status(call.finish.name) if call.finish.flags else -1

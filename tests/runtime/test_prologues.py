@@ -204,6 +204,16 @@ def test_small_rows_stay_as_they_are(monkeypatch: pytest.MonkeyPatch, taken: lis
     assert taken == [0]
 
 
+def test_validation_and_other_printers(taken: list[int]) -> None:
+    x = _rows(300, 64)
+    got = _run(_normalised, x, 24)
+    np.testing.assert_array_equal(_run(_normalised, x, 24, Config(validate=True)), got)
+    assert taken == [1, 1]
+    for config in (Config(fuse=False), Config(codegen="numba"), Config(backend="reference")):
+        np.testing.assert_allclose(_run(_normalised, x, 24, config), got, rtol=1e-4, atol=1e-4)
+    assert not any(taken[2:])
+
+
 def test_less_memory(taken: list[int]) -> None:
     x = _rows(4000, 256)
     with tf.Graph().as_default():
@@ -216,3 +226,4 @@ def test_less_memory(taken: list[int]) -> None:
     assert report.arena_bytes < x.nbytes
     (step,) = [s for s in report.steps if s.kind == "tile"]
     assert step.calls == 1
+    assert step.name == "tanh_matmul"

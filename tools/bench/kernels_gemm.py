@@ -32,7 +32,8 @@ from tools.bench.kernels_conv import options, peak
 class Case:
     """A product of (..., M, K) and (..., K, N), and what is done with it.
 
-    behind: "", "relu" (bias and activation), "gelu", "residual", "mask" (a gradient's).
+    behind: "", "relu" (bias and activation), "gelu", "residual", "mask" (a gradient's). scaled:
+    the rows are normalised first.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Case:
     trans_b: bool = False
     batch: tuple[int, ...] = ()
     behind: str = ""
+    scaled: bool = False
 
     @property
     def flops(self) -> float:
@@ -71,6 +73,9 @@ CASES = (
     Case("bert-scores", 128, 128, 64, trans_b=True, batch=(12,)),
     Case("w13", 1024, 1024, 1024, behind="gelu"),
     Case("odd", 77, 131, 99, behind="relu"),
+    Case("scaled-10", 60000, 10, 784, scaled=True),
+    Case("scaled-64", 65536, 64, 256, behind="relu", scaled=True),
+    Case("scaled-512", 60000, 512, 784, behind="relu", scaled=True),
 )
 
 
@@ -124,6 +129,8 @@ def runner(case: Case, threads: int) -> Callable[[], Any]:
         m, n, k = case.m, case.n, case.k
         a = variable(*case.batch, *((k, m) if case.trans_a else (m, k)))
         b = variable(*case.batch, *((n, k) if case.trans_b else (k, n)))
+        if case.scaled:
+            a = (a - variable(k)) * variable(k)
         y = tf.matmul(a, b, transpose_a=case.trans_a, transpose_b=case.trans_b)
         y = behind(case, y, variable)
         kept = tf.Variable(tf.zeros(y.shape))
