@@ -17,10 +17,9 @@ from dataclasses import dataclass, replace
 
 from graphc.ir.shape import Dim
 from graphc.kernel.tiles.gemm import Window
-from graphc.kernel.tiles.pack import PackSpec
 from graphc.runtime.chain_members import are_panels, of_finish, restrided
 from graphc.runtime.steps import Step, Storage
-from graphc.runtime.tiles import MAX_PIECES, PackCall, TileCall
+from graphc.runtime.tiles import MAX_PIECES, TileCall, pack_of
 
 SETS_BYTES = 1024  # rows that lie a multiple of this apart share sets of the cache
 MAKES, ALONG, ACROSS, TURNED = "makes", "along", "across", "turned"
@@ -196,11 +195,7 @@ def by_windows(
 
 def _packed(member: Step, call: TileCall) -> list[Step]:
     """The step that packs B, which the member then reads from its panels."""
-    product, tile = call.product, call.spec.tile
-    n, k = product.n, product.k
-    assert isinstance(n, int) and isinstance(k, int)
-    layout = PackSpec(call.spec.dtype, n, k, product.trans_b, tile.lanes, tile.vectors)
-    pack = PackCall(layout, product.batch, n, k)
+    pack = pack_of(call.product, call.spec)
     a, b, *more = member.reads
     panels = Storage("arena", ("panels", "windows", call.node), b.dtype_size, pack.elements)
     member.reads = (a, panels, *more)

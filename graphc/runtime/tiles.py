@@ -129,11 +129,7 @@ class TileCall(Finishing):
         spec = replace(spec, packing=packing, by_columns=False, group=1, row_group=1)
         pack = self.pack
         if packing and pack is None:
-            assert isinstance(product.n, int)
-            tile = spec.tile
-            turned = product.trans_b
-            layout = PackSpec(spec.dtype, product.n, spec.k, turned, tile.lanes, tile.vectors)
-            pack = PackCall(layout, 1, product.n, product.k)
+            pack = pack_of(product, spec)
         return replace(self, spec=spec, pack=pack, prologue=prologue)
 
     @property
@@ -273,8 +269,7 @@ def tile_call(
     )  # fmt: skip
     if not once:
         return TileCall(product, spec)
-    layout = PackSpec(dtype, columns, spec.k, product.trans_b, spec.tile.lanes, spec.tile.vectors)
-    return TileCall(product, spec, PackCall(layout, 1, columns, product.k), kept=kept)
+    return TileCall(product, spec, pack_of(product, spec), kept=kept)
 
 
 def in_rows(call: TileCall) -> TileCall | None:
@@ -295,9 +290,15 @@ def in_rows(call: TileCall) -> TileCall | None:
         )
     else:
         rows = replace(spec, packing="given", by_columns=False, group=1, row_group=1)
-    layout = PackSpec(spec.dtype, n, k, product.trans_b, rows.tile.lanes, rows.tile.vectors)
-    pack = PackCall(layout, product.batch, n, product.k)
-    return replace(call, spec=rows, pack=pack)
+    return replace(call, spec=rows, pack=pack_of(product, rows))
+
+
+def pack_of(product: GemmCall, spec: GemmTile) -> PackCall:
+    """The step that packs B for tiles that are given panels."""
+    assert isinstance(product.n, int)
+    tile, turned = spec.tile, product.trans_b
+    layout = PackSpec(spec.dtype, product.n, spec.k, turned, tile.lanes, tile.vectors)
+    return PackCall(layout, product.batch if product.batched else 1, product.n, product.k)
 
 
 def _packs(m: int, n: int, k: int, itemsize: int) -> bool:

@@ -15,30 +15,21 @@ from graphc.passes import recompute
 from graphc.runtime import chains as chaining
 from graphc.runtime import schedule as scheduling
 from graphc.runtime.chain_windows import Windows
-from graphc.runtime.chains import Chain, make_chains
+from graphc.runtime.chains import Chain
 
 Array = np.ndarray[Any, Any]
 Attend = Callable[..., Any]
 
 
-@pytest.fixture
-def chains(monkeypatch: pytest.MonkeyPatch) -> list[Chain]:
-    """The chains of all plans that a test builds; small scores count as large."""
-    found: list[Chain] = []
-
-    def spy(*args: Any) -> Any:
-        steps, made = make_chains(*args)
-        found.extend(made)
-        return steps, made
-
-    monkeypatch.setattr(scheduling, "make_chains", spy)
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Small scores count as large."""
     for module, name, value in (
         (recompute, "LEAST_BYTES", 1), (recompute, "LEAST_SCORES", 1),
         (recompute, "LEAST_DRAWN", 1), (chaining, "LEAST_BYTES", 1),
         (chaining, "BLOCK_BYTES", 1 << 15),
     ):  # fmt: skip
         monkeypatch.setattr(module, name, value)
-    return found
 
 
 def _windows(chains: list[Chain]) -> list[Windows]:
