@@ -272,14 +272,22 @@ define i64 @graphc_drive_free(ptr %table, i64 %start, i64 %steps, ptr %pool, ptr
 }
 """
 
-SYMBOLS = ("graphc_drive", "graphc_drive_profile", "graphc_drive_free")
+_INTRINSICS = """
+declare i64 @llvm.smin.i64(i64, i64)
+declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)
+"""
 
 
 def driver_ir() -> str:
-    """The LLVM IR of the plain and of the profiling walk."""
+    """The LLVM IR of the plain walk, and of its entry for ctypes."""
     plain = _DRIVE.format(
         name="graphc_drive", extra="", time_slot="", clock_before="", clock_after=""
     )
+    return plain + _FREE + _INTRINSICS
+
+
+def profile_ir() -> str:
+    """The LLVM IR of the walk that takes the time of every step."""
     profiling = _DRIVE.format(
         name="graphc_drive_profile",
         extra=", ptr %profile",
@@ -290,17 +298,19 @@ def driver_ir() -> str:
     clock = _NOW_WINDOWS
     if sys.platform != "win32":
         clock = _NOW_POSIX.format(clock=6 if sys.platform == "darwin" else 1)
-    intrinsics = (
-        "declare i64 @llvm.smin.i64(i64, i64)\n"
-        "declare void @llvm.memmove.p0.p0.i64(ptr, ptr, i64, i1)\n"
-    )
-    return plain + profiling + _FREE + clock + intrinsics
+    return profiling + clock + _INTRINSICS
 
 
 @once
 def code() -> dict[str, int]:
-    """The addresses of SYMBOLS, compiled at first use."""
-    return cache.library(driver_ir(), SYMBOLS, name="driver")
+    """The addresses of the plain walk and its entry, compiled at first use."""
+    return cache.library(driver_ir(), ("graphc_drive", "graphc_drive_free"), name="driver")
+
+
+@once
+def profile_code() -> dict[str, int]:
+    """The address of the walk that profiles: few processes need it."""
+    return cache.library(profile_ir(), ("graphc_drive_profile",), name="driver_profile")
 
 
 @once
@@ -324,9 +334,10 @@ def signals_address() -> int:
 # PYFUNCTYPE keeps the GIL, and raises what a signal handler raised inside.
 @functools.cache
 def _entry(name: str, words: int) -> Callable[..., int]:
+    found = profile_code() if name == "graphc_drive_profile" else code()
     pointer, word = ctypes.c_void_p, ctypes.c_int64
     more = (pointer,) * (words - 4)
-    return ctypes.PYFUNCTYPE(word, pointer, word, word, pointer, *more)(code()[name])
+    return ctypes.PYFUNCTYPE(word, pointer, word, word, pointer, *more)(found[name])
 
 
 def check_table(table: np.ndarray, profile: np.ndarray | None = None) -> None:

@@ -355,9 +355,9 @@ class Frame:
         words[_NARGS] = len(self._specs)
         words[_LONG : _RESTORE + 1] = _python_api()
         words[_ARRAY_TYPE] = id(np.ndarray)
-        walks = driver.code()
-        words[_WALK] = walks["graphc_drive"]
-        words[_WALK_PROFILE] = walks["graphc_drive_profile"]
+        words[_WALK] = driver.code()["graphc_drive"]
+        if self.profile is not None:
+            words[_WALK_PROFILE] = driver.profile_code()["graphc_drive_profile"]
         at = first
         for number, spec in enumerate(self._specs):
             dims, slots = at, at + len(spec.shape)

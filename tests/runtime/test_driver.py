@@ -156,3 +156,9 @@ def test_a_table_of_the_wrong_form_is_refused() -> None:
         driver.drive(np.zeros((2, 8), np.int32))
     with pytest.raises(ValueError, match="profile"):
         driver.drive_profile(np.zeros((2, 8), np.int64), np.zeros(4, np.int64))
+
+
+def test_only_who_profiles_compiles_the_walk_that_does() -> None:
+    assert "graphc_drive_profile" not in driver.driver_ir()
+    assert set(driver.code()) == {"graphc_drive", "graphc_drive_free"}
+    assert set(driver.profile_code()) == {"graphc_drive_profile"}
