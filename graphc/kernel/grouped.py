@@ -285,7 +285,8 @@ class _Copies:
 
     def _loads(self, body: Sequence[Stmt]) -> list[Load]:
         """What these statements load themselves side by side, in order, each once."""
-        names = {s.local for s in body if isinstance(s, Let)}
+        names: set[Expr] = {s.local for s in body if isinstance(s, Let | Accum)}
+        names.update(s.best for s in body if isinstance(s, Accum) and s.best is not None)
         found: dict[Load, None] = {}
         for stmt in body:
             if isinstance(stmt, For):

@@ -17,6 +17,7 @@ from graphc.kernel import interp
 from graphc.kernel.expr import Buffer
 from graphc.kernel.launch import Gpu
 from graphc.kernel.nest import Kernel, statements
+from graphc.kernel.spread import spread
 from graphc.kernel.verify import verify
 from graphc.render import numba_cuda
 from graphc.runtime.schedule import schedule
@@ -77,12 +78,13 @@ def check(kernel: Kernel, edges: bool = False) -> bool:
         status = interp.run(kernel, want, symbols)
     except IndexError:
         return False  # random positions that the kernel does not check
-    ready = numba_cuda.prepared(kernel, MOST)
-    verify(ready.kernel)
+    apart = spread(kernel)
     again = {b: a.copy() for b, a in start.items()}
-    assert interp.run(ready.kernel, again, symbols) == status
+    assert interp.run(apart, again, symbols) == status
     for buffer in kernel.outputs:
         same_bits(again[buffer], want[buffer], f"{kernel.name}: spread, {buffer!r}")
+    ready = numba_cuda.prepared(kernel, MOST)
+    verify(ready.kernel)
     results = [_simulated(ready, start, symbols, grid) for grid in (0, 1)]
     for got, code in results:
         assert code == status, f"{kernel.name}: status {code}, not {status}"
