@@ -102,6 +102,14 @@ def test_another_batch_size_in_another_process_compiles_nothing(
     assert (found["modules"], found["kernels"]) == (0, 0)
 
 
+def test_a_number_of_threads_compiles_nothing_the_second_time(tmp_path: Path) -> None:
+    threads = "tf.Session(config=tf.ConfigProto(intra_op_parallelism_threads=2))"
+    code = WORK.replace("tf.Session()", threads)
+    first, second = (result(start(tmp_path / "cache", code)) for _ in range(2))
+    assert first["modules"] > 0 and second["modules"] == 0
+    assert second["losses"] == first["losses"]
+
+
 def test_the_mlp_example_compiles_nothing_the_second_time(tmp_path: Path) -> None:
     pytest.importorskip("sklearn")
     code = (

@@ -434,8 +434,9 @@ class Executor:
         self._runners: dict[Any, Runner] = {}
         self._traced: Executor | None = None
         if config.threads is not None:
-            from graphc.runtime import threads
+            from graphc.runtime import cache, codegen, threads
 
+            cache.set_default(codegen.cache_of(config))  # where the code of the pool is kept
             threads.set_num_threads(config.threads)
 
     def traced(self) -> Executor:
