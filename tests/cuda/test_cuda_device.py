@@ -143,11 +143,11 @@ def test_launches_and_graphs(driver: Driver) -> None:
     code = Code("k", "ab", lambda: "", "k", lambda symbol, cc: "")
     function = device.load(code)
     assert device.load(code) is function and len(driver.calls("cuModuleLoadData")) == 1
-    words = np.array([1, 2], np.uint64)
+    words = (ctypes.c_uint64 * 2)(1, 2)
     shape = Shape((7, 1, 1), (64, 1, 1), 1 << 16)
     device.launch(function, shape, words, ())
     (args,) = driver.calls("cuLaunchKernel")
-    assert args[1:8] == (7, 1, 1, 64, 1, 1, 1 << 16) and args[9] == words.ctypes.data
+    assert args[1:8] == (7, 1, 1, 64, 1, 1, 1 << 16) and args[9] == ctypes.addressof(words)
     assert driver.calls("cuFuncSetAttribute")[0][2] == 1 << 16
     graph = device.capture(lambda: device.launch(function, shape, words, ()))
     device.replay(graph)

@@ -24,7 +24,7 @@ from graphc.errors import CompileError, InternalError
 from graphc.kernel.launch import Gpu
 from graphc.runtime import codegen
 from graphc.runtime.gpu.code import Code, cubin_of
-from graphc.runtime.gpu.device import Argument, Device, NoDevice, Shape
+from graphc.runtime.gpu.device import Argument, Device, NoDevice, Shape, Words
 from graphc.runtime.gpu.product_library import Library, LibraryLaunch, library_on
 
 Array = np.ndarray[Any, Any]
@@ -48,6 +48,7 @@ class CudaDevice(Device):
         kind = self._driver.CUstream_flags.CU_STREAM_NON_BLOCKING
         self.stream = self._call("cuStreamCreate", kind)
         self._staging = _Staging(self)
+        self._launch = self._driver.cuLaunchKernel
         self._functions: dict[str, Any] = {}
 
     def _describe(self) -> Gpu:
@@ -161,7 +162,7 @@ class CudaDevice(Device):
         return found
 
     def launch(
-        self, function: Any, shape: Shape, words: Array, arguments: Sequence[Argument]
+        self, function: Any, shape: Shape, words: Words, arguments: Sequence[Argument]
     ) -> None:
         self._enter()
         if isinstance(function, LibraryLaunch):
@@ -174,10 +175,12 @@ class CudaDevice(Device):
                 "cuFuncSetAttribute", function,
                 kind.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, shape.shared,
             )  # fmt: skip
-        self._call(
-            "cuLaunchKernel", function, *shape.grid, *shape.block, shape.shared, self.stream,
-            words.ctypes.data, 0,
+        (code,) = self._launch(
+            function, *shape.grid, *shape.block, shape.shared, self.stream,
+            ctypes.addressof(words), 0,
         )  # fmt: skip
+        if code:
+            self._refuse("cuLaunchKernel", code)
 
     def capture(self, work: Callable[[], None]) -> Any:
         self._enter()

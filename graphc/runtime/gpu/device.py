@@ -10,6 +10,7 @@ given back may be used again at once, and a copy to the host waits for what came
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import importlib
 import importlib.util
@@ -27,6 +28,9 @@ from graphc.runtime.gpu.code import Code
 from graphc.runtime.gpu.product_library import Library
 
 Array = np.ndarray[Any, Any]
+
+
+Words = ctypes.Array[ctypes.c_uint64]  # addresses
 
 
 class NoDevice(Exception):
@@ -118,12 +122,12 @@ class Device(ABC):
 
     @abstractmethod
     def launch(
-        self, function: Any, shape: Shape, words: Array, arguments: Sequence[Argument]
+        self, function: Any, shape: Shape, words: Words, arguments: Sequence[Argument]
     ) -> None:
         """Starts a kernel.
 
         Args:
-            words: uint64, the host address of each parameter's 8 bytes: these are read now.
+            words: the host address of each parameter's 8 bytes: these are read now.
         """
 
     @abstractmethod

@@ -11,6 +11,7 @@ Python walks it, and the device works behind.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from graphc.errors import InternalError
 from graphc.ir.node import Tensor
 from graphc.ir.shape import evaluate_shape
 from graphc.runtime import driver, trace
+from graphc.runtime.gpu.device import Words
 from graphc.runtime.gpu.parts import Parts
 from graphc.runtime.gpu.pool import Block, pool_of
 from graphc.runtime.gpu.values import values_on
@@ -35,6 +37,11 @@ Array = np.ndarray[Any, Any]
 
 class _Stopped(Exception):
     """A check has stopped a run that cannot say why."""
+
+
+def _words(base: int, slots: Array) -> Words:
+    """Where the words in these slots lie."""
+    return (ctypes.c_uint64 * len(slots))(*(base + 8 * slots).tolist())
 
 
 class GpuFrame:
@@ -99,7 +106,7 @@ class GpuInstance(Instance):
         base = self.args.ctypes.data
         self.calls = [
             [
-                (one.function, one.shape, (base + 8 * one.slots).astype(np.uint64), one.arguments)
+                (one.function, one.shape, _words(base, one.slots), one.arguments)
                 for one in binding.launches.get(step, ())
             ]
             for step in binding.steps

@@ -58,7 +58,6 @@ _NOTES = {
     "rows": ", a warp an element", "columns": ", channel by channel",
     "parts": ": the sums of its parts",
 }  # fmt: skip
-_SMALLEST = 16  # tiles of the smallest kind in one of 64 x 64
 _RESIDENT_BLOCKS = 16  # blocks a multiprocessor gets, of kernels that go through elements
 
 Argument = tuple[str, int]  # ("read" | "write" | "scratch" | "int" | "status", number or value)
@@ -377,8 +376,9 @@ class GpuProductCall(Finishing):
 
 def _check_sizes(s: Sides, parts: int) -> None:
     """Kernels divide in 32 bits."""
-    tiles = s.batch * parts * tiles_of(s.m, s.n) * _SMALLEST
-    count = tiles if s.form == "tile" else 2 * s.batch * parts * s.m * s.n
+    count = 2 * s.batch * parts * s.m * s.n
+    if s.form == "tile":
+        count = s.batch * parts * gpu_tiles(4)[-1].blocks(s.m, s.n)
     if max(s.m, s.n, s.k, count) >= 1 << 31:
         raise ResourceExhaustedError(
             f"{s.batch} products of {s.m} x {s.k} and {s.k} x {s.n} elements are too many for a "

@@ -20,7 +20,7 @@ import numpy as np
 from graphc.kernel.launch import Gpu, Launch
 from graphc.render.numba_cpu import int64_range, text_module
 from graphc.runtime.gpu.code import Code
-from graphc.runtime.gpu.device import Argument, Device, Shape
+from graphc.runtime.gpu.device import Argument, Device, Shape, Words
 from graphc.runtime.hostmem import aligned_empty
 
 Array = np.ndarray[Any, Any]
@@ -96,9 +96,9 @@ class SimulatedDevice(Device):
         return found
 
     def launch(
-        self, function: Any, shape: Shape, words: Array, arguments: Sequence[Argument]
+        self, function: Any, shape: Shape, words: Words, arguments: Sequence[Argument]
     ) -> None:
-        values = [ctypes.c_int64.from_address(place).value for place in words.tolist()]
+        values = [ctypes.c_int64.from_address(place).value for place in words]
         if self._recorded is not None:
             self._recorded.append(lambda: self._run(function, shape, values, arguments))
         else:
