@@ -27,16 +27,20 @@ from graphc.render.numba_source import Printer, imports
 from graphc.render.numba_values import Helpers
 
 TILE_SUPPORT = frozenset(
-    {"ALIGN", "load2", "load4", "natural", "quotient", "store2", "store4", "to_tf32"}
-)
+    {
+        "ALIGN", "load2", "load4", "multiply", "natural", "quotient", "store2", "store4",
+        "to_tf32",
+    }
+)  # fmt: skip
 TEAM_SUPPORT = frozenset({"mma_tf32", "shuffle_xor"})
 # variables of the generated code: a finish's own are called otherwise
 _OWN = frozenset(
     {
         "cuda", "t", "tx", "ty", "block", "tile", "inner", "band", "height", "row0", "col0", "z",
-        "part", "parts", "chunk", "count", "first", "last", "more", "stage", "acc", "fa", "fb",
-        "ra", "rb", "sa", "sb", "out", "bits", "k0", "kk", "i", "j", "q", "u", "e", "s", "m", "n",
-        "k", "lane", "parted", "total", "element", "row", "column", "min", "g", "warp0", "warp1",
+        "part", "parts", "chunk", "count", "first", "last", "more", "stage", "other", "acc", "fa",
+        "fb", "ra", "rb", "sa", "sb", "out", "bits", "k0", "kk", "i", "j", "q", "u", "e", "s", "m",
+        "n", "k", "lane", "parted", "total", "element", "row", "column", "min", "g", "warp0",
+        "warp1",
     }
 )  # fmt: skip
 _OWN_FORM = re.compile(r"[abo]_\w+")  # of one operand, or of the output
@@ -246,7 +250,7 @@ def part_of(printer: ElementPrinter, partial: bool) -> None:
     if partial:
         printer.emit("s = quotient(z, parts)")
         printer.emit("first = (z - s * parts) * chunk")
-        printer.emit("last = min(k, first + chunk)")
+        printer.emit("last = natural(min(k, first + chunk))")
     else:
         printer.emit("first, last, s = 0, k, z")
 

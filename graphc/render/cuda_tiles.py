@@ -15,9 +15,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from graphc.kernel.tiles.gpu import PAD, VECTOR, GpuProduct, Operand
-from graphc.render.cuda_finish import ElementPrinter, GpuFinish, multiply_add, part_of, times
+from graphc.render.cuda_finish import ElementPrinter, GpuFinish, part_of, times
 from graphc.render.numba_names import half, storage_name, type_name
 
+_TURN = 8  # k of a turn of the innermost loop
 _BAND = 8  # rows of tiles that share columns in the second cache
 
 
@@ -135,6 +136,7 @@ class TilePrinter(ElementPrinter):
         """Which tile this block computes: a band of rows goes through all columns."""
         tile, p = self.tile, self.product
         self.emit("t = natural(cuda.threadIdx.x)")
+        self.emit("m, n, k = natural(m), natural(n), natural(k)")
         self._share()
         self.emit(f"height = quotient(m + {tile.rows - 1}, {tile.rows})")
         self.emit(f"inner = quotient(n + {tile.columns - 1}, {tile.columns})")
@@ -175,18 +177,20 @@ class TilePrinter(ElementPrinter):
             self.emit(f"{x}_o = {side.origin} + t % {side.across}{times(v)}")
             at, where = self.decoded(x, operand.guards, operand.outer, f"{x}_o")
             self.emit(f"{x}_at = {x}_z + {at}")
+            self.emit(f"{x}_end = last if {x}_o < {side.bound} else natural(0)")
             for n in coordinates:
                 self.emit(f"{x}_y{n} = {where[n]} + {operand.guards[n][0]}")
             return
         self.emit(f"{x}_k = t % {side.across}{times(v)}")
-        self.emit(f"{x}_at = cuda.local.array({side.loads}, i64)")
+        for name in ("at", "end"):
+            self.emit(f"{x}_{name} = cuda.local.array({side.loads}, i64)")
         for n in coordinates:
             self.emit(f"{x}_y{n} = cuda.local.array({side.loads}, i64)")
         self.inside(f"for q in range({side.loads}):")
-        at, where = self.decoded(
-            x, operand.guards, operand.outer, f"{side.origin} + {x}_r + q * {side.step}"
-        )
+        self.emit(f"{x}_o = {side.origin} + {x}_r + q * {side.step}")
+        at, where = self.decoded(x, operand.guards, operand.outer, f"{x}_o")
         self.emit(f"{x}_at[q] = {x}_z + {at}")
+        self.emit(f"{x}_end[q] = last if {x}_o < {side.bound} else natural(0)")
         for n in coordinates:
             self.emit(f"{x}_y{n}[q] = {where[n]} + {operand.guards[n][0]}")
         self.out()
@@ -194,7 +198,7 @@ class TilePrinter(ElementPrinter):
     # -------------------------------------------------------------- the sum
     def _sum(self) -> None:
         depth = self.tile.depth
-        self.emit("stage = 0")
+        self.emit("stage = natural(0)")
         # the first turn only loads, the last one only sums
         self.inside(f"for k0 in range(first - {depth}, last, {depth}):")
         self.emit(f"more = k0 + {depth} < last")
@@ -205,11 +209,12 @@ class TilePrinter(ElementPrinter):
         self.inside("if k0 >= first:")
         self._multiply()
         self.out()
+        self.emit("other = natural(1 - stage)")
         self.inside("if more:")
         for side in self.sides:
             self._keep_piece(side)
         self.out()
-        self.emit("stage = 1 - stage")
+        self.emit("stage = other")
         self.emit("cuda.syncthreads()")
         self.out()
 
@@ -217,20 +222,19 @@ class TilePrinter(ElementPrinter):
         """The next piece of an operand, from memory into registers."""
         x, operand, depth = side.name, side.operand, self.tile.depth
         if operand.along:
-            self.emit(f"kk = k0 + {depth} + {x}_k")
+            self.emit(f"kk = natural(k0 + {depth} + {x}_k)")
             at, where = self.decoded(x, operand.guards, operand.inner, "kk")
             self.emit(f"{x}_in = {at}")
             self.inside(f"for q in range({side.loads}):")
-            outer = f"{side.origin} + {x}_r + q * {side.step}"
-            start = f"{x}_at[q] + {x}_in"
+            end, start = f"{x}_end[q]", f"{x}_at[q] + {x}_in"
             fixed = [f"{x}_y{n}[q]" for n in range(len(where))]
         else:
             self.inside(f"for q in range({side.loads}):")
-            self.emit(f"kk = k0 + {depth} + {x}_r + q * {side.step}")
+            self.emit(f"kk = natural(k0 + {depth} + {x}_r + q * {side.step})")
             at, where = self.decoded(x, operand.guards, operand.inner, "kk")
-            outer, start = f"{x}_o", f"{x}_at + {at}"
+            end, start = f"{x}_end", f"{x}_at + {at}"
             fixed = [f"{x}_y{n}" for n in range(len(where))]
-        tests = [f"{outer} < {side.bound}", "kk < last", *self._piece_tests(side)]
+        tests = [f"kk < {end}", *self._piece_tests(side)]
         for n, (moving, (_, size)) in enumerate(zip(where, operand.guards, strict=True)):
             self.emit(f"{x}_c{n} = {fixed[n]} + {moving}")
             tests.append(f"0 <= {x}_c{n} < {size}")
@@ -258,7 +262,7 @@ class TilePrinter(ElementPrinter):
     def _keep_piece(self, side: Side) -> None:
         """The loaded piece, from registers into the stage that nobody sums over."""
         x, v, operand = side.name, side.operand.vector, side.operand
-        base = f"(1 - stage) * {self.tile.depth * side.pitch}"
+        base = f"other * {self.tile.depth * side.pitch}"
         self.inside(f"for q in range({side.loads}):")
         tests = self._piece_tests(side)
         if tests:
@@ -283,24 +287,29 @@ class TilePrinter(ElementPrinter):
         return f"{half('load', dtype)}({value})" if dtype.is_half else value
 
     def _multiply(self) -> None:
+        """The sums over the piece in shared memory, a few of its k at a turn."""
         tile = self.tile
-        self.inside(f"for kk in range({tile.depth}):")
+        self.inside(f"for kk in range(0, {tile.depth}, {_TURN}):")
         for side, thread in zip(self.sides, ("ty", "tx"), strict=True):
-            x, width = side.name, side.fragment
-            groups = side.each // width
-            base = f"stage * {tile.depth * side.pitch} + kk * {side.pitch}"
-            self.inside(f"for q in range({groups}):")
-            at = f"{base} + q * {side.extent // groups} + {thread}{times(width)}"
+            first = f"(stage * {tile.depth} + kk) * {side.pitch}"
+            self.emit(f"{side.name}_now = {first} + {thread}{times(side.fragment)}")
+        for turn in range(_TURN):
+            for side in self.sides:
+                self._fragments(side, turn * side.pitch)
+            self.emit(f"multiply(acc, fa, fb, {tile.row_each}, {tile.column_each})")
+        self.out()
+
+    def _fragments(self, side: Side, offset: int) -> None:
+        """A thread's rows or columns of one k, from shared memory into registers."""
+        x, width = side.name, side.fragment
+        groups = side.each // width
+        for group in range(groups):
+            at = offset + group * (side.extent // groups)
+            place = f"{x}_now + {at}" if at else f"{x}_now"
             if width == 1:
-                self.emit(f"f{x}[q] = s{x}[{at}]")
+                self.emit(f"f{x}[{group}] = s{x}[{place}]")
             else:
-                self.emit(f"load{width}(f{x}, q * {width}, s{x}, {at})")
-            self.out()
-        self.inside(f"for i in range({tile.row_each}):")
-        self.inside(f"for j in range({tile.column_each}):")
-        self.emit(f"u = i * {tile.column_each} + j")
-        self.emit(f"acc[u] = {multiply_add(self.kind, 'acc[u]', 'fa[i]', 'fb[j]')}")
-        self.out(3)
+                self.emit(f"load{width}(f{x}, {group * width}, s{x}, {place})")
 
     # -------------------------------------------------------------- behind the sum
     def _finish(self) -> None:

@@ -1,8 +1,8 @@
 """What generated tiles for the GPU call: its meaning in plain Python.
 
-Lives here: loads and stores of several neighbours at once, quotients of small numbers, rounding
-to TF32, for the simulator of numba-cuda. Not here: what is compiled instead
-(render/numba_cuda_tiles.py). Generated source imports this module; it imports nothing of graphc.
+Lives here: loads and stores of several neighbours at once, sums of products in registers,
+quotients of small numbers, rounding to TF32, for the simulator of numba-cuda. Not here: what is
+compiled instead (render/numba_cuda_tiles.py). Generated source imports this module.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import os
 from typing import Any
 
 import numpy as np
+
+from graphc.render.numba_support import fma
 
 # the simulator takes no alignment of shared memory
 ALIGN = None if os.environ.get("NUMBA_ENABLE_CUDASIM", "0") not in ("", "0") else 16
@@ -38,6 +40,17 @@ def store4(to: Any, at: Any, source: Any, i: Any) -> None:
     """Four neighbours from `at` on, aligned to all of them, as one store."""
     for n in range(4):
         to[at + n] = source[i + n]
+
+
+def multiply(acc: Any, a: Any, b: Any, rows: int, columns: int) -> None:
+    """acc[i, j] += a[i] * b[j] for constant extents: floats rounded once, whole numbers wrapped."""
+    for i in range(rows):
+        for j in range(columns):
+            u = i * columns + j
+            if acc.dtype.kind == "f":
+                acc[u] = fma(a[i], b[j], acc[u])
+            else:
+                acc[u] += a[i] * b[j]
 
 
 def to_tf32(x: Any) -> Any:

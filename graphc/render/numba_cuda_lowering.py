@@ -60,10 +60,10 @@ def _libdevice(builder: Any, name: str, *values: Any) -> Any:
     """A call of `__nv_<name>f` or `__nv_<name>`."""
     kind = values[0].type
     full = f"__nv_{name}f" if kind == ir.FloatType() else f"__nv_{name}"
-    return _called(builder, full, kind, values)
+    return called(builder, full, kind, values)
 
 
-def _called(builder: Any, name: str, result: Any, values: Sequence[Any]) -> Any:
+def called(builder: Any, name: str, result: Any, values: Sequence[Any]) -> Any:
     """A call of a function that NVIDIA's compiler brings along."""
     function = builder.module.globals.get(name)
     if function is None:
@@ -78,7 +78,7 @@ def _device(name: str) -> Code:
 
 def _sqrt(builder: Any, sig: Any, x: Any) -> Any:
     name = "fsqrt_rn" if x.type == ir.FloatType() else "dsqrt_rn"
-    return _called(builder, f"__nv_{name}", x.type, [x])
+    return called(builder, f"__nv_{name}", x.type, [x])
 
 
 def _extreme(larger: bool) -> Code:
@@ -114,7 +114,7 @@ def _exchange(builder: Any, word: Any, step: Any) -> Any:
     """One shuffle of 32 bits; mode 3 is the butterfly."""
     result = ir.LiteralStructType((_WORD, ir.IntType(1)))
     mask, mode, last = (ir.Constant(_WORD, value) for value in (_WARP_MASK, 3, 31))
-    call = _called(builder, "llvm.nvvm.shfl.sync.i32", result, [mask, mode, word, step, last])
+    call = called(builder, "llvm.nvvm.shfl.sync.i32", result, [mask, mode, word, step, last])
     return builder.extract_value(call, 0)
 
 
@@ -145,7 +145,7 @@ def _shuffle_xor(builder: Any, sig: Any, value: Any, step: Any) -> Any:
 
 def _sync_warp(builder: Any, sig: Any) -> Any:
     mask = ir.Constant(_WORD, _WARP_MASK)
-    _called(builder, "llvm.nvvm.bar.warp.sync", ir.VoidType(), [mask])
+    called(builder, "llvm.nvvm.bar.warp.sync", ir.VoidType(), [mask])
     return ir.Constant(ir.IntType(8).as_pointer(), None)
 
 

@@ -70,11 +70,33 @@ def _store(width: int) -> Callable[..., Any]:
     return code
 
 
+def _multiply(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+    acc, a, b, *extents = args
+    rows, columns = (extent.constant for extent in extents)
+    kind = sig.args[0].dtype
+
+    def place(n: int, value: Any, at: int) -> Any:
+        return _pointer(context, builder, sig.args[n], value, ir.Constant(ir.IntType(64), at))
+
+    left = [builder.load(place(1, a, i)) for i in range(rows)]
+    right = [builder.load(place(2, b, j)) for j in range(columns)]
+    for i, x in enumerate(left):
+        for j, y in enumerate(right):
+            target = place(0, acc, i * columns + j)
+            total = builder.load(target)
+            if isinstance(kind, types.Float):
+                name = "__nv_fmaf" if kind.bitwidth == 32 else "__nv_fma"
+                total = lowering.called(builder, name, x.type, (x, y, total))
+            else:
+                total = builder.add(total, builder.mul(x, y))
+            builder.store(total, target)
+    return context.get_dummy_value()
+
+
 def _natural(context: Any, builder: Any, sig: Any, args: Any) -> Any:
     (value,) = args
     word = value if value.type == _WORD else builder.trunc(value, _WORD)
-    positive = builder.and_(word, ir.Constant(_WORD, 2**31 - 1))
-    return builder.zext(positive, ir.IntType(64))
+    return builder.zext(word, ir.IntType(64))
 
 
 def _quotient(context: Any, builder: Any, sig: Any, args: Any) -> Any:
@@ -123,6 +145,11 @@ def install() -> None:
     for width in (2, 4):
         lowering.register(getattr(support, f"load{width}"), moved, _load(width))
         lowering.register(getattr(support, f"store{width}"), moved, _store(width))
+    lowering.register(
+        support.multiply,
+        lambda acc, a, b, i, j: lowering.typed_signature(none, acc, a, b, i, j),
+        _multiply,
+    )
     lowering.register(support.natural, lambda a: lowering.typed_signature(word, a), _natural)
     single = types.float32
     lowering.register(

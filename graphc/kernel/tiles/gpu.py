@@ -24,9 +24,9 @@ SLAB = 16 * 1024  # bytes of shared memory that finished elements pass through a
 PAD = 4  # elements behind a row of shared memory that is written transposed
 
 # a sum is cut where its tiles leave most multiprocessors of any device without work
-_PART_TILE, _PART_THREADS, _FEW_BLOCKS, _WANTED_BLOCKS = 64, 128, 128, 256
+_PART_ELEMENTS, _PART_THREADS, _FEW_BLOCKS, _WANTED_BLOCKS = 4096, 128, 128, 256
 _PART_LEAST, _PART_MOST, _PART_STEP = 256, 64, 32
-_START = 48  # multiply-adds of a row that a block's start and end cost, about
+_BUSY_THREADS = 256  # of a multiprocessor, from which on it always has something to add
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,12 @@ class GpuTile:
 
 _NARROW = (
     GpuTile(128, 128, 8, 8, 8, 0.75),
-    GpuTile(64, 128, 8, 4, 8, 0.66),
+    GpuTile(64, 128, 8, 8, 8, 0.72),
     GpuTile(128, 64, 8, 8, 4, 0.66),
-    GpuTile(64, 64, 16, 4, 4, 0.55),
-    GpuTile(32, 64, 16, 4, 4, 0.45),
-    GpuTile(64, 32, 16, 4, 4, 0.45),
-    GpuTile(32, 32, 16, 4, 2, 0.35),
+    GpuTile(64, 64, 16, 8, 4, 0.62),
+    GpuTile(32, 64, 16, 4, 8, 0.5),
+    GpuTile(64, 32, 16, 8, 4, 0.5),
+    GpuTile(32, 32, 16, 4, 4, 0.4),
     GpuTile(8, 128, 16, 8, 1, 0.2),
     GpuTile(128, 8, 16, 1, 8, 0.2),
     GpuTile(16, 16, 16, 2, 2, 0.15),
@@ -127,14 +127,15 @@ def gpu_tile(
     def time(tile: GpuTile) -> float:
         blocks = batch * tile.blocks(m, n)
         turns = -(-blocks // gpu.sms)
-        return turns * (tile.rows * tile.columns / tile.rate + _START * tile.threads)
+        busy = min(1.0, turns * tile.threads / _BUSY_THREADS)
+        return turns * tile.rows * tile.columns / (tile.rate * busy)
 
     return min((t for t in tiles if t.threads <= most), key=time)
 
 
 def tiles_of(m: int, n: int) -> int:
     """About how many blocks a product of this shape is."""
-    return -(-m // _PART_TILE) * -(-n // _PART_TILE)
+    return -(-m * n // _PART_ELEMENTS)
 
 
 def thread_blocks(elements: int) -> int:
