@@ -30,12 +30,16 @@ from graphc.inspect.capture_rules import StageWatcher
 from graphc.inspect.document import Document, PlanRecord
 from graphc.ir.graph import Graph, GraphKeys, get_default_graph
 from graphc.ir.node import Node, Tensor
+from graphc.ir.program import Program
 from graphc.passes.base import watched
 from graphc.passes.functionalize import needed_nodes
+from graphc.passes.pipeline import Observer
 from graphc.runtime.collecting import uncollected
 from graphc.runtime.driver import PROFILE_WORDS
 from graphc.runtime.executor import Stage, StageSpec
-from graphc.runtime.plan import CpuPlan
+from graphc.runtime.gpu.plan import GpuPlan
+from graphc.runtime.placement import device_for
+from graphc.runtime.plan import CompiledPlan, CpuPlan
 from graphc.runtime.state import RunContext, VariableStore
 from graphc.session import Session, get_default_session
 
@@ -51,10 +55,11 @@ class _Part:
     spec: StageSpec
     given: list[Array]
     symbols: dict[str, int]
-    plans: dict[str, CpuPlan] = field(default_factory=dict)
+    nodes: Sequence[Node]
+    plans: dict[str, CompiledPlan] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)  # of building each plan
 
-    def build(self, name: str, make: Callable[[], CpuPlan]) -> CpuPlan:
+    def build(self, name: str, make: Callable[[], CompiledPlan]) -> CompiledPlan:
         start = time.perf_counter()
         plan = self.plans[name] = make()
         self.seconds[name] = time.perf_counter() - start
@@ -186,16 +191,16 @@ class _Capture:
     def _build(self, plans: Sequence[str]) -> None:
         """The plans of all stages of a run; early ones run, to learn what the next are fed."""
 
-        def find(stage: Stage, given: list[Array]) -> tuple[CpuPlan, dict[str, int]]:
+        def find(stage: Stage, given: list[Array]) -> tuple[CompiledPlan, dict[str, int]]:
             self.progress("optimising the graph")
             self.watcher.begin()
             try:
                 with watched(self.watcher):
                     program = stage.program(given, self.session.executor.variables)
-                    part = _Part(stage.spec, given, dict(program.env.hints))
-                    config = self._config(plans[0])
+                    part = _Part(stage.spec, given, dict(program.env.hints), stage.nodes)
+                    config, watch = self._config(plans[0]), self.watcher.observe
                     first = part.build(
-                        plans[0], lambda: CpuPlan(program, config, self.watcher.observe)
+                        plans[0], lambda: _plan(program, config, stage.nodes, watch)
                     )
             except BaseException:
                 self.watcher.runs.pop()  # it is split, and tried again
@@ -214,10 +219,10 @@ class _Capture:
         self.parts = [p for p, k in zip(self.parts, keep, strict=True) if k]
         self.watcher.runs = [r for r, k in zip(self.watcher.runs, keep, strict=True) if k]
 
-    def _again(self, part: _Part, name: str, first: CpuPlan) -> None:
+    def _again(self, part: _Part, name: str, first: CompiledPlan) -> None:
         """Another plan of the program that the passes made for the first one."""
         config = self._config(name)
-        part.build(name, lambda: CpuPlan(first.program, config, optimized=True))
+        part.build(name, lambda: _plan(first.program, config, part.nodes, optimized=True))
 
     def _config(self, name: str) -> Config:
         return self.config.replace(fuse=name == FUSED)
@@ -271,6 +276,17 @@ class _Capture:
         if seconds:
             reader.record.run_microseconds = round(1e6 * statistics.median(seconds), 3)
         return reader.record
+
+
+def _plan(
+    program: Program, config: Config, nodes: Sequence[Node], observer: Observer | None = None,
+    optimized: bool = False,
+) -> CompiledPlan:  # fmt: skip
+    """The plan on the device that the configuration or the nodes ask for."""
+    device, config = device_for(config, nodes)
+    if device is None:
+        return CpuPlan(program, config, observer, optimized)
+    return GpuPlan(program, config, device, observer, optimized)
 
 
 def _title(outputs: Sequence[tuple[Node, int]]) -> str:

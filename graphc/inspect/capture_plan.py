@@ -24,6 +24,14 @@ from graphc.inspect.document import (
     StepRecord,
 )
 from graphc.inspect.explain import COMPUTING, depths, part_name
+from graphc.inspect.launches import (
+    device_code,
+    device_nest,
+    device_of,
+    launches_of,
+    place_of,
+    runs_on,
+)
 from graphc.inspect.reasons import fusions, stored_tensors, tile_text
 from graphc.inspect.texts import size
 from graphc.inspect.work import step_work
@@ -32,14 +40,17 @@ from graphc.ir.shape import shape_env
 from graphc.kernel.nest import nest_text
 from graphc.render import numba_cpu
 from graphc.runtime import jit
+from graphc.runtime.cache import content_key
 from graphc.runtime.finishing import Finishing
+from graphc.runtime.gpu.plan import GpuPlan
+from graphc.runtime.gpu.product_calls import GpuProductCall
 from graphc.runtime.memory import rounded
 from graphc.runtime.steps import Cursor
 
 if TYPE_CHECKING:
     from graphc.fusion.partition import Group
     from graphc.runtime.binding import Binding
-    from graphc.runtime.plan import CpuPlan
+    from graphc.runtime.plan import CompiledPlan
     from graphc.runtime.steps import Step, Storage
 
 TEXT_LIMIT = 200_000  # characters of one text
@@ -53,9 +64,9 @@ class Codes:
         self._known: dict[str, tuple[CodeRecord, float]] = {}
         self._progress = progress
 
-    def of(self, plan: CpuPlan, step: Step, binding: Binding) -> tuple[str, CodeRecord, float]:
+    def of(self, plan: CompiledPlan, step: Step, binding: Binding) -> tuple[str, CodeRecord, float]:
         """(key, texts, seconds to print and compile it)."""
-        key = self._key(plan, step)
+        key = self._key(plan, step, binding)
         found = self._known.get(key)
         if found is None:
             if self._progress is not None:
@@ -64,15 +75,19 @@ class Codes:
         return key, *found
 
     @staticmethod
-    def _key(plan: CpuPlan, step: Step) -> str:
+    def _key(plan: CompiledPlan, step: Step, binding: Binding) -> str:
         kernel = plan.kernels.get(step)
         if kernel is not None:
             return kernel.key[:16]
+        if isinstance(plan, GpuPlan):
+            return _device_key(plan, step, binding)
         assert step.call is not None
         return step.call.kernel_name
 
     @staticmethod
-    def _read(plan: CpuPlan, step: Step, binding: Binding) -> tuple[CodeRecord, float]:
+    def _read(plan: CompiledPlan, step: Step, binding: Binding) -> tuple[CodeRecord, float]:
+        if isinstance(plan, GpuPlan):
+            return _device_texts(plan, step, binding)
         kernel = plan.kernels.get(step)
         record = CodeRecord(step.name, tile=tile_text(step, binding))
         nest = step.kernel
@@ -85,7 +100,7 @@ class Codes:
         if kernel is not None:
             text = kernel.ir_text
         else:
-            assert step.call is not None
+            assert step.call is not None and not isinstance(step.call, GpuProductCall)
             text = step.call.ir()
         # Numba's code has been through its own passes
         opt = "none" if kernel is not None and kernel.printer == "numba" else "light"
@@ -93,6 +108,30 @@ class Codes:
         seconds = time.perf_counter() - start
         record.llvm, record.asm = cut(text), cut(assembly)
         return record, seconds
+
+
+def _device_key(plan: GpuPlan, step: Step, binding: Binding) -> str:
+    """Of all kernels that the step starts."""
+    found = [one.code for one in launches_of(plan, step, binding.symbols)]
+    return content_key("step", *(c.key for c in found if c is not None), step.name)[:16]
+
+
+def _device_texts(plan: GpuPlan, step: Step, binding: Binding) -> tuple[CodeRecord, float]:
+    """The source for numba.cuda and PTX of all kernels that the step starts, one after the other.
+    """
+    found = launches_of(plan, step, binding.symbols)
+    lines = [tile_text(step, binding), *(one.reason for one in found)]
+    lines += [f"To change it: {one.remedy}" for one in found if one.remedy]
+    nest = device_nest(step)
+    record = CodeRecord(step.name, tile="\n".join(filter(None, lines)))
+    record.nest = "" if nest is None else cut(nest_text(nest))
+    start = time.perf_counter()
+    record.numba = cut("\n\n".join(one.source for one in found))
+    codes = [device_code(one.code, plan.device.gpu.cc) for one in found if one.code is not None]
+    seconds = time.perf_counter() - start
+    record.tile += "".join(f"\n{code.name}: {code.note}" for code in codes)
+    record.asm = cut("\n".join(f"// {c.name}: {c.note}\n{c.ptx}" for c in codes if c.ptx))
+    return record, seconds
 
 
 def _printed(write: Callable[[], str]) -> str:
@@ -122,7 +161,7 @@ class PlanReader:
         self.record = PlanRecord(0, 0, 0, 0, 0.0, None, [], [], [], [], [], {})
 
     def add(
-        self, plan: CpuPlan, symbols: Mapping[str, int], micros: Sequence[float] | None
+        self, plan: CompiledPlan, symbols: Mapping[str, int], micros: Sequence[float] | None
     ) -> None:
         """The plan's steps follow those that were added before.
 
@@ -133,7 +172,7 @@ class PlanReader:
         with shape_env(plan.program.env):
             self._add(plan, binding, micros)
 
-    def _add(self, plan: CpuPlan, binding: Binding, micros: Sequence[float] | None) -> None:
+    def _add(self, plan: CompiledPlan, binding: Binding, micros: Sequence[float] | None) -> None:
         record = self.record
         first_buffer, first_step = len(record.buffers), len(record.steps)
         groups = self._groups(plan, binding)
@@ -151,6 +190,7 @@ class PlanReader:
                 microseconds=None if micros is None else round(micros[at], 3),
                 group=groups.get(step, -1),
                 inside=depth,
+                device=place_of(plan, step).removeprefix("/device:").replace("CPU:0", "cpu"),
             )
             if self.codes is not None and (step.kernel is not None or step.call is not None):
                 self._code(plan, step, binding, made)
@@ -161,8 +201,9 @@ class PlanReader:
         self._buffers(binding, first_step, first_buffer)
         self._refusals(plan)
         record.arena_bytes = max(record.arena_bytes, binding.arena.nbytes)
+        record.device = runs_on(device_of(plan))
 
-    def _code(self, plan: CpuPlan, step: Step, binding: Binding, made: StepRecord) -> None:
+    def _code(self, plan: CompiledPlan, step: Step, binding: Binding, made: StepRecord) -> None:
         assert self.codes is not None
         key, texts, seconds = self.codes.of(plan, step, binding)
         made.code = key
@@ -171,7 +212,7 @@ class PlanReader:
             self.record.compile_seconds += seconds
 
     # ------------------------------------------------------------ groups
-    def _groups(self, plan: CpuPlan, binding: Binding) -> dict[Step, int]:
+    def _groups(self, plan: CompiledPlan, binding: Binding) -> dict[Step, int]:
         """The groups that have a step, in the order of the steps."""
         first: dict[Group, int] = {}
         for at, step in enumerate(binding.steps):
@@ -200,7 +241,7 @@ class PlanReader:
             ))  # fmt: skip
         return {s: number[s.group] for s in binding.steps if s.group is not None}
 
-    def _refusals(self, plan: CpuPlan) -> None:
+    def _refusals(self, plan: CompiledPlan) -> None:
         for r in plan.schedule.partition.refusals:
             producer, consumer = self.table.add(r.producer), self.table.add(r.consumer)
             self.record.refusals.append(RefusalRecord(producer, consumer, r.nbytes, r.reason))

@@ -1,7 +1,7 @@
 """Pictures inside of reports, as SVG: bars, rooflines, timelines, areas.
 
-Lives here: bars, cut, roofline, timeline, area and what they are given. Not here: pages
-(inspect/report_page.py), PNG files (inspect/charts_png.py), pictures of graphs
+Lives here: bars, cut, roofline, timeline, area and what they are given (time_bars, side_points).
+Not here: pages (inspect/report_page.py), PNG files (inspect/charts_png.py), pictures of graphs
 (inspect/picture.py). Colours are classes of the page's style sheet, so that they follow its light
 and dark modes. Every text is escaped here.
 """
@@ -15,9 +15,10 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from graphc.inspect.limits import Limits
-from graphc.inspect.texts import count, shortened
+from graphc.inspect.texts import count, duration, shortened
 
 if TYPE_CHECKING:
+    from graphc.inspect.compare import Comparison
     from graphc.inspect.profile import Profile
 
 WIDTH = 760
@@ -97,6 +98,24 @@ def cut(rows: Sequence[Bar]) -> list[Bar]:
     return [
         replace(r, value=end, low=end, high=end, text=f"{r.text} (cut)") if r.value > end else r
         for r in rows
+    ]
+
+
+def time_bars(found: Comparison) -> list[Bar]:
+    """The time of each side that has one, with its spread."""
+    return [
+        Bar(s.name, t.middle, duration(t.middle), s.name, t.low, t.high)
+        for s in found.sides
+        if (t := s.time) is not None
+    ]
+
+
+def side_points(found: Comparison, gpu: bool) -> list[Point]:
+    """Where the timed sides of the GPU, or of the CPU, stand in a roofline."""
+    return [
+        Point(s.name, s.work.intensity, s.work.flops / s.seconds, 0.4, s.name)
+        for s in found.timed(gpu)
+        if s.work.flops
     ]
 
 

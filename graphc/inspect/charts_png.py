@@ -10,8 +10,9 @@ import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from graphc.inspect.charts import Bar, Point, cut, middle_run, roof
+from graphc.inspect.charts import Point, cut, middle_run, roof, side_points, time_bars
 from graphc.inspect.limits import Limits
+from graphc.inspect.profile_text import bar_text
 from graphc.inspect.texts import OutputError, count, duration, shortened, size
 
 if TYPE_CHECKING:
@@ -21,7 +22,8 @@ if TYPE_CHECKING:
 COLOURS = {
     "fused": "#2563eb", "unfused": "#e08a1e", "reference": "#8a94a6", "tile": "#2563eb",
     "gemm": "#2563eb", "kernel": "#e08a1e", "chain": "#0f9d7a", "rows": "#c2410c",
-    "pack": "#c2410c", "copy": "#c2410c", "host": "#8a94a6",
+    "pack": "#c2410c", "copy": "#c2410c", "host": "#8a94a6", "cuda": "#0f9d7a",
+    "cuda_unfused": "#c2410c",
 }  # fmt: skip
 _INK, _SOFT, _GRID, _LOOP = "#1d2230", "#5d6575", "#e3e5ea", "#c3c9d4"
 DPI = 110
@@ -113,13 +115,11 @@ def _roofline(axes: Any, points: Sequence[Point], limits: Limits) -> None:
 # ------------------------------------------------------------------ comparisons
 def compare_png(found: Comparison) -> bytes:
     """Time, bytes, kernels and the roofline of the sides. Raises OutputError."""
-    figure = _pyplot()(figsize=(9, 5.4), layout="constrained")
-    (times, moved), (kernels, rates) = figure.subplots(2, 2)
-    colours = [COLOURS[s.name] for s in found.sides]
-    shown = cut([
-        Bar(s.name, s.time.middle, duration(s.time.middle), "", s.time.low, s.time.high)
-        for s in found.sides
-    ])  # fmt: skip
+    on_gpu = side_points(found, True)
+    figure = _pyplot()(figsize=(13.5 if on_gpu else 9, 5.4), layout="constrained")
+    (times, moved, *gpu), (kernels, rates, *blank) = figure.subplots(2, 3 if on_gpu else 2)
+    colours = [COLOURS[s.name] for s in found.timed()]
+    shown = cut(time_bars(found))
     _bars(
         times, [b.name for b in shown], [b.value for b in shown], [b.text for b in shown], colours,
         [(b.low, b.high) for b in shown],
@@ -134,12 +134,12 @@ def compare_png(found: Comparison) -> bytes:
         _bars(axes, [s.name for s in counted], values, texts, [COLOURS[s.name] for s in counted])
     moved.set_title("bytes moved in a run")
     kernels.set_title("kernels (reference: ops)")
-    points = [
-        Point(s.name, s.work.intensity, s.work.flops / s.seconds, 0.25, s.name)
-        for s in found.sides
-        if s.work.flops
-    ]
-    _roofline(rates, points, found.limits)
+    _roofline(rates, side_points(found, False), found.limits)
+    for axes in gpu:
+        assert found.gpu_limits is not None
+        _roofline(axes, on_gpu, found.gpu_limits)
+    for axes in blank:
+        axes.set_axis_off()
     figure.suptitle(_plain(found.title), x=0.01, ha="left", fontsize=12, fontweight="bold")
     return _png(figure)
 
@@ -155,7 +155,7 @@ def profile_png(found: Profile) -> bytes:
     _bars(
         axes, [f"{s.number}  {shortened(s.name, 34)}{_times(s)}" for s in steps],
         [s.seconds for s in steps],
-        [f"{duration(s.seconds)}, {s.share:.0%} of the limit" for s in steps],
+        [bar_text(found, s) for s in steps],
         [COLOURS.get(s.kind, _SOFT) for s in steps], [(s.low, s.high) for s in steps],
     )  # fmt: skip
     axes.set_title(f"steps by time: {duration(found.seconds)} a run")
@@ -164,7 +164,8 @@ def profile_png(found: Profile) -> bytes:
         for s in found.steps
         if s.nbytes and s.flops
     ]
-    _roofline(figure.add_subplot(grid[0, 1]), points, found.limits)
+    if found.limits.measured:
+        _roofline(figure.add_subplot(grid[0, 1]), points, found.limits)
     _run(figure.add_subplot(grid[1, :]), found)
     _memory(figure.add_subplot(grid[2, :]), found)
     title = f"{found.title}: profile of {found.count} runs"

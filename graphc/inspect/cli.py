@@ -75,7 +75,8 @@ def _compare_arguments(commands: Any) -> None:
     )  # fmt: skip
     compare.add_argument("--seconds", type=float, default=0.5, help="time a side (default 0.5)")
     compare.add_argument(
-        "--sides", default="fused,unfused,reference", help="default fused,unfused,reference"
+        "--sides",
+        help="of fused,unfused,reference,cuda,cuda_unfused (default: all that this machine has)",
     )
     compare.add_argument("--reasons", action="store_true", help="list fusion refusals as well")
 
@@ -89,6 +90,9 @@ def _explain_arguments(commands: Any) -> None:
         help="members with your lines, reasons, tiles, what would change a refusal",
     )  # fmt: skip
     explain.add_argument("--source", action="store_true", help="print every kernel's source")
+    explain.add_argument(
+        "--ptx", action="store_true", help="of a GPU's kernels PTX, registers and spills"
+    )
     explain.add_argument("--lines", action="store_true", help="print the user's lines of each step")
     explain.add_argument("--unfused", action="store_true", help="one op a kernel")
 
@@ -135,15 +139,17 @@ def _suffixes(command: str) -> str:
 
 def _compare(args: argparse.Namespace) -> int:
     from graphc.inspect import report
-    from graphc.inspect.compare import compare
+    from graphc.inspect.compare import compare, default_sides
     from graphc.inspect.progress import Progress
     from graphc.inspect.target import load
     from graphc.inspect.texts import size
 
     _check_suffix(args)
-    sides = tuple(s.strip() for s in args.sides.split(",") if s.strip())
+    sides = None
+    if args.sides is not None:
+        sides = tuple(s.strip() for s in args.sides.split(",") if s.strip())
     target = load(args.build)
-    with Progress(2 + 2 * len(sides)) as progress:
+    with Progress(2 + 2 * len(sides or default_sides()[0])) as progress:
         found = compare(target, args.seconds, sides, progress=progress.say)
     print(found)
     if args.reasons:
@@ -171,6 +177,9 @@ def _explain(args: argparse.Namespace) -> int:
     if args.source:
         for name, source in found.sources.items():
             print(f"\n# ---- {name}\n{source}")
+    if args.ptx:
+        for code in found.device_codes():
+            print(f"\n// ---- {code.name}: {code.note}\n{code.ptx}")
     return _written(args, {
         ".txt": lambda: found.details() + "\n",
         ".json": lambda: json.dumps(found.to_json(), indent=1),

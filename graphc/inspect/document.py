@@ -176,8 +176,9 @@ class CodeRecord:
     """The texts of a kernel, "" for those that it does not have.
 
     Attributes:
-        nest: its loops. numba: readable Python. llvm: what was compiled. asm: what came of it.
-        tile: how a product was cut into blocks, and why.
+        nest: its loops. numba: readable Python, of a GPU's kernels what is compiled. llvm: what was
+            compiled. asm: what came of it; of a GPU's, PTX.
+        tile: how a product was cut into blocks, and why; of a GPU's also its launches.
     """
 
     name: str
@@ -196,7 +197,7 @@ class PlanRecord:
         bytes, flops: of all steps. compile_seconds: of printing and compiling its kernels with
             nothing cached; without their texts, of building the plan with what the cache holds.
         run_microseconds: the median of the timed runs, or None. memory: bytes of the arena that
-            are in use at each step.
+            are in use at each step. device: where the arena lies: "cpu", or a GPU with its name.
     """
 
     kernel_count: int
@@ -211,6 +212,7 @@ class PlanRecord:
     buffers: list[BufferRecord]
     memory: list[int]
     code: dict[str, CodeRecord]
+    device: str = "cpu"
 
 
 @dataclass

@@ -11,10 +11,14 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from graphc.inspect.launches import Launched, launches_of
+from graphc.inspect.work import calls_of
 from graphc.ir.program import Program, program_text
+from graphc.ir.shape import shape_env
 from graphc.kernel.nest import nest_text
 from graphc.render import numba_cpu
 from graphc.runtime.finishing import Finishing
+from graphc.runtime.gpu.plan import GpuPlan
 
 if TYPE_CHECKING:
     from graphc.runtime.plan import CompiledPlan
@@ -23,12 +27,14 @@ _NUMBERS = itertools.count()
 
 
 class Dump:
-    """One plan's folder: 00_start.txt, 01_fold.txt, ..., schedule.txt, kernels.py, kernels.ll."""
+    """One plan's folder: 00_start.txt, 01_fold.txt, ..., schedule.txt, kernels.py, kernels.ll; for
+    a GPU, cuda_00_NAME.py and so on."""
 
     def __init__(self, folder: str) -> None:
         self.folder = Path(folder) / f"plan_{os.getpid()}_{next(_NUMBERS):03d}"
         self.folder.mkdir(parents=True, exist_ok=True)
         self._count = 0
+        self._written: set[str] = set()  # kernels for a GPU, by their keys
 
     def observe(self, stage: str, program: Program) -> None:
         """The observer of the pipeline."""
@@ -49,8 +55,14 @@ class Dump:
             for r in part.refusals
         ]
         self.write("fusion.txt", "\n".join([f"saved {part.saved} bytes", *refusals]) + "\n")
+        if isinstance(plan, GpuPlan):
+            self._cuda(plan)
+        else:
+            self._cpu(plan)
+
+    def _cpu(self, plan: CompiledPlan) -> None:
         compiled = list(plan.kernels.values())
-        calls = [s.call for s in plan.schedule.steps if s.call is not None]
+        calls = calls_of(plan)
         finishes = [c.finish for c in calls if isinstance(c, Finishing) and c.finish is not None]
         nests = [*(k.kernel for k in compiled), *finishes]
         self.write("nests.txt", "\n".join(map(nest_text, nests)))
@@ -59,6 +71,23 @@ class Dump:
         others = {call.kernel_name: call for call in calls}
         code = [*(k.ir_text for k in compiled), *(call.ir() for call in others.values())]
         self.write("kernels.ll", "\n".join(code))
+
+    def _cuda(self, plan: GpuPlan) -> None:
+        """A module for each kernel; products for the extents that the program was compiled for."""
+        nests = [nest_text(kernel) for kernel, _, _ in plan.functions.values()]
+        with shape_env(plan.program.env):
+            for step in plan.schedule.steps:
+                if isinstance(step.call, Finishing) and step.call.finish is not None:
+                    nests.append(nest_text(step.call.finish))
+                for one in launches_of(plan, step, plan.program.env.hints):
+                    self._module(one)
+        self.write("nests.txt", "\n".join(nests))
+
+    def _module(self, one: Launched) -> None:
+        if one.code is not None and one.code.key not in self._written:
+            name = f"cuda_{len(self._written):02d}_{one.name}.py"
+            self._written.add(one.code.key)
+            self.write(name, one.source)
 
     def write(self, name: str, text: str) -> None:
         handle, temporary = tempfile.mkstemp(dir=self.folder)

@@ -14,16 +14,25 @@ from typing import TYPE_CHECKING, Any
 
 from graphc.fusion.footprint import Footprints
 from graphc.inspect import explain_text, reasons, work
+from graphc.inspect.launches import (
+    DeviceCode,
+    Launched,
+    device_code,
+    device_nest,
+    device_of,
+    launches_of,
+)
 from graphc.ir.program import program_text
 from graphc.ir.shape import shape_env
 from graphc.kernel.nest import nest_text
 from graphc.render import numba_cpu
 from graphc.runtime.finishing import Finishing
+from graphc.runtime.gpu.plan import GpuPlan
 
 if TYPE_CHECKING:
     from graphc.ir.node import Node
     from graphc.runtime.binding import Binding
-    from graphc.runtime.plan import CpuPlan
+    from graphc.runtime.plan import CompiledPlan
     from graphc.runtime.state import VariableStore
     from graphc.runtime.steps import Step
 
@@ -71,12 +80,14 @@ class StepReport:
             there as often as it has parts.
         nbytes: bytes read and written. flops: operations (inspect/work.py says what counts). Both
             for one turn of a loop.
-        source: the kernel as readable Python ("" for others). nest: its loops.
+        source: the kernel as readable Python ("" for others), for a GPU as numba.cuda's; nest: its
+            loops.
         lines: the user's lines that made the ops.
         calls, seconds: runs and their total time under Config(profile=True), else 0.
         members: the nodes inside. fusions: why they share the step. shared_bytes: of what several
             members read from outside, that is read once.
         tile: how the work is cut into registers, and why. pieces: how threads share it.
+        launches: of a GPU, the kernels that the step starts.
     """
 
     kind: str
@@ -95,6 +106,7 @@ class StepReport:
     shared_bytes: int = 0
     tile: str = ""
     pieces: str = ""
+    launches: tuple[Launched, ...] = ()
 
     @property
     def bytes_saved(self) -> int:
@@ -125,7 +137,7 @@ class Explanation:
         program: the optimised program as text. steps: in order of execution.
         refusals: producer, consumer, reason. bytes_moved: by all steps. flops: of all steps.
         arena_bytes: of temporaries; arena_requested: what they would take
-        without reuse.
+        without reuse. device: the GPU's name, "" for the CPU; cc: its compute capability.
     """
 
     program: str
@@ -135,6 +147,8 @@ class Explanation:
     arena_bytes: int
     arena_requested: int
     flops: int = 0
+    device: str = ""
+    cc: tuple[int, int] | None = None
 
     @property
     def bytes_saved(self) -> int:
@@ -163,10 +177,27 @@ class Explanation:
         would change it."""
         return explain_text.details(self)
 
+    def device_codes(self, cc: tuple[int, int] | None = None) -> tuple[DeviceCode, ...]:
+        """PTX, registers and spills of each kernel for a GPU, compiled now; none for the CPU.
+
+        Args:
+            cc: compute capability; None: the device's.
+        """
+        wanted = cc or self.cc
+        found = [one.code for step in self.steps for one in step.launches]
+        codes = {code.key: code for code in found if code is not None}
+        return tuple(device_code(c, wanted) for c in codes.values()) if wanted else ()
+
     def to_json(self) -> dict[str, Any]:
         """All of it, of plain dicts and lists."""
-        out = {"format": "graphc-explain", "version": 1, **dataclasses.asdict(self)}
+        whole = dataclasses.asdict(self, dict_factory=_without_code)
+        out = {"format": "graphc-explain", "version": 1, **whole}
         return {**out, "bytes_saved": self.bytes_saved}
+
+
+def _without_code(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """What a kernel is compiled from is no data."""
+    return {name: value for name, value in pairs if name != "code"}
 
 
 def joined(parts: Sequence[Explanation]) -> Explanation:
@@ -181,11 +212,12 @@ def joined(parts: Sequence[Explanation]) -> Explanation:
         max(p.arena_bytes for p in parts),
         max(p.arena_requested for p in parts),
         sum(p.flops for p in parts),
+        *next(((p.device, p.cc) for p in parts if p.device), ("", None)),
     )
 
 
 def explain_plan(
-    plan: CpuPlan, symbols: Mapping[str, int], store: VariableStore | None = None
+    plan: CompiledPlan, symbols: Mapping[str, int], store: VariableStore | None = None
 ) -> Explanation:
     """The explanation of a plan under concrete extents; with times of the session's runs, where
     its configuration profiles."""
@@ -199,6 +231,7 @@ def explain_plan(
         )
         for r in plan.schedule.partition.refusals
     )  # fmt: skip
+    device = device_of(plan)
     return Explanation(
         program_text(plan.program),
         steps,
@@ -207,6 +240,8 @@ def explain_plan(
         binding.arena.nbytes,
         binding.arena.requested,
         sum(s.flops for s in steps),
+        "" if device is None else f"{device.gpu.name}, {device.name}",
+        None if device is None else device.gpu.cc,
     )
 
 
@@ -246,7 +281,7 @@ class _Steps:
     """The reports of a plan's steps."""
 
     def __init__(
-        self, plan: CpuPlan, binding: Binding, times: Sequence[tuple[int, float]]
+        self, plan: CompiledPlan, binding: Binding, times: Sequence[tuple[int, float]]
     ) -> None:
         self.plan, self.binding, self.times = plan, binding, times
         self.stored = reasons.stored_tensors(binding.steps)
@@ -267,16 +302,27 @@ class _Steps:
         if step.kind == "chain":
             return StepReport(step.kind, step.name, (), 0, "", "", (), **common)
         done = work.step_work(step, self.binding)
-        source, nest = self._texts(step)
+        launches = self._launches(step)
+        source, nest = self._texts(step, launches)
         lines = tuple(dict.fromkeys(n.origin.summary() for n in step.nodes if n.origins))
         return StepReport(
             step.kind, step.name, tuple(map(op_name, step.nodes)), done.nbytes, source, nest, lines,
             **common, flops=done.flops, members=tuple(map(_member, step.nodes)),
             fusions=self._fusions(step), shared_bytes=self._shared(step),
             tile=reasons.tile_text(step, self.binding), pieces=reasons.split_text(at, self.binding),
+            launches=launches,
         )  # fmt: skip
 
-    def _texts(self, step: Step) -> tuple[str, str]:
+    def _launches(self, step: Step) -> tuple[Launched, ...]:
+        if not isinstance(self.plan, GpuPlan):
+            return ()
+        return tuple(launches_of(self.plan, step, self.binding.symbols))
+
+    def _texts(self, step: Step, launches: Sequence[Launched]) -> tuple[str, str]:
+        if isinstance(self.plan, GpuPlan):
+            nest = device_nest(step)
+            text = "" if nest is None else nest_text(nest)
+            return "\n\n".join(one.source for one in launches), text
         if step.kernel is not None:
             return self.plan.kernels[step].source, nest_text(step.kernel)
         if isinstance(step.call, Finishing) and step.call.finish is not None:

@@ -39,9 +39,10 @@ def head(found: Explanation) -> str:
     """One line about all of it."""
     flops = f"{count(found.flops, 'FLOP')}, " if found.flops else ""
     kernels = len(found.kernels)
+    where = f" on {found.device}" if found.device else ""
     return (
-        f"{kernels} kernel{'s' * (kernels != 1)}, {flops}{size(found.bytes_moved)} moved a run, "
-        f"{size(found.bytes_saved)} saved by fusion, arena {size(found.arena_bytes)} "
+        f"{kernels} kernel{'s' * (kernels != 1)}{where}, {flops}{size(found.bytes_moved)} moved a "
+        f"run, {size(found.bytes_saved)} saved by fusion, arena {size(found.arena_bytes)} "
         f"({size(found.arena_requested)} without reuse)"
     )
 
@@ -52,7 +53,9 @@ def _line(number: int, step: StepReport, ops: str) -> str:
     start = f"  {number:3d} {'  ' * step.depth}{step.kind:6s}"
     if step.kind in _MARKS:
         return start.rstrip() + (f"{ops}{time}" if ops else "")
-    return f"{start} {step.name}{ops}  [{size(step.nbytes)}{time}]"
+    grids = " + ".join(f"{one.blocks:,} x {one.threads}" for one in step.launches)
+    grid = f", {grids} threads" if grids else ""
+    return f"{start} {step.name}{ops}  [{size(step.nbytes)}{time}{grid}]"
 
 
 def _counted(names: Sequence[str]) -> list[str]:
@@ -111,6 +114,10 @@ def _step(number: int, step: StepReport) -> list[str]:
     out += [f"{pad}{line}" for line in step.tile.splitlines()]
     if step.pieces:
         out.append(f"{pad}{step.pieces}")
+    for one in step.launches:
+        out.append(f"{pad}{one.reason}")
+        if one.remedy:
+            out.append(f"{pad}  to change it: {one.remedy}")
     return out
 
 

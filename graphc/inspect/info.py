@@ -5,6 +5,7 @@ Lives here: info, blas_warning. Imported by the console command and by reports.
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import os
 import platform
@@ -12,6 +13,8 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from graphc.inspect.texts import size
 
 PACKAGES = ("graphc", "numpy", "numba", "llvmlite", "networkx")
 EXTRAS = ("ml_dtypes", "scipy", "matplotlib", "h5py", "pillow")
@@ -48,6 +51,7 @@ def info() -> dict[str, str]:
     out["blas"] = blas.description() or "none: products are tiles of graphc's own"
     out["cache"] = _cache(config.cache_dir)
     out["gpu"] = gpu()
+    out["cuda"] = cuda()
     warning = blas_warning(blas.description(), features, os.environ.get("OPENBLAS_CORETYPE", ""))
     if warning:
         out["warning"] = warning
@@ -104,6 +108,34 @@ def blas_warning(description: str, features: list[str], variable: str) -> str:
     if narrow:
         return f"OpenBLAS does not use {widest}, which this processor has: its products are slower"
     return ""
+
+
+def cuda() -> str:
+    """What the backend "cuda" runs on, or why it cannot."""
+    from graphc.runtime.gpu.device import absence, device_count, find_device, simulating
+
+    version = _version("numba-cuda")
+    reason = absence()
+    if reason is not None:
+        return reason if version == "not installed" else f"numba-cuda {version}; {reason}"
+    if simulating():
+        return f"numba-cuda {version}; its simulator stands for a GPU (NUMBA_ENABLE_CUDASIM=1)"
+    found = [f"numba-cuda {version}", f"driver for CUDA {_driver()}"]
+    for number in range(device_count()):
+        device = find_device(number)
+        free, total = device.memory()
+        major, minor = device.gpu.cc
+        found.append(
+            f"{device.name} {device.gpu.name}, compute capability {major}.{minor}, "
+            f"{size(free)} of {size(total)} free"
+        )
+    return "; ".join(found)
+
+
+def _driver() -> str:
+    """The newest CUDA that the driver knows."""
+    code, version = importlib.import_module("cuda.bindings.driver").cuDriverGetVersion()
+    return "unknown" if int(code) else f"{version // 1000}.{version % 1000 // 10}"
 
 
 def gpu() -> str:

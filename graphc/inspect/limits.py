@@ -64,6 +64,11 @@ class Limits:
         return slow * (fast / slow) ** part
 
     @property
+    def measured(self) -> bool:
+        """Whether there are any: a simulated GPU has none."""
+        return math.isfinite(self.memory)
+
+    @property
     def memory(self) -> float:
         """Bytes a second from and to memory: of the largest working set."""
         return self.bandwidth[-1][1]

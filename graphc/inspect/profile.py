@@ -23,9 +23,9 @@ import numpy as np
 
 from graphc.config import Config, current
 from graphc.errors import ConfigError
-from graphc.inspect import limits as limits_of
-from graphc.inspect import profile_text, work
+from graphc.inspect import limits_gpu, profile_text, work
 from graphc.inspect.explain import op_name
+from graphc.inspect.launches import device_of, place_of
 from graphc.inspect.limits import Limits
 from graphc.inspect.load import Load
 from graphc.inspect.roofline import Rate, rate
@@ -35,7 +35,7 @@ from graphc.ir.node import Node
 from graphc.ir.shape import evaluate, shape_env
 from graphc.runtime.binding import BYTES_PER_NS, COST_PER_NS
 from graphc.runtime.driver import PROFILE_WORDS
-from graphc.runtime.trace import COMPUTING
+from graphc.runtime.trace import COMPUTING, CPU
 
 if TYPE_CHECKING:
     from graphc.runtime.binding import Binding
@@ -53,7 +53,7 @@ class StepProfile(Rate):
 
     Attributes:
         stage, number: which step of which plan. ops, lines: as in an explanation.
-        turns: in a run; more than one in loops, a mean where it varies.
+        turns: in a run; more than one in loops, a mean where it varies. device: that it runs on.
         low, high: the quartiles of the time. count: of steps alike that this one stands for.
     """
 
@@ -67,6 +67,7 @@ class StepProfile(Rate):
     low: float
     high: float
     count: int = 1
+    device: str = CPU
 
 
 @dataclass(frozen=True)
@@ -106,11 +107,12 @@ class Phase:
 
 @dataclass(frozen=True)
 class Memory:
-    """The arena's bytes that are in use while each step of a stage runs."""
+    """The arena's bytes that are in use while each step of a stage runs, and where it lies."""
 
     stage: int
     arena: int
     alive: tuple[int, ...]
+    device: str = CPU
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ class Profile:
             `inside`, the rest is Python's. first: of the first run, which builds the plan.
         steps, lines: the most time first. runs: the steps of each run as they came.
         phases: of building the plan anew with nothing cached. memory: of each stage.
+        limits: of what the plan runs on. On a GPU a step's time ends when the device has done it.
         others: processors that other programs kept busy meanwhile; None where unknown.
     """
 
@@ -197,10 +200,10 @@ def profile(
         raise ConfigError("profile needs the cpu backend: the reference runs op by op")
     if runs < 1:
         raise ConfigError(f"profile needs at least one run, not {runs}")
-    limits = limits or limits_of.of_machine(config)
     found = load(target)
     runner = Runner("profile", found, config)
     try:
+        limits = limits or limits_gpu.of_plan(runner.plans[0][0])
         with Load() as beside:
             walls, recorded = _recorded(runner, runs, progress)
         stages = [plan.bind(symbols) for plan, symbols in runner.plans]
@@ -309,7 +312,7 @@ def _step(
     ops = tuple(dict.fromkeys(map(op_name, step.nodes)))
     return StepProfile(
         **vars(reached), stage=stage, number=number, kind=step.kind, name=step.name, ops=ops,
-        lines=lines, turns=turns, low=low, high=high,
+        lines=lines, turns=turns, low=low, high=high, device=place_of(binding.plan, step),
     )  # fmt: skip
 
 
@@ -385,7 +388,11 @@ def _memory(stage: int, binding: Binding) -> Memory:
         first, last = binding.lifetimes[k]
         alive[first] += binding.nbytes[k]
         alive[last + 1] -= binding.nbytes[k]
-    return Memory(stage, binding.arena.nbytes, tuple(np.cumsum(alive)[:-1].tolist()))
+    device = device_of(binding.plan)
+    return Memory(
+        stage, binding.arena.nbytes, tuple(np.cumsum(alive)[:-1].tolist()),
+        CPU if device is None else device.name,
+    )  # fmt: skip
 
 
 def phases(runner: Runner) -> tuple[Phase, ...]:
@@ -409,6 +416,6 @@ def phases(runner: Runner) -> tuple[Phase, ...]:
     with shape_env(program.env):
         schedule(program, runner.config)
     lap("schedule")
-    seconds = sum(work.compile_seconds(plan) for plan, _ in runner.plans)
+    seconds = sum(work.compile_seconds(plan, symbols) for plan, symbols in runner.plans)
     out.append(Phase("print and compile kernels", seconds))
     return tuple(p for p in out if p.name != "start")  # what the passes begin with

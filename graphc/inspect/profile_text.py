@@ -1,7 +1,7 @@
 """Profiles as text: steps and the user's lines by their time, memory, what building took.
 
-Lives here: report. Not here: the numbers (inspect/profile.py), pictures and pages
-(inspect/report.py).
+Lives here: report, share_text, bar_text, spark. Not here: the numbers (inspect/profile.py),
+pictures and pages (inspect/report.py).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from graphc.inspect.load import noise_text
 from graphc.inspect.texts import count, duration, near, shortened, size, table
+from graphc.runtime.trace import CPU
 
 if TYPE_CHECKING:
     from graphc.inspect.profile import LineProfile, Memory, Profile, StepProfile
@@ -46,7 +47,7 @@ def _steps(found: Profile) -> list[list[str]]:
              "of limit", "  what"]]  # fmt: skip
     steps = found.alike()
     for step in steps[:MANY]:
-        rows.append(_step(step, total))
+        rows.append(_step(found, step, total))
     rest = steps[MANY:]
     if rest:
         seconds, number = sum(s.seconds for s in rest), sum(s.count for s in rest)
@@ -56,7 +57,18 @@ def _steps(found: Profile) -> list[list[str]]:
     return [[*row[:-1], row[-1].ljust(width)] for row in rows]
 
 
-def _step(step: StepProfile, total: float) -> list[str]:
+def share_text(found: Profile, step: StepProfile) -> str:
+    """How much of which limit a step reaches."""
+    return f"{step.share:.0%} {step.bound}" if found.limits.measured else "-"
+
+
+def bar_text(found: Profile, step: StepProfile) -> str:
+    """What stands behind the bar of a step."""
+    limit = f", {step.share:.0%} of the limit" if found.limits.measured else ""
+    return f"{duration(step.seconds)}{limit}"
+
+
+def _step(found: Profile, step: StepProfile, total: float) -> list[str]:
     turns = f" x{step.turns:.0f}" if step.turns > 1 else ""
     return [
         f"{step.number}{turns}",
@@ -67,7 +79,7 @@ def _step(step: StepProfile, total: float) -> list[str]:
         count(step.bandwidth, "B/s"),
         count(step.flops) if step.flops else "-",
         count(step.arithmetic, "FLOP/s") if step.flops else "-",
-        f"{step.share:.0%} {step.bound}",
+        share_text(found, step),
         f"  {step.kind} {title(step)}: {shortened(', '.join(step.ops), WIDE)}",
     ]
 
@@ -106,9 +118,13 @@ def _memory(found: Profile) -> list[str]:
         name = f" of stage {stage.stage}" if len(found.memory) > 1 else ""
         out.append(
             f"temporaries{name}: at most {size(most)} in use, at step {stage.alive.index(most)}, "
-            f"in an arena of {size(stage.arena)}  {spark(stage)}"
+            f"in an arena of {size(stage.arena)}{_where(stage)}  {spark(stage)}"
         )
     return out
+
+
+def _where(stage: Memory) -> str:
+    return "" if stage.device == CPU else f" on {stage.device}"
 
 
 _BARS = " .:-=+*#%@"

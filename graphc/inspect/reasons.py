@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from graphc.fusion.footprint import Access, Footprint, Footprints, strip
 from graphc.fusion.partition import Group
+from graphc.inspect.launches import product_text
 from graphc.inspect.work import tensor_bytes
 from graphc.ir.node import Node, Tensor
 from graphc.ir.shape import evaluate
@@ -26,6 +27,8 @@ from graphc.runtime import driver
 from graphc.runtime.binding import ALONE_NS
 from graphc.runtime.conv_tiles import ConvCall
 from graphc.runtime.extern import GemmCall
+from graphc.runtime.gpu.plan import GpuPlan
+from graphc.runtime.gpu.product_calls import GpuProductCall
 from graphc.runtime.steps import Step
 from graphc.runtime.tiles import FEW_FLOPS, LARGE_BYTES, LONG_SUM, TileCall, machine
 
@@ -225,6 +228,10 @@ _REMEDIES: tuple[tuple[str, str], ...] = (
         "fetch the full result instead of the part with fewer axes",
     ),
     ("the kernel touches more than", "nothing: so many buffers leave no registers for sums"),
+    (
+        "it is computed again so as not to be kept",
+        'nothing within the memory: Config(disabled=("recompute",)) keeps the weights instead',
+    ),
 )
 
 
@@ -242,6 +249,10 @@ def tile_text(step: Step, binding: Binding) -> str:
     """How a step's work is cut into registers, and why; "" where nothing is chosen."""
     call = step.call
     hints = binding.plan.program.env.hints
+    if isinstance(call, GpuProductCall):
+        return product_text(call, binding.symbols)
+    if isinstance(binding.plan, GpuPlan):
+        return ""  # its launch says it
     if isinstance(call, TileCall):
         return _gemm_text(call, hints)
     if isinstance(call, ConvCall):
@@ -334,9 +345,11 @@ def _conv_text(spec: ConvTile | FilterTile) -> str:
 
 
 def split_text(at: int, binding: Binding) -> str:
-    """In how many pieces the step number `at` runs; "" where it is no compiled step."""
+    """In how many pieces the step number `at` runs; "" where it is no compiled step of the CPU."""
     row = binding.table[at]
     step = binding.steps[at]
+    if isinstance(binding.plan, GpuPlan):
+        return ""
     if row[driver.KIND] != driver.KERNEL or (step.kernel is None and step.call is None):
         return ""
     extent, chunk = int(row[driver.EXTENT]), int(row[driver.CHUNK])

@@ -11,10 +11,23 @@ from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
-from graphc.inspect.charts import Bar, Point, area, bars, cut, middle_run, roofline, timeline
+from graphc.inspect.charts import (
+    Bar,
+    Point,
+    area,
+    bars,
+    cut,
+    middle_run,
+    roofline,
+    side_points,
+    time_bars,
+    timeline,
+)
 from graphc.inspect.compare_text import rows_of
 from graphc.inspect.info import info
+from graphc.inspect.limits import Limits
 from graphc.inspect.load import noise_text
+from graphc.inspect.profile_text import bar_text, share_text
 from graphc.inspect.texts import count, duration, near, size
 
 if TYPE_CHECKING:
@@ -46,6 +59,7 @@ svg .inside{fill:#fff;font-size:11px;pointer-events:none}svg .grid{stroke:var(--
 svg .whisker{stroke:var(--ink);stroke-width:1.4}svg .roof{stroke:var(--soft);stroke-width:1.6;
 stroke-dasharray:5 3}svg .bar{fill:var(--three)}svg .fused,svg .tile_,svg .gemm{fill:var(--one)}
 svg .unfused,svg .kernel{fill:var(--two)}svg .reference,svg .host{fill:var(--three)}
+svg .cuda{fill:var(--four)}svg .cuda_unfused{fill:var(--warm)}
 svg .forward{fill:var(--one)}svg .gradient{fill:var(--four)}svg .chain{fill:var(--four)}
 svg .loop{fill:var(--three);fill-opacity:.6}svg .rows,svg .pack,svg .copy{fill:var(--warm)}
 svg .dot{fill-opacity:.72}
@@ -58,6 +72,7 @@ footer{margin-top:40px;color:var(--soft);font-size:12.5px;overflow-wrap:anywhere
 _COLOURS = {
     "fused": "one", "unfused": "two", "reference": "three", "tile": "one", "kernel": "two",
     "host": "three", "chain": "four", "rows": "warm", "forward": "one", "gradient": "four",
+    "cuda": "four", "cuda_unfused": "warm",
 }  # fmt: skip
 MANY = 60  # rows of a table
 
@@ -119,29 +134,20 @@ def _key(kinds: Sequence[str]) -> str:
 def compare_page(found: Comparison) -> str:
     """A comparison as a page."""
     sections = [("", _tiles(_compare_tiles(found))), ("Numbers", _table(rows_of(found)))]
-    times = [
-        Bar(s.name, s.time.middle, duration(s.time.middle), s.name, s.time.low, s.time.high)
-        for s in found.sides
-    ]
+    times = time_bars(found)
     counted = [s for s in found.sides if s.work.nbytes]
     moved = [Bar(s.name, s.work.nbytes, size(s.work.nbytes), s.name) for s in counted]
     sections.append((
         "Time of a run",
         _card(bars(cut(times), "time of a run"))
         + "<p>Medians of blocks of runs that took turns; the "
-        f"whisker holds eight of ten blocks. {escape(noise_text(found.others))}</p>",
+        f"whisker holds eight of ten blocks. {escape(noise_text(found.others))} "
+        f"{escape(f'No GPU: {found.no_gpu}.' if found.no_gpu else '')}</p>",
     ))  # fmt: skip
     sections.append(("Bytes moved in a run", _card(bars(moved, "bytes moved in a run"))))
-    points = [
-        Point(s.name, s.work.intensity, s.work.flops / s.seconds, 0.5, s.name)
-        for s in found.sides
-        if s.work.flops
-    ]
-    sections.append((
-        "Against the limits of this machine",
-        _card(_key([p.kind for p in points]) + roofline(points, found.limits, "roofline"))
-        + f"<p>{escape(str(found.limits))}</p>",
-    ))  # fmt: skip
+    sections.append(_against("this machine", side_points(found, False), found.limits))
+    if found.gpu_limits is not None:
+        sections.append(_against("the GPU", side_points(found, True), found.gpu_limits))
     for side in found.sides:
         if side.kernels:
             head = f"{len(side.kernels)} kernels" if len(side.kernels) > 1 else "1 kernel"
@@ -154,6 +160,17 @@ def compare_page(found: Comparison) -> str:
         rows += [[size(r.nbytes), r.producer, r.consumer, r.reason, r.remedy] for r in worst]
         sections.append(("Not fused", _table(rows, words=4, left=0)))
     return _page(f"{found.title}: fused and unfused", "graphc compare", sections)
+
+
+def _against(
+    whose: str, points: Sequence[Point], limits: Limits, more: str = ""
+) -> tuple[str, str]:
+    """A roofline with its limits; nothing is drawn where there are none."""
+    kinds = {p.kind.rstrip("_") for p in points}
+    key = _key([k for k in _COLOURS if k in kinds])
+    card = _card(key + roofline(points, limits, "roofline")) if limits.measured else ""
+    text = f"{more} {limits}".strip()
+    return f"Against the limits of {whose}", f"{card}<p>{escape(text)}</p>"
 
 
 def _compare_tiles(found: Comparison) -> list[tuple[str, str]]:
@@ -189,7 +206,7 @@ def profile_page(found: Profile) -> str:
     total = sum(s.seconds for s in found.steps) or 1.0
     rows = [
         Bar(f"{f'{s.count} x ' if s.count > 1 else ''}{s.number} {s.name}", s.seconds,
-            f"{duration(s.seconds)}, {s.share:.0%} of the limit", _kind(s.kind), s.low, s.high)
+            bar_text(found, s), _kind(s.kind), s.low, s.high)
         for s in found.alike()[:20]
     ]  # fmt: skip
     kinds = [k for k in _COLOURS if k in {s.kind for s in found.steps}]
@@ -201,11 +218,9 @@ def profile_page(found: Profile) -> str:
         for s in found.steps
         if s.nbytes and s.flops
     ]  # fmt: skip
-    sections.append((
-        "Against the limits of this machine",
-        _card(_key(kinds) + roofline(points, found.limits, "roofline of the steps"))
-        + "<p>A circle is a step, its area its share of the time. Work whose data stay in the "
-        f"cache can lie above the line of memory. {escape(str(found.limits))}</p>",
+    sections.append(_against(
+        "this machine", points, found.limits, "A circle is a step, its area its share of the time. "
+        "Work whose data stay in the cache can lie above the line of memory."
     ))  # fmt: skip
     sections.append(("By line of the program", _line_table(found)))
     for stage in found.memory:
@@ -265,7 +280,7 @@ def _step_table(found: Profile) -> str:
             str(s.number), duration(s.seconds), f"{s.low * 1e6:.1f} to {s.high * 1e6:.1f} us",
             f"{s.turns:g}", size(s.nbytes), count(s.bandwidth, "B/s"),
             count(s.flops) if s.flops else "-", count(s.arithmetic, "FLOP/s") if s.flops else "-",
-            f"{s.share:.0%} {s.bound}", f"{s.kind} {s.name}", _few(s.ops),
+            share_text(found, s), f"{s.kind} {s.name}", _few(s.ops),
         ])  # fmt: skip
     return _table(rows, words=2)
 

@@ -14,6 +14,7 @@ import numpy as np
 from graphc.config import Config
 from graphc.feeds import feed_items
 from graphc.inspect.explain import Explanation
+from graphc.inspect.launches import device_of
 from graphc.inspect.target import Target
 
 
@@ -27,7 +28,7 @@ class Runner:
     Attributes:
         first: seconds of the first run, which builds the plan. values: what it fetched, then the
             variables behind it. arrays: what is fed. plans: (plan, symbols) of every stage.
-        stages: what the plans are of.
+        stages: what the plans are of. device: the GPU that they run on; None for the CPU.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class Runner:
         self.arrays = handle.arrays([v for _, v, _ in feed_items(target.graph, self.feeds)])
         self.plans: list[tuple[Any, dict[str, int]]] = handle.runner.plans(self.arrays)
         self.stages: list[Any] = handle.runner.stages
+        self.device = next((d for plan, _ in self.plans if (d := device_of(plan))), None)
 
     def _initialize(self, like: Runner | None) -> list[Any]:
         """Gives the variables values; those variables."""
@@ -95,6 +97,8 @@ class Runner:
         end, count = start + seconds, 0
         while count == 0 or now < end:
             run(fetches, feeds)
+            if self.device is not None:
+                self.device.synchronize()  # a run that fetches nothing does not wait for it
             count += 1
             now = clock()
         return (now - start) / count

@@ -4,8 +4,8 @@ Lives here: chrome_trace, trace_text. Not here: recording (inspect/profile.py), 
 (tf1/timeline.py).
 
 Processes of the trace: what building the plan took, then the runs one after the other: a row of
-runs, a row of steps, a row of its own for each step that a loop runs several times, and the arena's
-memory as a counter.
+runs, a row of steps (of a plan for a GPU, one for what the device does and one for the host), a row
+of its own for each step that a loop runs several times, and the arena's memory as a counter.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from graphc.inspect.texts import near
+from graphc.runtime.trace import CPU
 
 if TYPE_CHECKING:
     from graphc.inspect.profile import Event, Profile, StepProfile
 
 BUILD, RUNS = 1, 2  # processes
-RUN_ROW, STEP_ROW, LOOP_ROWS = 1, 2, 10  # threads
+RUN_ROW, STEP_ROW, GPU_ROW, LOOP_ROWS = 1, 2, 3, 10  # threads
 MAX_EVENTS = 50_000  # of steps; the first runs are kept
 GAP = 5.0  # microseconds between runs
 
@@ -36,6 +37,8 @@ def chrome_trace(profile: Profile) -> dict[str, Any]:
               _name("thread_name", BUILD, 1, "passes and compilation"),
               _name("thread_name", RUNS, RUN_ROW, "runs"),
               _name("thread_name", RUNS, STEP_ROW, "steps")]  # fmt: skip
+    devices = {s.device for s in profile.steps} - {CPU}
+    events += [_name("thread_name", RUNS, GPU_ROW, name) for name in sorted(devices)]
     at = 0.0
     for phase in profile.phases:
         events.append(_span(phase.name, "build", BUILD, 1, at, phase.seconds * 1e6, {}))
@@ -55,7 +58,8 @@ def chrome_trace(profile: Profile) -> dict[str, Any]:
         events.append(_span(f"run {number}", "run", RUNS, RUN_ROW, at, end, {}))
         for event in run:
             key = (event.stage, event.number)
-            events.append(_step(event, steps[key], rows.get(key, STEP_ROW), at))
+            row = STEP_ROW if steps[key].device == CPU else GPU_ROW
+            events.append(_step(event, steps[key], rows.get(key, row), at))
             events.append({
                 "ph": "C", "name": f"arena of stage {event.stage}", "pid": RUNS, "tid": 0,
                 "ts": round(at + event.start * 1e6, 3),
@@ -71,10 +75,11 @@ def chrome_trace(profile: Profile) -> dict[str, Any]:
 
 def _step(event: Event, step: StepProfile, row: int, at: float) -> dict[str, Any]:
     args = {
-        "kind": step.kind, "ops": ", ".join(step.ops), "lines": "\n".join(map(near, step.lines)),
-        "bytes": step.nbytes, "flops": step.flops, "turns": event.turns,
-        "busy_us": round(event.busy * 1e6, 3), "GB_per_s": round(step.bandwidth / 1e9, 3),
-        "GFLOP_per_s": round(step.arithmetic / 1e9, 3), "of_limit": round(step.share, 4),
+        "kind": step.kind, "device": step.device, "ops": ", ".join(step.ops),
+        "lines": "\n".join(map(near, step.lines)), "bytes": step.nbytes, "flops": step.flops,
+        "turns": event.turns, "busy_us": round(event.busy * 1e6, 3),
+        "GB_per_s": round(step.bandwidth / 1e9, 3), "GFLOP_per_s": round(step.arithmetic / 1e9, 3),
+        "of_limit": round(step.share, 4),
     }  # fmt: skip
     length = (event.end - event.start) * 1e6
     return _span(step.name, step.kind, RUNS, row, at + event.start * 1e6, length, args)

@@ -1,15 +1,16 @@
 """What steps do: bytes read and written, floating-point operations; what compiling them costs.
 
-Lives here: Work, step_work, kernel_work, reference_work, compile_seconds. Not here: how long steps
-take (inspect/profile.py), what the machine could do (inspect/limits.py). Everything in inspect that
-speaks of bytes or FLOPs takes them from here, so that all numbers agree.
+Lives here: Work, step_work, kernel_work, reference_work, compile_seconds, calls_of. Not here: how
+long steps take (inspect/profile.py), what the machine could do (inspect/limits.py). Everything in
+inspect that speaks of bytes or FLOPs takes them from here, so that all numbers agree.
 
 Bytes are those of the storages that a step reads and writes, each once: what is read again comes
 from the cache. Where a kernel touches a part of a storage only (a slice, gathered rows, the row of
-a loop's step), it is that part. Memory in which a product packs its own operands is not counted: no
-other step sees it. FLOPs count each primitive on floating-point values once (exp, a division and a
-maximum too), a fused multiply-add twice, a product of matrices 2 m n k; comparisons, choices,
-conversions and integers count nothing. Steps in loops are counted for one turn.
+a loop's step), it is that part. Memory in which a product packs its own operands, or keeps parts of
+its sums, is not counted: no other step sees it. FLOPs count each primitive on floating-point values
+once (exp, a division and a maximum too), a fused multiply-add twice, a product of matrices 2 m n k;
+comparisons, choices, conversions and integers count nothing. Steps in loops are counted for one
+turn.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from graphc.inspect import launches
 from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program
-from graphc.ir.shape import Dim, evaluate, evaluate_shape
+from graphc.ir.shape import Dim, evaluate, evaluate_shape, shape_env
 from graphc.kernel.expr import (
     Axis,
     Buffer,
@@ -43,6 +45,8 @@ from graphc.runtime import codegen, jit
 from graphc.runtime.conv_tiles import ConvCall
 from graphc.runtime.extern import GemmCall
 from graphc.runtime.finishing import Finishing
+from graphc.runtime.gpu.plan import GpuPlan
+from graphc.runtime.gpu.product_calls import GpuProductCall
 from graphc.runtime.rows import RowsCall
 from graphc.runtime.scan import ScanCall
 from graphc.runtime.steps import Step, Storage
@@ -50,7 +54,13 @@ from graphc.runtime.tiles import TileCall
 
 if TYPE_CHECKING:
     from graphc.runtime.binding import Binding
-    from graphc.runtime.plan import CpuPlan
+    from graphc.runtime.plan import CompiledPlan
+    from graphc.runtime.tiles import PackCall
+    from graphc.runtime.turn import TurnCall
+
+    CpuCall: TypeAlias = (
+        GemmCall | RowsCall | TileCall | PackCall | ConvCall | TurnCall | ScanCall
+    )
 
 MAX_VALUES = 1 << 16  # of a loop variable on which the bounds of an inner loop depend
 
@@ -147,6 +157,8 @@ def _rows_work(call: RowsCall, values: Mapping[str, int]) -> Work:
 def _tile_flops(call: Finishing, values: Mapping[str, int]) -> int:
     if isinstance(call, TileCall):
         return _product(call.product, values)
+    if isinstance(call, GpuProductCall):
+        return int(sum(sides.flops for sides in call.sides(values)))
     assert isinstance(call, ConvCall)
     return 2 * call.spec.multiplies(evaluate(call.images, values))
 
@@ -293,14 +305,17 @@ def tensor_bytes(tensor: Tensor, symbols: Mapping[str, int]) -> int:
 
 
 # ------------------------------------------------------------------ compiling
-def compile_seconds(plan: CpuPlan) -> float:
+def compile_seconds(plan: CompiledPlan, values: Mapping[str, int]) -> float:
     """The time to print and compile all that a plan runs, with nothing found in any cache.
 
     Nothing is kept or loaded. Two plans of one process are comparable by it: what they share is
-    compiled for each.
+    compiled for each. values: extents; what a GPU runs depends on them. 0 where it is simulated.
     """
+    if isinstance(plan, GpuPlan):
+        with shape_env(plan.program.env):
+            return launches.compile_seconds(plan, values)
     kernels = {k.symbol: k for k in plan.kernels.values()}
-    calls = {s.call.kernel_name: s.call for s in plan.schedule.steps if s.call is not None}
+    calls = {c.kernel_name: c for c in calls_of(plan)}
     start = time.perf_counter()
     items = [(k.kernel, symbol) for symbol, k in kernels.items() if k.printer == "vector"]
     if items:
@@ -311,3 +326,9 @@ def compile_seconds(plan: CpuPlan) -> float:
     for name, call in calls.items():
         jit.compile_ir(call.ir(), [name], name=name)
     return time.perf_counter() - start
+
+
+def calls_of(plan: CompiledPlan) -> list[CpuCall]:
+    """The calls that a plan for the CPU compiles besides its kernels."""
+    calls = (s.call for s in plan.schedule.steps)
+    return [c for c in calls if c is not None and not isinstance(c, GpuProductCall)]

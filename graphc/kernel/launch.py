@@ -181,8 +181,13 @@ def _by_teams(kernel: Kernel, length: int, most: int, single: bool) -> Launch:
 
 def launch_text(launch: Launch, extent: int, gpu: Gpu) -> str:
     """The launch in one line, for explain."""
-    grid = launch.grid(extent, gpu)
-    return f"{grid:,} blocks of {launch.block} on {gpu.name} ({launch.reason})"
+    return grid_text(launch.grid(extent, gpu), launch.block, gpu, launch.reason)
 
 
-__all__ = ["A100", "H200", "WARP", "Gpu", "Launch", "launch_text", "plan_launch"]
+def grid_text(blocks: int, threads: int, gpu: Gpu, reason: str) -> str:
+    """Blocks and threads in one line, and why."""
+    grid = "1 block" if blocks == 1 else f"{blocks:,} blocks"
+    return f"{grid} of {threads} on {gpu.name} ({reason})"
+
+
+__all__ = ["A100", "H200", "WARP", "Gpu", "Launch", "grid_text", "launch_text", "plan_launch"]

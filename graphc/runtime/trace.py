@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 Array = np.ndarray[Any, Any]
 # the others only say where to go on
 COMPUTING = frozenset({"kernel", "gemm", "tile", "pack", "rows", "host", "copy", "chain"})
+CPU = "/device:CPU:0"
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class StepTrace:
 
     Attributes:
         nodes: the nodes inside, the last one is what the step is for. inputs: what it read.
+        device: that it ran on.
     """
 
     kind: str
@@ -55,6 +57,7 @@ class StepTrace:
     busy: int
     inputs: tuple[Tensor, ...]
     outputs: tuple[TensorTrace, ...]
+    device: str = CPU
 
 
 class Trace:
@@ -101,10 +104,12 @@ class Trace:
         step = instance.binding.steps[at]
         start, end = int(row[2]) + self._offset, int(row[3]) + self._offset
         steps = step.members or (step,)
+        gpu = getattr(instance.binding.plan, "device", None)
         return StepTrace(
             step.kind, step.name, step.nodes, start, end, int(row[1]),
             tuple(s.tensor for m in steps for s in m.reads if s.tensor is not None),
             tuple(_written(instance, s) for m in steps for s in m.writes if s.tensor is not None),
+            CPU if gpu is None or step.on_host else gpu.name,
         )  # fmt: skip
 
 

@@ -11,26 +11,28 @@ from typing import Any
 from graphc.interop.attributes import fill_shape
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Tensor
-from graphc.runtime.trace import StepTrace, Trace
+from graphc.runtime.trace import CPU, StepTrace, Trace
 
-_DEVICE = "/job:localhost/replica:0/task:0/device:CPU:0"
-_ALLOCATOR = "cpu"
+_JOB = "/job:localhost/replica:0/task:0"
 
 
 def fill_run_metadata(metadata: Any, trace: Trace, options: Any, graph: Graph) -> None:
     """Replaces what `metadata` holds by this trace; with `output_partition_graphs`, the graph.
 
     A kernel stands under the name of the op that it is for, with the names of all ops in it in
-    its label; ops that were folded away or that only change a shape have no step.
+    its label; ops that were folded away or that only change a shape have no step. Where a GPU ran
+    some steps, the host's own stand under the CPU.
     """
     metadata.Clear()
-    device = metadata.step_stats.dev_stats.add(device=_DEVICE)
-    device.thread_names[0] = "session"
+    devices: dict[str, Any] = {}
+    for name in sorted({s.device for s in trace.steps}) or [CPU]:
+        devices[name] = metadata.step_stats.dev_stats.add(device=_JOB + name)
+        devices[name].thread_names[0] = "session"
     origins: dict[Tensor, str] = {}
     taken: dict[str, int] = {}
     for step in trace.steps:
         name = _fresh(_name_of(step), taken)
-        _add(device.node_stats.add(node_name=name), step, name, origins)
+        _add(devices[step.device].node_stats.add(node_name=name), step, name, origins)
         # behind it: a step may write in the place of what it reads
         for slot, written in enumerate(step.outputs):
             origins[written.tensor] = f"{name}:{slot}" if slot else name
@@ -64,6 +66,7 @@ def _add(stats: Any, step: StepTrace, name: str, origins: dict[Tensor, str]) -> 
     stats.scheduled_nanos = step.start
     inputs = dict.fromkeys(origins.get(t) or _source(t) for t in step.inputs)
     stats.timeline_label = f"{name} = {_op_of(step)}({', '.join(inputs)})"
+    allocator = "cpu" if step.device == CPU else step.device.removeprefix("/device:").lower()
     total = 0
     for slot, written in enumerate(step.outputs):
         described = stats.output.add(slot=slot).tensor_description
@@ -71,10 +74,10 @@ def _add(stats: Any, step: StepTrace, name: str, origins: dict[Tensor, str]) -> 
         fill_shape(described.shape, written.shape)
         described.allocation_description.requested_bytes = written.nbytes
         described.allocation_description.allocated_bytes = written.nbytes
-        described.allocation_description.allocator_name = _ALLOCATOR
+        described.allocation_description.allocator_name = allocator
         total += written.nbytes
     stats.memory.add(
-        allocator_name=_ALLOCATOR, total_bytes=total, peak_bytes=total, live_bytes=total
+        allocator_name=allocator, total_bytes=total, peak_bytes=total, live_bytes=total
     )
 
 

@@ -205,7 +205,7 @@ def test_rates_are_against_the_sum_of_the_kernels_limits() -> None:
 
 
 @pytest.mark.parametrize(
-    "sides", [(), ("unfused",), ("fused", "cuda"), ("fused", "fused"), ("unfused", "fused")]
+    "sides", [(), ("unfused",), ("fused", "metal"), ("fused", "fused"), ("unfused", "fused")]
 )
 def test_sides_that_are_refused(sides: tuple[str, ...]) -> None:
     with pytest.raises(tf.errors.GraphcError, match="fused first"):

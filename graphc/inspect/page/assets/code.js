@@ -132,7 +132,13 @@ function codeTabs(app, plan, key) {
       h(
         "button",
         { type: "button", role: "tab", onclick: () => open(name) },
-        name === "asm" && /^\s*(\/\/[^\n]*\n|\s)*\.version/.test(code.asm) ? "PTX" : title
+        name === "asm" && /^\s*(\/\/[^\n]*\n|\s)*\.version/.test(code.asm)
+          ? "PTX"
+          : name === "numba" && /^from numba import cuda/m.test(code.numba)
+            ? "CUDA (Numba)"
+            : name === "tile" && /\d blocks? of \d/.test(code.tile)
+              ? "Launches"
+              : title
       )
     );
     const open = (name) => {

@@ -35,7 +35,10 @@ class ScheduleView {
       d.run_microseconds ? sum("a run", timeText(d.run_microseconds)) : null,
       sum("moved", bytesText(d.bytes)),
       sum("", flopsText(d.flops)),
-      sum("arena", bytesText(d.arena_bytes))
+      sum(
+        d.device && d.device !== "cpu" ? `arena on ${d.device}` : "arena",
+        bytesText(d.arena_bytes)
+      )
     );
     this.memory.set(this.plan);
     this.timeline.set(this.plan);
