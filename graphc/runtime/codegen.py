@@ -28,7 +28,7 @@ from graphc.runtime.cache import Entry, KernelCache, content_key, load
 from graphc.runtime.stats import STATS
 
 # raise it when a printer or the math changes: what is on disk is then compiled anew
-CODEGEN_VERSION = 10
+CODEGEN_VERSION = 11
 PRINTERS = ("vector", "numba")
 
 
