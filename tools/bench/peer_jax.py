@@ -36,7 +36,8 @@ def prepare(work: Work, inputs: tuple[Any, ...], variant: str, threads: int) -> 
     model = partial(MODELS[work.model], **options)
     parameters = [jnp.array(p) for p in work.parameters()]
     if work.training:
-        return _training(work, model, parameters, arrays)
+        step = training(work, model, parameters, arrays)
+        return lambda: float(step())
     if variant == "reuse_donated":
         return _donated(model, parameters, arrays)
     fn = jax.jit(model)
@@ -58,7 +59,8 @@ def _donated(model: Any, parameters: Parameters, arrays: Any) -> Callable[[], An
     return call
 
 
-def _training(work: Work, model: Any, parameters: Parameters, arrays: Any) -> Callable[[], float]:
+def training(work: Work, model: Any, parameters: Parameters, arrays: Any) -> Callable[[], Any]:
+    """A step that starts and gives the loss to come; the next step waits for it where it must."""
     assert work.optimizer is not None
     kind, rate = work.optimizer
 
@@ -86,10 +88,10 @@ def _training(work: Work, model: Any, parameters: Parameters, arrays: Any) -> Ca
     moments = [[jnp.zeros_like(p) for p in zeros] for _ in range(2)]
     state = (parameters, *moments, jnp.float32(0))
 
-    def step() -> float:
+    def step() -> Any:
         nonlocal state
         state, loss = update(state, *arrays)
-        return float(jax.block_until_ready((state, loss))[1])
+        return loss
 
     return step
 

@@ -40,15 +40,18 @@ def prepare(work: Work, inputs: tuple[Any, ...], variant: str, threads: int) -> 
     model = partial(MODELS[work.model], **work.options)
     if work.training:
         if variant == "eager_module":
-            return _lstm_module(parameters, arrays, work)
-        return _training(work, model, parameters, arrays, variant)
+            step = lstm_module(parameters, arrays, work)
+        else:
+            compiled = _compiled if variant == "compile" else None
+            step = training(work, model, parameters, arrays, compiled)
+        return lambda: float(step().item())
     if variant == "compile_freeze":
         return _frozen(model, parameters, arrays)
     if work.model == "cnn":
         parameters = [
             p.to(memory_format=torch.channels_last) if p.ndim == 4 else p for p in parameters
         ]
-    fn = torch.compile(model, dynamic=False) if variant == "compile" else model
+    fn = _compiled(model) if variant == "compile" else model
 
     def call() -> Any:
         with torch.inference_mode():
@@ -96,9 +99,14 @@ def _loss(work: Work, z: Any, y: Any) -> Any:
     return F.cross_entropy(z, y)
 
 
-def _training(
-    work: Work, model: Any, parameters: Parameters, arrays: Any, variant: str
-) -> Callable[[], float]:
+def _compiled(fn: Any) -> Any:
+    return torch.compile(fn, dynamic=False)
+
+
+def training(
+    work: Work, model: Any, parameters: Parameters, arrays: Any, compiled: Any = None
+) -> Callable[[], Any]:
+    """A step that returns the loss as a tensor. compiled: makes the loss's function faster."""
     *x, y = arrays
     target = y.long() if work.loss == "cross_entropy" else y
     for p in parameters:
@@ -108,23 +116,26 @@ def _training(
     def forward(p: Parameters) -> Any:
         return _loss(work, model(p, *x), target)
 
-    loss_of = torch.compile(forward, dynamic=False) if variant == "compile" else forward
+    loss_of = compiled(forward) if compiled is not None else forward
 
-    def step() -> float:
+    def step() -> Any:
         optimizer.zero_grad(set_to_none=True)
         loss = loss_of(parameters)
         loss.backward()
         optimizer.step()
-        return float(loss.item())
+        return loss.detach()
 
     return step
 
 
-def _lstm_module(p: Parameters, arrays: Any, work: Work) -> Callable[[], float]:
-    """torch.nn.LSTM; its second bias is kept at zero."""
+def lstm_module(p: Parameters, arrays: Any, work: Work) -> Callable[[], Any]:
+    """A step with torch.nn.LSTM; its second bias is kept at zero."""
     x, y = arrays
-    layers = [torch.nn.LSTM(len(w), len(u), batch_first=True) for w, u in (p[:2], p[3:5])]
-    dense = torch.nn.Linear(*p[6].shape)
+    layers = [
+        torch.nn.LSTM(len(w), len(u), batch_first=True, device=x.device)
+        for w, u in (p[:2], p[3:5])
+    ]
+    dense = torch.nn.Linear(*p[6].shape, device=x.device)
     with torch.no_grad():
         for layer, (w, u, b) in zip(layers, (p[:3], p[3:6])):
             layer.weight_ih_l0.copy_(w.T)
@@ -136,13 +147,13 @@ def _lstm_module(p: Parameters, arrays: Any, work: Work) -> Callable[[], float]:
     trained = [q for m in (*layers, dense) for q in m.parameters() if q.requires_grad]
     optimizer = _optimizer(work, trained)
 
-    def step() -> float:
+    def step() -> Any:
         optimizer.zero_grad()
         h = layers[1](layers[0](x)[0])[0]
         loss = _loss(work, dense(h[:, -1]), y)
         loss.backward()
         optimizer.step()
-        return float(loss.item())
+        return loss.detach()
 
     return step
 
