@@ -63,6 +63,12 @@ def _both(a: Any, b: Any) -> Any:
     return [product, tf.nn.sigmoid(product)]
 
 
+def _masked(x: Any, w: Any) -> Any:
+    """The gradient of an input with strides, and a group behind it."""
+    y = tf.nn.conv2d(tf.nn.relu(x), w, [1, 2, 2, 1], "SAME")
+    return tf.gradients(y * y, [x])
+
+
 def _gathered(a: Any, b: Any, table: Any) -> Any:
     ids = tf.cast(tf.argmax(a, 1), tf.int32) % 4
     return tf.matmul(a, b) + tf.gather(table, ids)
@@ -81,6 +87,7 @@ CASES: dict[str, Case] = {
     "odd a transposed": Case(_matmul(True, False), ((9, 17), (9, 19))),
     "odd b transposed": Case(_matmul(False, True), ((17, 9), (19, 9)), edges=True),
     "odd both transposed": Case(_matmul(True, True), ((9, 17), (19, 9))),
+    "bands of tiles": Case(_matmul(False, False), ((150, 4), (4, 20))),
     "one element": Case(_matmul(False, False), ((1, 3), (3, 1)), ("rows",)),
     "nothing to add": Case(lambda a, b: tf.matmul(a, b) + 1.0, ((3, 0), (0, 5)), runtime=True),
     "at run time": Case(
@@ -141,6 +148,7 @@ CASES: dict[str, Case] = {
     ),
     "gradients": Case(_gradients(_conv(1, "SAME")), (IMAGE, FILTER)),
     "gradients of strides": Case(_gradients(_conv(2, "VALID")), (IMAGE, FILTER)),
+    "gradients of strides, behind": Case(_masked, (IMAGE, FILTER)),
     "gradients, dilated": Case(_gradients(_conv(1, "SAME", 2)), ((1, 6, 5, 4), FILTER)),
     "many images": Case(_gradients(_conv(2, "SAME")), ((40, 8, 8, 4), (2, 2, 4, 4)), (
         "tile", "parts")),

@@ -60,7 +60,7 @@ def test_tiles_have_whole_threads_and_fit() -> None:
     for itemsize, tensor in ((4, False), (8, False), (4, True)):
         for tile in gpu_tiles(itemsize, tensor):
             assert tile.rows % tile.row_each == tile.columns % tile.column_each == 0
-            assert tile.threads <= 256 and tile.depth % 8 == 0
+            assert max(tile.rows, tile.columns) <= tile.threads <= 256 and tile.depth % 8 == 0
             # of what a warp adds to at once, or a thread
             least = 16 if tensor else min(tile.row_each, VECTOR // itemsize)
             assert tile.rows // tile.slabs(itemsize) % least == 0
@@ -120,6 +120,22 @@ def test_equal_kernels_have_equal_keys() -> None:
 
     assert keys(1024, 1024, 2.0) == keys(1024, 1024, 2.0)
     assert keys(1024, 1024, 2.0) != keys(1024, 1024, 3.0)
+
+
+def _kinds(name: str) -> list[tuple[str, bool, bool]]:
+    """(form, whether a group stands behind, whether rows have places of their own) of kernels."""
+    launches = launched(*made(name))
+    return [(one.form, one.finish is not None, bool(one.product.place)) for one in launches]
+
+
+def test_groups_run_on_the_elements_of_products() -> None:
+    assert _kinds("batch") == _kinds("convolution behind") == [("tile", True, False)]
+    assert _kinds("long sum") == [("tile", False, False), ("parts", True, False)]
+    assert _kinds("times a vector") == [("rows", True, False)]
+    assert _kinds("depthwise") == [("columns", True, False)]
+    forward, *places = _kinds("gradients of strides, behind")
+    assert not forward[2] and places == [("tile", True, True)] * 4
+    assert _kinds("convolution of halves") == [("tile", True, False)]
 
 
 def test_sums_are_cut_alike_on_every_device() -> None:

@@ -47,6 +47,7 @@ from graphc.render.cuda_rows import (
 from graphc.render.cuda_tiles import TilePrinter
 from graphc.runtime import cache
 from graphc.runtime.finishing import Finishing
+from graphc.runtime.gpu.code import VERSION
 from graphc.runtime.gpu.product_library import LibraryLaunch, by_library
 
 DTYPES = frozenset({"float16", "bfloat16", "float32", "float64", "int32", "int64"})
@@ -85,7 +86,8 @@ class GpuLaunch:
     def key(self) -> str:
         """The content of the code: equal keys are equal code."""
         behind = "" if self.finish is None else self.finish.key()
-        return cache.content_key("gpu", self.form, repr(self.product), behind, str(self.threads))
+        parts = (self.form, repr(self.product), behind, str(self.threads))
+        return cache.content_key("gpu", str(VERSION), *parts)
 
     @property
     def name(self) -> str:
