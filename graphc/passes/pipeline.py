@@ -71,19 +71,27 @@ def selected(config: Config) -> tuple[Pass, ...]:
     )
 
 
-def optimize(program: Program, config: Config, observer: Observer | None = None) -> Program:
-    """Runs the passes in order. Every result is verified when the configuration validates."""
+def optimize(
+    program: Program, config: Config, observer: Observer | None = None, inner: bool = False
+) -> Program:
+    """Runs the passes in order. Every result is verified when the configuration validates.
+
+    Args:
+        inner: the body of a loop or a branch, whose steps form no chains.
+    """
     if observer is not None:
         observer("start", program)
     steps = selected(config)
     if not any(isinstance(s, Control) for s in steps):
         steps = (*steps, Control())  # bodies need their expansions in any case
+    if inner:
+        steps = tuple(s for s in steps if not isinstance(s, Recompute))
     watcher = WATCHER.get()
     for step in steps:
         if watcher is not None:
             watcher.began(step)
         if isinstance(step, Control):
-            program = step.run_with(program, lambda body: optimize(body, config))
+            program = step.run_with(program, lambda body: optimize(body, config, inner=True))
         else:
             program = step.run(program)
         if watcher is not None:

@@ -91,6 +91,8 @@ def _attention(program: Program, softmax: Node, readers: Readers) -> _Attention 
     sums = dict(_sums(softmax, product, readers))
     if len(scores) != 1 or not sums:
         return None
+    if not _all_again(again, weights):
+        return None
     if any(n.op.name in DRAWS for n in again) and not _large(weights, hints, LEAST_DRAWN):
         return None
     roots = set(program.roots)
@@ -145,12 +147,30 @@ def _elementwise_from(end: Tensor, softmax: Node) -> set[Node]:
         if node in found or node.outputs[0].dims != end.dims:
             continue
         name = node.op.name
-        if node is softmax or (node.op.family == "elementwise" and node.op.kernel is not None):
+        pointwise = node.op.family == "elementwise" or name == "select"
+        if node is softmax or (pointwise and node.op.kernel is not None):
             found.add(node)
             stack.extend(t.node for t in node.inputs)
         elif name == "matmul" or name in DRAWS:
             found.add(node)
     return found
+
+
+def _all_again(again: set[Node], weights: Tensor) -> bool:
+    """Whether nothing of the weights' size has to be kept for what is computed again.
+
+    What depends on no scores and no random bits would be one node with the first: it is kept.
+    """
+    fresh: dict[Node, bool] = {}
+    for node in sorted(again, key=lambda n: n.id):
+        own = node.op.name == "matmul" or node.op.name in DRAWS
+        fresh[node] = own or any(fresh.get(t.node, False) for t in node.inputs)
+        if own:
+            continue
+        outside = (t for t in node.inputs if t.node not in again and t.dims == weights.dims)
+        if any(t.node.op.family != "source" for t in outside):
+            return False
+    return all(fresh.values())
 
 
 def _sums(softmax: Node, product: Node, readers: Readers) -> Iterator[tuple[Node, Tensor]]:

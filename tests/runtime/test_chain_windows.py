@@ -69,6 +69,13 @@ def _turned(q: Any, k: Any, v: Any) -> Any:
     return tf.matmul(tf.nn.softmax(tf.matmul(q, keys)), v)
 
 
+def _keys_first(q: Any, k: Any, v: Any) -> Any:
+    """As Keras writes it: the scores of keys times queries, turned."""
+    last = list(range(len(k.shape)))
+    scores = tf.transpose(tf.matmul(k, q, transpose_b=True), [*last[:-2], last[-1], last[-2]])
+    return tf.matmul(tf.nn.softmax(scores), v)
+
+
 @dataclass(frozen=True)
 class _Run:
     attend: Attend
@@ -108,7 +115,9 @@ def _assert_close(one: list[Array], other: list[Array]) -> None:
 SIZES = [((8,), 208, 192, 16), ((3, 4), 331, 397, 33), ((9,), 195, 300, 64), ((8,), 457, 490, 7)]
 
 
-@pytest.mark.parametrize("attend", [_scaled, _scaled_queries, _masked, _dropped, _turned])
+@pytest.mark.parametrize(
+    "attend", [_scaled, _scaled_queries, _masked, _dropped, _turned, _keys_first]
+)
 @pytest.mark.parametrize(("batch", "rows", "keys", "depth"), SIZES)
 def test_gradients_go_in_windows_with_the_same_bits(
     attend: Attend, batch: tuple[int, ...], rows: int, keys: int, depth: int,
