@@ -1,7 +1,8 @@
 """Stores past the caches: what is too large to be read again from them.
 
-Lives here: streamed, with_rows. Not here: how such stores are printed (render/vector_memory.py). Plans call it
-last, on kernels that run as a whole over their own extent (not on members of chains).
+Lives here: streamed, with_rows. Not here: how such stores are printed (render/vector_memory.py).
+Plans call them last, on kernels that run as a whole over their own extent (not on members of
+chains).
 
 An ordinary store first reads the cache line that it writes. An output larger than the last cache
 leaves it before anybody can read it, so that a third of the traffic of a copy is for nothing.
@@ -50,10 +51,10 @@ def streamed(kernel: Kernel) -> Kernel:
 
 
 # ------------------------------------------------------------------ rows that are kept
-def with_rows(kernel: Kernel, least: int = LARGE_BYTES) -> Kernel:
+def with_rows(kernel: Kernel, least: int | None = None) -> Kernel:
     """Outputs that hold a row's values for later loops are written by the last loop alone.
 
-    least: bytes of an output from which on that pays.
+    least: bytes of an output from which on that pays (None: LARGE_BYTES).
     """
     loop = kernel.body[0] if len(kernel.body) == 1 else None
     if not isinstance(loop, For) or loop.kind != "parallel" or loop.lanes > 1:
@@ -150,7 +151,8 @@ def _moved(loop: For, buffer: Buffer, row: Buffer, stores: bool) -> tuple[Stmt, 
 
 
 # ------------------------------------------------------------------ streams
-def _large(buffer: Buffer, least: int = LARGE_BYTES) -> bool:
+def _large(buffer: Buffer, least: int | None = None) -> bool:
+    least = LARGE_BYTES if least is None else least
     dims = [d for d in buffer.shape if isinstance(d, int)]
     known = len(dims) == len(buffer.shape)
     return least == 0 or (known and prod(dims) * buffer.dtype.size >= least)
