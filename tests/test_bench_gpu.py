@@ -226,6 +226,8 @@ def test_a_summary_of_pytests_output() -> None:
     found = gpu_suite.summary(text)
     assert found["counts"] == {"failed": 1, "passed": 12, "skipped": 3}
     assert found["failures"] == ["FAILED tests/a.py::b - AssertionError: x"]
+    killed = "..s [ 50%]\n.F\n!!! KeyboardInterrupt !!!\n"
+    assert gpu_suite.summary(killed)["counts"] == {"passed": 3, "failed": 1, "skipped": 1}
     assert gpu_suite.summary("Killed") == {"counts": {}, "failures": []}
 
 
@@ -309,7 +311,8 @@ def test_a_run_measures_in_order_and_keeps_what_it_has(
     answers = ANSWERS.replace('"a"', '"W1_100/float32"').replace('"b"', '"W2_100/float32"')
     Path(process.command[1]).write_text(answers)
     monkeypatch.setattr(gpu, "team", lambda *_: Team([Member("graphc", process)]))
-    assert gpu.main(["--smoke", "--no-tests", "--out", str(tmp_path / "out"), "--minutes", "1"]) == 0
+    arguments = ["--smoke", "--no-tests", "--minutes", "1", "--out", str(tmp_path / "out")]
+    assert gpu.main(arguments) == 0
     found = json.loads((tmp_path / "out" / "results.json").read_text())
     assert found["ceilings"] == {"copy_x": 1e9} and len(found["jobs"]) == 4
     assert "W1_100 W1 on 100" in (tmp_path / "out" / "gpu.md").read_text()

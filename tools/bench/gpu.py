@@ -29,7 +29,8 @@ from tools.bench.gpu_works import cases
 
 # processes of each peer: they compile at the same time
 PEERS = {"graphc": 4, "torch": 4, "jax": 2, "cupy": 1}
-TEST_SECONDS, TEST_PROCESSES = 170.0, 4
+TEST_PROCESSES = 4
+TESTED_BY = 0.42  # of the time: the tests are stopped then
 PREPARED_BY = 0.56  # of the time: then what is ready is measured
 MEASURED_BY = 0.97
 ROUNDS, SAMPLES = 3, 3
@@ -137,7 +138,8 @@ class Run:
         suite = None
         if not self.args.no_tests:
             log = self.args.out / "tests_gpu.log"
-            suite = Suite("tests/gpu", log, variables, TEST_SECONDS, TEST_PROCESSES)
+            seconds = TESTED_BY * 60 * self.args.minutes
+            suite = Suite("tests/gpu", log, variables, seconds, TEST_PROCESSES)
         self.team.greet([c.name for c in self.cases])
         self.results |= {"missing": self.team.missing, "versions": self.team.versions}
         threads = self.team.prepare(until)

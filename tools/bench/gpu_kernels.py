@@ -1,6 +1,6 @@
 """Compiles the works' kernels for an H200 that need not be there: registers, spills, shared memory.
 
-    python -m tools.bench.gpu_kernels [CASE ...] [--keep]
+    python -m tools.bench.gpu_kernels [CASE ...] [--keep]     # default: the CPU's works
 
 Needs numba-cuda and NVIDIA's compiler, no GPU and no driver. The plans are tools.bench.gpu's, made
 and run on a device that compiles every kernel and starts none. --keep writes what docs/gpu.md says
@@ -27,6 +27,7 @@ from graphc.runtime.gpu.code import Code
 from tools.bench import gpu_graphc
 from tools.bench.gpu_page import KERNELS
 from tools.bench.gpu_works import Case, cases
+from tools.bench.works import WORKS
 
 PAGE = 1 << 12  # bytes between addresses that nothing lies at
 
@@ -117,9 +118,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("cases", nargs="*")
     parser.add_argument("--keep", action="store_true")
     args = parser.parse_args(argv)
+    names = args.cases or [c.name for c in cases(smoke=False) if c.work.name in WORKS]
     found = []
     for case in cases(smoke=False):
-        if args.cases and case.name not in args.cases:
+        if case.name not in names:
             continue
         found.append(compiled(case))
         print(found[-1], flush=True)

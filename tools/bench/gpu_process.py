@@ -115,12 +115,14 @@ class Process:
         return running.returncode
 
 
-def end_group(running: subprocess.Popen[bytes], first: signal.Signals | None = None) -> None:
-    """Kills a process and its group. first: a signal before, and some time to end with it."""
+def end_group(
+    running: subprocess.Popen[bytes], first: signal.Signals | None = None, grace: float = GRACE
+) -> None:
+    """Kills a process and its group. first: a signal before, and seconds to end with it."""
     if first is not None and running.poll() is None:
         os.killpg(running.pid, first)
         with contextlib.suppress(subprocess.TimeoutExpired):
-            running.wait(GRACE)
+            running.wait(grace)
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(running.pid, signal.SIGKILL)
     running.wait()

@@ -17,6 +17,10 @@ from tools.bench.gpu_process import end_group
 COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?|xfailed|deselected|warnings?)\b")
 FAILURE = re.compile(r"^(FAILED|ERROR) (.*)$", re.MULTILINE)
 MOST_FAILURES = 40
+SUMMARY_SECONDS = 15.0  # that a stopped run has to say what it has
+# a letter a test, and how far that is: what there is of a run that could not say more
+PROGRESS = re.compile(r"^([.FEsxX]+)(?: +\[ *\d+%\])?$", re.MULTILINE)
+LETTERS = {".": "passed", "F": "failed", "E": "error", "s": "skipped"}
 
 
 class Suite:
@@ -43,7 +47,7 @@ class Suite:
         """Whether it has ended; past its time it is stopped, and says what it has so far."""
         if self._running.poll() is None and time.monotonic() > self.deadline:
             self.cut = True
-            end_group(self._running, signal.SIGINT)
+            end_group(self._running, signal.SIGINT, SUMMARY_SECONDS)
         return self._running.poll() is not None
 
     def wait(self) -> dict[str, Any]:
@@ -59,6 +63,11 @@ class Suite:
 def summary(text: str) -> dict[str, Any]:
     """Counts by outcome, and the failures' names with the first line of the reason."""
     lines = [t for t in text.splitlines() if COUNT.search(t) and re.search(r" in \d", t)]
-    counts = {kind: int(n) for n, kind in COUNT.findall(lines[-1])} if lines else {}
+    counts = {kind: int(n) for n, kind in COUNT.findall(lines[-1])} if lines else _counted(text)
     failures = [" ".join(m)[:300] for m in FAILURE.findall(text)]
     return {"counts": counts, "failures": failures[:MOST_FAILURES]}
+
+
+def _counted(text: str) -> dict[str, int]:
+    letters = "".join(PROGRESS.findall(text))
+    return {word: letters.count(c) for c, word in LETTERS.items() if c in letters}

@@ -14,7 +14,7 @@ from typing import Any
 from tools.bench.gpu_process import Ended, Process
 
 HELLO_SECONDS = 90.0
-PREPARE_SECONDS = 90.0
+PREPARE_SECONDS = 200.0  # all kernels of a training step may be compiled meanwhile
 TIME_SECONDS = 30.0
 # variants that are prepared when all others are
 LATER = ("autotune", "unfused", "launches", "jit_unroll", "plain")
@@ -130,7 +130,8 @@ class Team:
         found: dict[str, float] = {}
         for peer in dict.fromkeys(m.peer for m in self.members):
             member = next(m for m in self.members if m.peer == peer)
-            found |= member.ask({"do": "ceilings"}, TIME_SECONDS).get("ceilings", {})
+            answer = member.ask({"do": "ceilings"}, PREPARE_SECONDS)
+            found |= answer.get("ceilings", {})
         return found
 
     def time(self, case: str, rounds: int, samples: int) -> list[Job]:
