@@ -251,3 +251,18 @@ def test_a_run_without_memory_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> 
 
 def _refuse(self: Any, nbytes: int) -> int:
     raise MemoryError
+
+
+def test_a_run_that_waits_holds_nobody_up() -> None:
+    """One thread waits for an element of a queue; another one's run puts it there."""
+    queue = tf.FIFOQueue(4, tf.float32, shapes=[[2]])
+    x = tf.placeholder(tf.float32, [2])
+    put, taken = queue.enqueue(tf.sin(x) * 2.0), queue.dequeue() + 1.0
+    got: list[Any] = []
+    with tf.Session(config=CUDA) as sess:
+        waiting = threading.Thread(target=lambda: got.append(sess.run(taken)))
+        waiting.start()
+        sess.run(put, {x: [0.0, 1.0]})
+        waiting.join(20)
+        assert not waiting.is_alive()
+    np.testing.assert_allclose(got[0], np.sin([0.0, 1.0]) * 2 + 1, rtol=1e-6)

@@ -100,10 +100,11 @@ class CudaDevice(Device):
         raise InternalError(f"{self.name}: {name} failed: {words}")
 
     def _enter(self) -> None:
-        """Makes the context this thread's: once a thread."""
-        if not getattr(self._thread, "entered", False):
+        """Makes the context this thread's, with an event to wait for: once a thread."""
+        if not hasattr(self._thread, "event"):
             self._call("cuCtxSetCurrent", self._context)
-            self._thread.entered = True
+            flags = self._driver.CUevent_flags.CU_EVENT_DISABLE_TIMING
+            self._thread.event = self._call("cuEventCreate", int(flags))
 
     # ------------------------------------------------------------ memory
     def allocate(self, nbytes: int) -> int:
@@ -129,22 +130,27 @@ class CudaDevice(Device):
 
     def get_all(self, pairs: Sequence[tuple[int, Array]]) -> None:
         self._enter()
-        for address, array in pairs:
-            if array.nbytes:
-                self._call(
-                    "cuMemcpyDtoHAsync", array.ctypes.data, address, array.nbytes, self.stream
-                )
-        self.synchronize()
+        done = self._thread.event
+        with self.lock:
+            for address, array in pairs:
+                if array.nbytes:
+                    self._call(
+                        "cuMemcpyDtoHAsync", array.ctypes.data, address, array.nbytes, self.stream
+                    )
+            self._call("cuEventRecord", done, self.stream)
+        self._call("cuEventSynchronize", done)
 
     def copy(self, target: int, source: int, nbytes: int) -> None:
         self._enter()
         if nbytes:
-            self._call("cuMemcpyDtoDAsync", target, source, nbytes, self.stream)
+            with self.lock:
+                self._call("cuMemcpyDtoDAsync", target, source, nbytes, self.stream)
 
     def zero(self, address: int, nbytes: int) -> None:
         self._enter()
         if nbytes:
-            self._call("cuMemsetD8Async", address, 0, nbytes, self.stream)
+            with self.lock:
+                self._call("cuMemsetD8Async", address, 0, nbytes, self.stream)
 
     # ------------------------------------------------------------ kernels
     def load(self, code: Code) -> Any:
@@ -167,7 +173,8 @@ class CudaDevice(Device):
         self._enter()
         if isinstance(function, LibraryLaunch):
             assert self.library is not None
-            self.library.start(function, words)
+            with self.lock:
+                self.library.start(function, words)
             return
         if shape.shared > DYNAMIC_SHARED:
             kind = self._driver.CUfunction_attribute
@@ -175,10 +182,11 @@ class CudaDevice(Device):
                 "cuFuncSetAttribute", function,
                 kind.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES, shape.shared,
             )  # fmt: skip
-        (code,) = self._launch(
-            function, *shape.grid, *shape.block, shape.shared, self.stream,
-            ctypes.addressof(words), 0,
-        )  # fmt: skip
+        with self.lock:
+            (code,) = self._launch(
+                function, *shape.grid, *shape.block, shape.shared, self.stream,
+                ctypes.addressof(words), 0,
+            )  # fmt: skip
         if code:
             self._refuse("cuLaunchKernel", code)
 
@@ -186,22 +194,25 @@ class CudaDevice(Device):
         self._enter()
         # other threads of the process may do what they like meanwhile
         mode = self._driver.CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL
-        self._call("cuStreamBeginCapture", self.stream, mode)
-        try:
-            work()
-        finally:
-            graph = self._call("cuStreamEndCapture", self.stream)
+        with self.lock:
+            self._call("cuStreamBeginCapture", self.stream, mode)
+            try:
+                work()
+            finally:
+                graph = self._call("cuStreamEndCapture", self.stream)
         made = self._call("cuGraphInstantiate", graph, 0)
         self._call("cuGraphDestroy", graph)
         return _Graph(self, made)
 
     def replay(self, graph: Any) -> None:
         self._enter()
-        self._call("cuGraphLaunch", graph.handle, self.stream)
+        with self.lock:
+            self._call("cuGraphLaunch", graph.handle, self.stream)
 
     def synchronize(self) -> None:
         self._enter()
-        self._call("cuStreamSynchronize", self.stream)
+        with self.lock:
+            self._call("cuStreamSynchronize", self.stream)
 
 
 class _Graph:

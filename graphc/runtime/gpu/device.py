@@ -62,7 +62,8 @@ class Device(ABC):
 
     Attributes:
         ordinal: its number. gpu: what it can do. block_threads: of a block at most.
-        lock: held by who uses the stream for more than one call.
+        lock: held while the stream is asked for something, never while somebody waits for it but
+            in `synchronize`. Other locks are taken before this one.
     """
 
     def __init__(self, ordinal: int, gpu: Gpu, block_threads: int) -> None:

@@ -197,19 +197,18 @@ class GpuInstance(Instance):
         self, store: VariableStore, arrays: Sequence[Array], ctx: RunContext | None
     ) -> list[Array]:
         """One run. ctx: of a run that may need more than kernels."""
-        with self.device.lock:
-            self._bind(store)
-            arrays = self._feed(arrays)
-            if self.given and ctx is not None:
-                self._give(ctx)
-                for k, array in self.given.items():
-                    self.device.put(self.where[k], array)
-            if self.binding.plan.schedule.status_count:
-                self.device.zero(self.blocks["status"].address, self.status.nbytes)
-            outs = self.outputs()
-            self._walk(ctx, arrays, outs)
-            self._fetch(outs)
-            self._commit(store)
+        self._bind(store)
+        arrays = self._feed(arrays)
+        if self.given and ctx is not None:
+            self._give(ctx)
+            for k, array in self.given.items():
+                self.device.put(self.where[k], array)
+        if self.binding.plan.schedule.status_count:
+            self.device.zero(self.blocks["status"].address, self.status.nbytes)
+        outs = self.outputs()
+        self._walk(ctx, arrays, outs)
+        self._fetch(outs)
+        self._commit(store)
         return outs
 
     def _feed(self, arrays: Sequence[Array]) -> list[Array]:

@@ -77,10 +77,11 @@ class SimulatedDevice(Device):
             self.get(address, array)
 
     def copy(self, target: int, source: int, nbytes: int) -> None:
-        if self._recorded is not None:
-            self._recorded.append(lambda: self.copy(target, source, nbytes))
-        else:
-            self._view(target, nbytes)[...] = self._view(source, nbytes)
+        with self.lock:
+            if self._recorded is not None:
+                self._recorded.append(lambda: self.copy(target, source, nbytes))
+            else:
+                self._view(target, nbytes)[...] = self._view(source, nbytes)
 
     def zero(self, address: int, nbytes: int) -> None:
         self._view(address, nbytes)[...] = 0
@@ -99,10 +100,11 @@ class SimulatedDevice(Device):
         self, function: Any, shape: Shape, words: Words, arguments: Sequence[Argument]
     ) -> None:
         values = [ctypes.c_int64.from_address(place).value for place in words]
-        if self._recorded is not None:
-            self._recorded.append(lambda: self._run(function, shape, values, arguments))
-        else:
-            self._run(function, shape, values, arguments)
+        with self.lock:
+            if self._recorded is not None:
+                self._recorded.append(lambda: self._run(function, shape, values, arguments))
+            else:
+                self._run(function, shape, values, arguments)
 
     def _run(
         self, function: Any, shape: Shape, values: Sequence[int], arguments: Sequence[Argument]

@@ -7,6 +7,7 @@ table), and filled only when somebody looks at it.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,8 @@ class DeviceValues:
         self.store = store
         self.device = device
         self.epoch = 0
+        # between the store's lock and the device's, where more than one is held
+        self._lock = threading.RLock()
         self._blocks: dict[Node, Block] = {}
         self._ahead: set[Node] = set()  # the host's array is older
         self._behind: set[Node] = set()  # the device's copy is older
@@ -44,19 +47,20 @@ class DeviceValues:
         Raises:
             FailedPreconditionError: it is not initialised.
         """
-        if variable in self._ahead:
-            return self._blocks[variable].address
-        array = self.store.view(variable)
-        block = self._blocks.get(variable)
-        if block is None or block.nbytes != array.nbytes:
-            block = self.allocate(variable, array.nbytes)
-            self._blocks[variable] = block
-            self._behind.add(variable)
-            self.epoch += 1
-        if variable in self._behind:
-            self.device.put(block.address, np.ascontiguousarray(array))
-            self._behind.discard(variable)
-        return block.address
+        with self._lock:
+            if variable in self._ahead:
+                return self._blocks[variable].address
+            array = self.store.view(variable)
+            block = self._blocks.get(variable)
+            if block is None or block.nbytes != array.nbytes:
+                block = self.allocate(variable, array.nbytes)
+                self._blocks[variable] = block
+                self._behind.add(variable)
+                self.epoch += 1
+            if variable in self._behind:
+                self.device.put(block.address, np.ascontiguousarray(array))
+                self._behind.discard(variable)
+            return block.address
 
     def allocate(self, variable: Node, nbytes: int) -> Block:
         """Memory for a value; it becomes the variable's by `adopt`."""
@@ -67,47 +71,53 @@ class DeviceValues:
         have = self.store.arrays.get(variable)
         if have is None or have.shape != shape:
             self.store.adopt(variable, self.store.allocate(shape, dtype))
-        self._blocks[variable] = block
-        self.epoch += 1
+        with self._lock:
+            self._blocks[variable] = block
+            self.epoch += 1
 
     def written(self, variables: Iterable[Node]) -> None:
         """A run has written these on the device."""
-        self._ahead.update(variables)
-        self._behind.difference_update(variables)
-        # plans for the host look again where their variables are
-        self.store.epoch += 1
-        self.store.version += 1
-        self._version = self.store.version
+        with self._lock:
+            self._ahead.update(variables)
+            self._behind.difference_update(variables)
+            # plans for the host look again where their variables are
+            self.store.epoch += 1
+            self.store.version += 1
+            self._version = self.store.version
 
     @property
     def stamp(self) -> tuple[int, int] | None:
         """Equal as long as nothing has moved and nobody but runs here has written; or None."""
-        if self._behind or self.store.version != self._version:
-            return None
-        return id(self), self.epoch
+        with self._lock:
+            if self._behind or self.store.version != self._version:
+                return None
+            return id(self), self.epoch
 
     def refresh(self) -> None:
         """Before a run: what others have written on the host since the last one is newer there."""
-        if self.store.version != self._version:
-            self._behind.update(v for v in self._blocks if v not in self._ahead)
-            self._version = self.store.version
+        with self._lock:
+            if self.store.version != self._version:
+                self._behind.update(v for v in self._blocks if v not in self._ahead)
+                self._version = self.store.version
 
     def pull(self, variable: Node, array: Array) -> None:
         """Brings the host's array up to date."""
-        if variable in self._ahead:
-            self.device.get(self._blocks[variable].address, array)
-            self._ahead.discard(variable)
+        with self._lock:
+            if variable in self._ahead:
+                self.device.get(self._blocks[variable].address, array)
+                self._ahead.discard(variable)
 
     def overtaken(self, variable: Node) -> None:
         """The host has a newer value."""
-        self._ahead.discard(variable)
-        self._behind.add(variable)
+        with self._lock:
+            self._ahead.discard(variable)
+            self._behind.add(variable)
 
 
 def values_on(store: VariableStore, device: Device) -> DeviceValues:
     """The store's variables on that device."""
-    with store.lock:
-        found = store.on_device.get(device)
-        if found is None:
-            found = store.on_device[device] = DeviceValues(store, device)
-        return found
+    found = store.on_device.get(device)
+    if found is None:
+        with store.lock:
+            found = store.on_device.setdefault(device, DeviceValues(store, device))
+    return found  # type: ignore[no-any-return]
