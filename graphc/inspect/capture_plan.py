@@ -111,9 +111,11 @@ class Codes:
 
 
 def _device_key(plan: GpuPlan, step: Step, binding: Binding) -> str:
-    """Of all kernels that the step starts."""
-    found = [one.code for one in launches_of(plan, step, binding.symbols)]
-    return content_key("step", *(c.key for c in found if c is not None), step.name)[:16]
+    """Of all kernels that the step starts, with their launches."""
+    found = launches_of(plan, step, binding.symbols)
+    parts = [one.reason for one in found]
+    parts += [one.code.key for one in found if one.code is not None]
+    return content_key("step", *(parts or [step.name]))[:16]
 
 
 def _device_texts(plan: GpuPlan, step: Step, binding: Binding) -> tuple[CodeRecord, float]:

@@ -91,6 +91,9 @@ def _explain_arguments(commands: Any) -> None:
     )  # fmt: skip
     explain.add_argument("--source", action="store_true", help="print every kernel's source")
     explain.add_argument(
+        "--gpu", choices=("A100", "H200"), help="as on this GPU, which need not be there"
+    )
+    explain.add_argument(
         "--ptx", action="store_true", help="of a GPU's kernels PTX, registers and spills"
     )
     explain.add_argument("--lines", action="store_true", help="print the user's lines of each step")
@@ -159,18 +162,27 @@ def _compare(args: argparse.Namespace) -> int:
     return _written(args, report.compare_forms(found))
 
 
-def _explain(args: argparse.Namespace) -> int:
-    import json
-
+def _explained(args: argparse.Namespace) -> Any:
+    """The explanation of the target, on a GPU if one is named."""
     from graphc.config import current
     from graphc.inspect.running import Runner
     from graphc.inspect.target import load
 
-    _check_suffix(args)
-    config = current().replace(fuse=not args.unfused)
-    runner = Runner("explain", load(args.build), config)
+    if args.gpu:
+        from graphc.inspect.paper import GPUS, explain_on
+
+        return explain_on(args.build, GPUS[args.gpu], not args.unfused)
+    runner = Runner("explain", load(args.build), current().replace(fuse=not args.unfused))
     found = runner.explain()
     runner.close()
+    return found
+
+
+def _explain(args: argparse.Namespace) -> int:
+    import json
+
+    _check_suffix(args)
+    found = _explained(args)
     print(found.details() if args.details else found)
     if args.lines:
         print(f"lines:\n{found.with_lines()}")

@@ -32,6 +32,7 @@ from graphc.runtime.gpu.plan import GpuPlan
 if TYPE_CHECKING:
     from graphc.ir.node import Node
     from graphc.runtime.binding import Binding
+    from graphc.runtime.gpu.code import Code
     from graphc.runtime.plan import CompiledPlan
     from graphc.runtime.state import VariableStore
     from graphc.runtime.steps import Step
@@ -184,9 +185,12 @@ class Explanation:
             cc: compute capability; None: the device's.
         """
         wanted = cc or self.cc
-        found = [one.code for step in self.steps for one in step.launches]
-        codes = {code.key: code for code in found if code is not None}
-        return tuple(device_code(c, wanted) for c in codes.values()) if wanted else ()
+        codes: dict[str, tuple[str, Code]] = {}
+        for step in self.steps:
+            for one in step.launches:
+                if one.code is not None:
+                    codes.setdefault(one.code.key, (step.name, one.code))
+        return tuple(device_code(c, wanted, s) for s, c in codes.values()) if wanted else ()
 
     def to_json(self) -> dict[str, Any]:
         """All of it, of plain dicts and lists."""

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from graphc.errors import CompileError
@@ -87,7 +88,7 @@ def launches_of(plan: GpuPlan, step: Step, values: Mapping[str, int]) -> list[La
     if kernel is None:
         return []
     code, ready = nest_code(kernel, plan.device.block_threads)
-    extent = evaluate(kernel.extent, values)
+    extent = evaluate(ready.kernel.extent, values)
     if extent <= 0:
         return []
     shape = plan.device.shape_of(ready.launch, extent)
@@ -119,7 +120,7 @@ def _remedy(launch: Launch, extent: int, gpu: Gpu) -> str:
         return "nothing: a thread a row is best where rows have a few elements"
     if "do not fit" in launch.reason:
         return "shorter rows, or fewer values that are needed again when a row has been reduced"
-    if launch.grid(extent, gpu) < gpu.sms:
+    if 1 < launch.grid(extent, gpu) < gpu.sms:
         return f"more rows or elements at once: {gpu.sms} multiprocessors could work"
     return ""
 
@@ -153,9 +154,10 @@ def _why(launch: GpuLaunch) -> str:
     if launch.form == "parts":
         return "adds up the parts of the sums, always in the same order" + behind
     cut = ", a part of the sum each" if launch.product.partial else ""
+    who = "warp on tensor cores" if tile.tensor else "thread"
     return (
         f"tiles of {tile.rows} x {tile.columns}, {tile.depth} deep, {tile.row_each} x "
-        f"{tile.column_each} sums a thread{cut}{behind}"
+        f"{tile.column_each} sums a {who}{cut}{behind}"
     )
 
 
@@ -188,12 +190,14 @@ class DeviceCode:
     """A kernel compiled for a GPU.
 
     Attributes:
-        name: of the kernel. cc: compute capability. registers: of a thread. spills: bytes a thread
-            stores and loads because registers ran out. shared: bytes of a block.
+        name: of the kernel, or of the step that starts it. entry: in the PTX. cc: compute
+            capability. registers: of a thread. spills: bytes a thread stores and loads because
+            registers ran out. shared: bytes of a block.
         missing: why there is none, "" where there is one.
     """
 
     name: str
+    entry: str
     cc: tuple[int, int]
     ptx: str = ""
     registers: int = 0
@@ -213,16 +217,21 @@ class DeviceCode:
         )
 
 
-def device_code(code: Code, cc: tuple[int, int]) -> DeviceCode:
-    """PTX, and what the linker says of it; nothing is kept."""
+def device_code(code: Code, cc: tuple[int, int], name: str = "") -> DeviceCode:
+    """PTX, and what the linker says of it; nothing is kept. name: for people, where not its own."""
+    none = DeviceCode(name or code.name, code.entry, cc)
+    if find_spec("numba_cuda") is None:
+        return replace(none, missing=numba_cuda.MISSING)
     if simulating():
-        return DeviceCode(code.name, cc, missing=_SIMULATED)
+        return replace(none, missing=_SIMULATED)
     try:
         text = code.ptx(code.entry, cc)
         made = numba_cuda.cubin(text, cc)
     except CompileError as error:
-        return DeviceCode(code.name, cc, missing=str(error))
-    return DeviceCode(code.name, cc, text, made.registers, made.spills, made.shared)
+        return replace(none, missing=str(error))
+    return replace(
+        none, ptx=text, registers=made.registers, spills=made.spills, shared=made.shared
+    )
 
 
 def compile_seconds(plan: GpuPlan, values: Mapping[str, int]) -> float:

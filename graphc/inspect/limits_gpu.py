@@ -11,6 +11,7 @@ limits: whatever it takes says nothing of a GPU.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import math
 import statistics
@@ -124,7 +125,8 @@ class _Walk:
             device.zero(block.address, nbytes)
         addresses = [block.address for block in self.blocks]
         self.args = np.array([*addresses, *dims, 0, extent], np.int64)
-        self.words = (self.args.ctypes.data + 8 * np.arange(len(self.args))).astype(np.uint64)
+        at = self.args.ctypes.data
+        self.words = (ctypes.c_uint64 * len(self.args))(*range(at, at + self.args.nbytes, 8))
         arrays = [Argument(np.dtype(dtype.np), nbytes)] * 2
         self.arguments = [*arrays, *[Argument()] * (len(dims) + 2)]
 

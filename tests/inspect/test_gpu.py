@@ -15,12 +15,15 @@ import pytest
 import graphc as tf
 from graphc.inspect import compare as compare_module
 from graphc.inspect import document, info, launches, limits_gpu, work
+from graphc.inspect.cli import main
 from graphc.inspect.compare import compare
 from graphc.inspect.explain import Explanation
-from graphc.kernel.launch import H200
+from graphc.inspect.paper import PaperDevice, explain_on
+from graphc.ir.shape import shape_env
+from graphc.kernel.launch import A100, H200
 from graphc.runtime.gpu import device as devices
 from graphc.runtime.gpu.device import NoDevice
-from tests.inspect.made import LIMITS, PaperDevice
+from tests.inspect.made import LIMITS
 
 CUDA = tf.Config(backend="cuda")
 needs_compiler = pytest.mark.skipif(
@@ -89,6 +92,19 @@ def test_extents_stand_as_numbers(paper: PaperDevice) -> None:
     assert not step.launches[0].remedy
 
 
+def test_launches_are_those_of_the_binding(paper: PaperDevice) -> None:
+    fetches, feeds = layer()
+    with tf.Session(config=CUDA) as sess:
+        handle = sess._handle(fetches, feeds)
+        ((plan, symbols),) = handle.runner.plans(handle.arrays(list(feeds.values())))
+    made = plan.bind(symbols).launches
+    with shape_env(plan.program.env):
+        for step in plan.schedule.steps:
+            said = launches.launches_of(plan, step, symbols)
+            shapes = [(one.shape.grid[0], one.shape.block[0]) for one in made.get(step, ())]
+            assert [(one.blocks, one.threads) for one in said] == shapes
+
+
 def test_products_say_their_sizes_tiles_and_parts(paper: PaperDevice) -> None:
     found = explained()
     (product,) = (s for s in found.steps if s.kind == "tile")
@@ -153,7 +169,8 @@ def test_the_data_hold_launches_and_no_code(paper: PaperDevice) -> None:
 
 def test_a_simulator_has_no_machine_code(paper: PaperDevice) -> None:
     codes = explained().device_codes()
-    assert codes and all("simulator" in c.note and not c.ptx for c in codes)
+    assert codes and all("no machine code: " in c.note and not c.ptx for c in codes)
+    assert all("simulator" in c.note or "pip install" in c.note for c in codes)
 
 
 def test_the_cpu_has_no_launches() -> None:
@@ -172,9 +189,46 @@ def test_ptx_with_registers_and_spills(
         pytest.skip("the simulator compiles nothing")
     monkeypatch.setattr(launches, "simulating", lambda: False)
     for code in explained().device_codes(cc=(8, 0)):
-        assert ".target sm_80" in code.ptx and f".entry {code.name}" in code.ptx
+        assert ".target sm_80" in code.ptx and f".entry {code.entry}" in code.ptx
         assert 0 < code.registers <= 255 and code.spills == 0
         assert f"{code.registers} registers a thread, nothing spilt" in code.note
+
+
+# ------------------------------------------------------------------ on paper
+def test_a_gpu_that_is_not_there_is_explained() -> None:
+    found = explain_on(layer, A100)
+    assert found.device == "A100, /device:GPU:0" and found.cc == (8, 0)
+    assert all(s.launches for s in found.kernels)
+    assert len(explain_on(layer, fuse=False).kernels) > len(found.kernels)
+
+
+def test_data_decide_extents_on_paper() -> None:
+    def build() -> Any:
+        x = tf.placeholder(tf.float32, [None], name="x")
+        w = tf.get_variable("w", [], initializer=tf.ones_initializer())
+        return tf.exp(tf.boolean_mask(x, x > w)), {x: np.arange(10, dtype=np.float32)}
+
+    found = explain_on(build)
+    # zeros read from the device would leave nothing to launch
+    assert all(s.launches for s in found.kernels if s.kind == "kernel")
+    assert found.kernels[-1].flops == 8
+
+
+def test_the_command_takes_a_gpus_name(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(launches, "simulating", lambda: True)
+    file = tmp_path / "net.py"
+    file.write_text(
+        "import graphc as tf\n"
+        "def build():\n"
+        "    x = tf.placeholder(tf.float32, [None], name='x')\n"
+        "    return tf.exp(x), {x: [1.0, 2.0]}\n"
+    )
+    assert main(["explain", str(file), "--gpu", "A100", "--ptx", "--source"]) == 0
+    said = capsys.readouterr().out
+    assert "1 kernel on A100" in said and "from numba import cuda" in said
+    assert "no machine code" in said
 
 
 # ------------------------------------------------------------------ other tools
@@ -275,6 +329,6 @@ def test_info_names_the_gpu(paper: PaperDevice, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(info, "_driver", lambda: "13.0")
     found = info.cuda()
     assert "driver for CUDA 13.0; /device:GPU:0 H200, compute capability 9.0" in found
-    assert "107.4 GB of 150.3 GB free" in found
+    assert "137.4 GB of 137.4 GB free" in found
     monkeypatch.setattr(devices, "simulating", lambda: True)
     assert "simulator stands for a GPU" in info.cuda()
