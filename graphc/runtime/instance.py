@@ -217,7 +217,10 @@ class Instance:
         if self.binding.plan.config.validate:
             from graphc.runtime.validate import validated_run
 
-            validated_run(self, ctx, self._fitting(arrays), outs)
+            arrays = self._fitting(arrays)
+            for number, array in enumerate((*arrays, *outs)):
+                self.frame.bind(number, array)
+            validated_run(self, ctx, arrays, outs)
             code = driver.FINISHED
         else:
             code = self.frame.run(*arrays, *outs)
@@ -284,6 +287,23 @@ class Instance:
             if self.frame.profile is not None:
                 trace.record(self.frame.profile, at, started)
             code = self.frame.resume(at + 1)
+
+    def run_part(
+        self, first: int, end: int, ctx: RunContext, arrays: Sequence[Array], outs: list[Array]
+    ) -> None:
+        """Some steps of a run whose frame has its arguments."""
+        part = self.frame.table[:end]
+        code = driver.drive(part, start=first)
+        while code != driver.FINISHED:
+            stopped = self.binding.steps[code]
+            if stopped.kind == "check":
+                self.status[:] = 0
+                self.fail(ctx, arrays)
+            elif stopped.cursor is not None:
+                self.stacks[stopped.cursor.stack].grow()
+            else:
+                self.run_host(stopped, ctx, arrays, outs)
+            code = driver.drive(part, start=code + 1)
 
     def run_host(
         self, step: Step, ctx: RunContext, arrays: Sequence[Array], outs: list[Array]

@@ -6,7 +6,7 @@ the one that is named, not the ones that read its result.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +14,6 @@ import numpy as np
 from graphc.errors import InternalError
 from graphc.ir.node import Node, Tensor
 from graphc.ops.control import is_stack
-from graphc.runtime import driver
 from graphc.runtime.backends.reference import ReferencePlan, evaluate_node
 from graphc.runtime.state import RunContext
 
@@ -30,7 +29,7 @@ TOLERANCE = {"float16": 2e-2, "bfloat16": 8e-2, "float32": 2e-4, "float64": 1e-1
 def validated_run(
     instance: Instance, ctx: RunContext, arrays: Sequence[Array], outs: list[Array]
 ) -> None:
-    """Runs the bound instance step by step; the frame's arguments are bound here.
+    """Runs the bound instance step by step.
 
     Raises:
         InternalError: a step's result differs; names the kernel, its ops and lines.
@@ -38,9 +37,6 @@ def validated_run(
     plan = instance.binding.plan
     reference = ReferencePlan(plan.program, plan.config)
     wanted = reference.evaluate(ctx, arrays, instance.binding.symbols)
-    for number, array in enumerate((*arrays, *outs)):
-        instance.frame.bind(number, array)
-    table = instance.frame.table
     memory = _Memory(instance, ctx, arrays, outs, wanted)
     expected: dict[Tensor, Array] = {}
     group: object = None
@@ -49,7 +45,8 @@ def validated_run(
     while (at := at + 1) < len(steps):
         step = steps[at]
         if step.holder is not None:
-            _run_control(instance, table, at, lambda s: instance.run_host(s, ctx, arrays, outs))
+            # as a whole: the steps of its body are the compiler's own
+            instance.run_part(at, at + step.span, ctx, arrays, outs)
             _compare_control(step, memory)
             at += step.span - 1
             continue
@@ -61,30 +58,11 @@ def validated_run(
             # before its first kernel: a later one may run in the memory of the operands
             expected, scale = memory.expected(nodes)
             group = step.group
-        stopped = driver.drive(np.ascontiguousarray(table[at : at + 1]))
-        if stopped != driver.FINISHED:
-            instance.status[:] = 0
-            instance.fail(ctx, arrays)
+        instance.run_part(at, at + 1, ctx, arrays, outs)
         for storage in step.writes:
             for tensor, want in expected.items():
                 if memory.home.get(tensor) is storage and storage.kind in ("arena", "fetch"):
                     _compare(step, tensor, memory.array(tensor), want, scale)
-
-
-def _run_control(
-    instance: Instance, table: Array, first: int, run_host: Callable[[Step], None]
-) -> None:
-    """A loop or a branch as a whole: the steps of its body are the compiler's own."""
-    steps = instance.binding.steps
-    part = table[: first + steps[first].span]
-    code = driver.drive(part, start=first)
-    while code != driver.FINISHED:
-        stopped = steps[code]
-        if stopped.cursor is not None:
-            instance.stacks[stopped.cursor.stack].grow()
-        else:
-            run_host(stopped)
-        code = driver.drive(part, start=code + 1)
 
 
 def _compare_control(step: Step, memory: _Memory) -> None:

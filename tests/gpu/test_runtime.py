@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import gc
 import threading
 from pathlib import Path
@@ -175,6 +176,30 @@ def test_an_error_leaves_variables_as_they_were() -> None:
         assert not sess.run(v).any()
         sess.run([tf.gather(v, ids), update], {ids: [0, 1]})
         assert sess.run(v).all()
+
+
+def test_validation_looks_at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = tf.placeholder(tf.float32, [None, 3])
+    w = tf.Variable(np.full((3, 2), 0.5, np.float32))
+    h = tf.while_loop(lambda i, h: i < 3, lambda i, h: (i + 1, tf.tanh(h)), [0, tf.matmul(x, w)])
+    loss = tf.reduce_sum(tf.square(h[1]))
+    train = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
+    feed = {x: np.random.RandomState(0).randn(4, 3)}
+    with tf.Session(config=CUDA.replace(validate=True)) as sess:
+        sess.run(tf.global_variables_initializer())
+        first = sess.run([loss, train], feed)[0]
+        assert sess.run([loss, train], feed)[0] < first
+        device = find_device(0)
+        kept = device.launch
+
+        def wrong(function: Any, shape: Any, words: Any, arguments: Any) -> None:
+            kept(function, shape, words, arguments)
+            address = ctypes.c_uint64.from_address(words[1]).value
+            device.zero(address, 4)
+
+        monkeypatch.setattr(device, "launch", wrong)
+        with pytest.raises(tf.errors.InternalError):
+            sess.run(tf.sin(x) + 2.0, feed)
 
 
 def test_random_bits_are_the_cpus() -> None:

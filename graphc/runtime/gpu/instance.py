@@ -28,6 +28,7 @@ from graphc.runtime.gpu.values import values_on
 from graphc.runtime.instance import Instance
 from graphc.runtime.state import Moved, RunContext, VariableStore
 from graphc.runtime.steps import Step, Storage
+from graphc.runtime.validate import validated_run
 
 if TYPE_CHECKING:
     from graphc.runtime.gpu.binding import GpuBinding
@@ -206,7 +207,10 @@ class GpuInstance(Instance):
         if self.binding.plan.schedule.status_count:
             self.device.zero(self.blocks["status"].address, self.status.nbytes)
         outs = self.outputs()
-        self._walk(ctx, arrays, outs)
+        if self.binding.plan.config.validate and ctx is not None:
+            validated_run(self, ctx, arrays, outs)
+        else:
+            self._walk(ctx, arrays, outs)
         self._fetch(outs)
         self._commit(store)
         return outs
@@ -246,6 +250,13 @@ class GpuInstance(Instance):
                 self.device.synchronize()
                 trace.record(profile, at, started)
             at = following
+
+    def run_part(
+        self, first: int, end: int, ctx: RunContext, arrays: Sequence[Array], outs: list[Array]
+    ) -> None:
+        """See Instance."""
+        while first < end:
+            first = self._step(first, ctx, arrays, outs)
 
     def _step(
         self, at: int, ctx: RunContext | None, arrays: Sequence[Array], outs: list[Array]

@@ -329,7 +329,8 @@ class GpuProductCall(Finishing):
         tile = gpu_tiles(kept)[-1]  # equal code has equal keys
         if form == "tile":
             tensor = self.tensor_cores and self.out.dtype.name in TENSOR_TYPES
-            tile = gpu_tile(batch, s.m, s.n, kept, gpu, most, tensor)
+            vectors = (s.a.vector, s.b.vector)
+            tile = gpu_tile(batch, s.m, s.n, kept, gpu, most, tensor, vectors)
         product = GpuProduct(
             self.out.dtype, s.a, s.b, tile, tuple(name for name, _ in s.sizes), cut,
             () if cut else s.place, 0 if cut else s.place_start,
