@@ -131,6 +131,7 @@ def test_a_worker_prepares_checks_and_times(worker: Worker) -> None:
     hello = ask(worker, "hello")
     assert hello["versions"]["none-such"] == "source"
     assert hello["variants"]["W2_100/float32"] == ("right", "wrong", "fails")
+    assert ask(worker, "prepare", "fails")["broken"]  # nothing works that could tell
     assert ask(worker, "prepare", "right")["ok"] and not ask(worker, "prepare", "wrong")["ok"]
     assert ask(worker, "prepare", "fails") == {"error": "ValueError: not that one", "broken": False}
     assert len(ask(worker, "time", "right", samples=2)["times"]) == 2
@@ -316,6 +317,24 @@ def test_a_run_measures_in_order_and_keeps_what_it_has(
     found = json.loads((tmp_path / "out" / "results.json").read_text())
     assert found["ceilings"] == {"copy_x": 1e9} and len(found["jobs"]) == 4
     assert "W1_100 W1 on 100" in (tmp_path / "out" / "gpu.md").read_text()
+
+
+def test_kernels_are_compiled_for_a_gpu_that_is_not_there() -> None:
+    pytest.importorskip("numba_cuda")
+    from tools.bench import gpu_kernels
+    from tools.bench.gpu_ceilings import adding_kernel
+
+    known: dict[str, Any] = {}
+    first = gpu_kernels.compiled(named("W5_3x40/float32"), known)
+    assert first.kernels >= 1 and 0 < first.registers <= 255 and first.spills == 0
+    size = len(known)
+    assert gpu_kernels.compiled(named("W5_3x40/float32"), known) == first and len(known) == size
+
+    from numba import cuda
+
+    signature = "void(float32[::1], float32[::1], int64)"
+    text, _ = cuda.compile_ptx(adding_kernel(), signature, cc=(9, 0))
+    assert text.count("fma.rn.f32") >= 8 and "fma.rn.f64" not in text
 
 
 def test_dtypes() -> None:

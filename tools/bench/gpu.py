@@ -26,6 +26,7 @@ from tools.bench.gpu_process import Process, environment
 from tools.bench.gpu_suite import Suite
 from tools.bench.gpu_team import Member, Team
 from tools.bench.gpu_works import cases
+from tools.bench.process import end_with_children
 
 # processes of each peer: they compile at the same time
 PEERS = {"graphc": 4, "torch": 4, "jax": 2, "cupy": 1}
@@ -33,7 +34,7 @@ TEST_PROCESSES = 4
 TESTED_BY = 0.42  # of the time: the tests are stopped then
 PREPARED_BY = 0.56  # of the time: then what is ready is measured
 MEASURED_BY = 0.97
-ROUNDS, SAMPLES = 3, 3
+ROUNDS, SAMPLES = 3, 2
 LEAST_SECONDS = 30.0  # that the tests of compiled kernels are worth starting for
 
 
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             run.compiled(variables, end)
         finally:
             run.save()
-            run.team.end()
+            run.end()
     print(f"{time.monotonic() - start:.0f} s; {args.out / 'gpu.md'}")
     return 0 if any(j["peer"] == "graphc" and j["times"] for j in results["jobs"]) else 1
 
@@ -125,6 +126,7 @@ class Run:
     def __init__(self, args: argparse.Namespace, results: dict[str, Any], team: Team) -> None:
         self.args, self.results, self.team = args, results, team
         self.cases = cases(args.smoke)
+        self.suites: list[Suite] = []
 
     def save(self) -> None:
         """Writes what there is."""
@@ -137,9 +139,8 @@ class Run:
         """The tests, and everything compiled and checked; not later than `until`."""
         suite = None
         if not self.args.no_tests:
-            log = self.args.out / "tests_gpu.log"
             seconds = TESTED_BY * 60 * self.args.minutes
-            suite = Suite("tests/gpu", log, variables, seconds, TEST_PROCESSES)
+            suite = self.suite("tests/gpu", variables, seconds, TEST_PROCESSES)
         self.team.greet([c.name for c in self.cases])
         self.results |= {"missing": self.team.missing, "versions": self.team.versions}
         threads = self.team.prepare(until)
@@ -166,6 +167,8 @@ class Run:
             started = time.monotonic()
             jobs = self.team.time(case.name, 1 if hurry or self.args.smoke else ROUNDS, SAMPLES)
             seconds = time.monotonic() - started
+            if not jobs:
+                continue
             print(f"{case.name}: {len(jobs)} variants, {seconds:.1f} s", flush=True)
             self.save()
 
@@ -175,10 +178,24 @@ class Run:
         seconds = end - time.monotonic() - 8
         if self.args.no_tests or self.args.smoke or seconds < LEAST_SECONDS:
             return
-        log = self.args.out / "tests_cuda.log"
-        suite = Suite("tests/cuda/test_ptx.py", log, variables, seconds, 2 * TEST_PROCESSES)
+        suite = self.suite("tests/cuda/test_ptx.py", variables, seconds, 2 * TEST_PROCESSES)
         self.results["tests"].append(suite.wait())
+
+    def suite(
+        self, tests: str, variables: dict[str, str], seconds: float, processes: int
+    ) -> Suite:
+        """Starts tests; their folder names the log."""
+        log = self.args.out / f"tests_{tests.split('/')[1]}.log"
+        self.suites.append(Suite(tests, log, variables, seconds, processes))
+        return self.suites[-1]
+
+    def end(self) -> None:
+        """Ends whatever still runs."""
+        self.team.end()
+        for suite in self.suites:
+            suite.end()
 
 
 if __name__ == "__main__":
+    end_with_children()
     sys.exit(main())

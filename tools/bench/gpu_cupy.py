@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from importlib import metadata
 from typing import Any
 
 import cupy as cp
@@ -13,7 +14,8 @@ from tools.bench.gpu_worker import Running, measure
 from tools.bench.gpu_works import FLOAT, Case
 from tools.bench.works.models import MODELS
 
-VERSIONS = ("cupy", "numpy")
+# its distributions are named after CUDA's version
+VERSIONS = (metadata.packages_distributions().get("cupy", ["cupy"])[0], "numpy")
 PLAIN = ("softmax", "layer_norm", "reduction", "matmul", "add")
 
 

@@ -21,7 +21,7 @@ from tools.bench import models_tf1
 from tools.bench.gpu_worker import Running
 from tools.bench.gpu_works import FLOAT, HALF, Case
 
-VERSIONS = ("graphc", "numpy", "numba", "numba-cuda", "llvmlite", "nvmath-python")
+VERSIONS = ("graphc", "numpy", "numba", "numba-cuda", "llvmlite")
 PRODUCTS = ("matmul", "gelu_dense")
 UNFUSED = ("W1", "W2", "W5", "W6", "W8_adam", "W12", "W1_100", "W8_tiny")
 NEVER = 1 << 30

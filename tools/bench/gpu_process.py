@@ -65,12 +65,10 @@ class Process:
             self._start()
         running = self._running
         assert running is not None and running.stdin is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # it may have said why it ends
             running.stdin.write(json.dumps(question).encode() + b"\n")
             running.stdin.flush()
-            line = self._line(time.monotonic() + seconds)
-        except BrokenPipeError:
-            line = b""
+        line = self._line(time.monotonic() + seconds)
         if line is None:
             self.end()
             raise Ended(f"took more than {seconds:.0f} s")
@@ -128,4 +126,5 @@ def end_group(
     running.wait()
     for pipe in (running.stdin, running.stdout):
         if pipe is not None:
-            pipe.close()
+            with contextlib.suppress(BrokenPipeError):  # of what nobody has read
+                pipe.close()

@@ -50,6 +50,11 @@ class Suite:
             end_group(self._running, signal.SIGINT, SUMMARY_SECONDS)
         return self._running.poll() is not None
 
+    def end(self) -> None:
+        """Ends it and its children."""
+        end_group(self._running)
+        self._file.close()
+
     def wait(self) -> dict[str, Any]:
         """What it said."""
         while not self.done():

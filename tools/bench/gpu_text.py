@@ -60,12 +60,13 @@ folder of the results (`gpu-results` otherwise): `gpu.md` takes the place of thi
 `peers.log` what the processes did.
 
 Each peer runs in processes of its own. While the tests run, all of them compile and check every
-work; then one at a time is timed, peers in turn within each of three rounds. A time is the median
-of the rounds' samples, each the mean of calls that together last 40 ms and one wait for the device.
-Inputs and weights stay on the device: graphc's are variables, its result is assigned to another
-one, and nothing is fetched. Results are checked against NumPy in float64, training by the losses of
-its first steps; a wrong one does not count. float32 is float32 for all: tf32 only in rows of that
-name. bfloat16 products of graphc are those of `Config(tensor_cores=True)`, as all peers' are.
+work (those that choose among kernels by timing them do so on a busy machine); then one at a time is
+timed, peers in turn within each of three rounds. A time is the median of the rounds' samples, each
+the mean of calls that together last 40 ms and one wait for the device. Inputs and weights stay on
+the device: graphc's are variables, its result is assigned to another one, and nothing is fetched.
+Results are checked against NumPy in float64, training by the losses of its first steps; a wrong one
+does not count. float32 is float32 for all: tf32 only in rows of that name. bfloat16 products of
+graphc are those of `Config(tensor_cores=True)`, as all peers' are.
 
 Variants. graphc: `run`; `tiles` without cuBLAS; `unfused` one op a kernel; `run_dynamic` by
 `dynamic_rnn`. PyTorch: `eager`; `compile` is torch.compile, `overhead` its mode reduce-overhead
@@ -79,7 +80,7 @@ The tests run every op, random graphs and whole sessions in numba's simulator (`
 `tests/cuda`), and compile kernels to PTX and machine code for compute capabilities 8.0 and 9.0.
 `python -m tools.bench.gpu_kernels` makes the works' plans for an H200 on a device that compiles
 every kernel and starts none: registers of a thread (255 at most), bytes that it spills, bytes of
-shared memory of a block, the largest of each work's kernels.
+shared memory of a block, the largest of each work's kernels, those of initial values among them.
 """
 
 NO_NUMBERS = """## Numbers

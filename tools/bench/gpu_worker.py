@@ -9,7 +9,6 @@ prepared stays on the device, so that the peers can be timed in turn without com
 from __future__ import annotations
 
 import argparse
-import functools
 import json
 import os
 import sys
@@ -18,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tools.bench.worker import versions
 from tools.bench.works.record import STEPS_CHECKED
 
 LEAST = 0.04  # seconds that a sample lasts
@@ -83,10 +83,12 @@ class Worker:
 
     def _healthy(self) -> bool:
         # a fault on the device ends its context: all that follows fails
+        if not self.ready:
+            return False  # nobody knows, and little is lost
         try:
-            for running in list(self.ready.values())[-1:]:
-                running.call()
-                running.wait()
+            running = list(self.ready.values())[-1]
+            running.call()
+            running.wait()
         except Exception:
             return False
         return True
@@ -128,30 +130,6 @@ class Worker:
         return {} if found is None else {"ceilings": found(self.device, self.smoke)}
 
 
-def versions(peer: Any) -> dict[str, str]:
-    from importlib import metadata
-
-    out = {}
-    for name in peer.VERSIONS:
-        try:
-            out[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            found = [d for d in (f"{name}-cuda13x", f"{name}-cuda12x") if _is_there(d)]
-            out[name] = metadata.version(found[0]) if found else "source"
-    return out
-
-
-@functools.cache
-def _is_there(name: str) -> bool:
-    from importlib import metadata
-
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("peer")
@@ -165,8 +143,8 @@ def main() -> None:
 
     try:
         peer = importlib.import_module(f"tools.bench.gpu_{args.peer}")
-    except ImportError as error:
-        answers.write(json.dumps({"missing": str(error)[:200]}) + "\n")
+    except Exception as error:  # of a package that does not fit the machine, too
+        answers.write(json.dumps({"missing": f"{error}"[:200]}) + "\n")
         return
     worker = Worker(peer, args.device, args.smoke)
     for line in sys.stdin:
