@@ -127,9 +127,13 @@ def _remedy(launch: Launch, extent: int, gpu: Gpu) -> str:
 
 # ------------------------------------------------------------------ products
 def _product(device: Device, call: GpuProductCall, values: Mapping[str, int]) -> list[Launched]:
-    library = call.wants_library(values) and device.library is not None
+    library = _by_library(device, call, values)
     found = call.launches(values, device.gpu, device.block_threads, library)
     return [_launched(launch, device.gpu) for launch in found]
+
+
+def _by_library(device: Device, call: GpuProductCall, values: Mapping[str, int]) -> bool:
+    return call.wants_library(values) and device.library is not None
 
 
 def _launched(launch: GpuLaunch | LibraryLaunch, gpu: Gpu) -> Launched:
@@ -167,13 +171,13 @@ def _few_tiles(launch: GpuLaunch, gpu: Gpu) -> str:
     return f"a larger product or batch: {gpu.sms} multiprocessors could work"
 
 
-def product_text(call: GpuProductCall, values: Mapping[str, int]) -> str:
+def product_text(device: Device, call: GpuProductCall, values: Mapping[str, int]) -> str:
     """What a product multiplies, a line for each matrix product that it is."""
-    lines = []
+    lines, library = [], _by_library(device, call, values)
     for sides in call.sides(values):
         line = _sizes(sides.batch, sides.m, sides.n, sides.k)
         parts, each = sides.parts()
-        if parts > 1:
+        if parts > 1 and not library:
             line += f", its sums cut into {parts} parts of {each}: too few tiles otherwise"
         lines.append(line)
     return "\n".join(lines)

@@ -96,7 +96,7 @@ def explain_on(target: Any, gpu: Gpu = H200, fuse: bool = True) -> Explanation:
     """
     config = current().replace(backend="cpu", fuse=fuse, soft_placement=True)
     runner = Runner("explain", load(target), config)
-    device, on_paper = PaperDevice(gpu), config.replace(backend="cuda")
+    device, on_paper = PaperDevice(gpu), runner.config.replace(backend="cuda")
     made: dict[int, GpuPlan] = {}
 
     def find(stage: Stage, given: list[Array]) -> tuple[Any, dict[str, int]]:

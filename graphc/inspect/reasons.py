@@ -249,9 +249,9 @@ def tile_text(step: Step, binding: Binding) -> str:
     """How a step's work is cut into registers, and why; "" where nothing is chosen."""
     call = step.call
     hints = binding.plan.program.env.hints
-    if isinstance(call, GpuProductCall):
-        return product_text(call, binding.symbols)
     if isinstance(binding.plan, GpuPlan):
+        if isinstance(call, GpuProductCall):
+            return product_text(binding.plan.device, call, binding.symbols)
         return ""  # its launch says it
     if isinstance(call, TileCall):
         return _gemm_text(call, hints)
