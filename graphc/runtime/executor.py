@@ -36,6 +36,7 @@ from graphc.passes.functionalize import (
 from graphc.runtime.collecting import uncollected
 from graphc.runtime.frame import Frame
 from graphc.runtime.phases import phases_of
+from graphc.runtime.places import by_device
 from graphc.runtime.state import Moved, RandomStreams, RunContext, VariableStore
 from graphc.runtime.stats import STATS
 
@@ -481,7 +482,10 @@ class Executor:
         with self.lock:
             shared = _shared_stages(self.graph)
             if key not in shared:
-                shared[key] = [Stage(s, self.config) for s in phases_of(spec)]
+                phases = phases_of(spec)
+                if len(phases) == 1:
+                    phases = by_device(spec)
+                shared[key] = [Stage(s, self.config) for s in phases]
             return shared[key]
 
     def keep_stages(self, spec: StageSpec, stages: list[Stage]) -> None:

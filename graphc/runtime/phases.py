@@ -1,7 +1,7 @@
 """Phases of a run: waiting for other threads happens in stages that hold no lock.
 
 Lives here: how a run is cut into stages before and after what waits (OpDef.blocks). Not here:
-stages whose shapes depend on data, and how stages run (executor.py).
+stages by device (places.py), stages whose shapes depend on data, and how stages run (executor.py).
 
 A run that writes variables holds the session's lock while it computes. What waits on a queue must
 not: another thread's run may be what it waits for. So a run alternates between stages that wait
@@ -31,7 +31,7 @@ def phases_of(spec: StageSpec) -> list[StageSpec]:
     nodes = needed_nodes(spec.fetches, spec.targets, fed, spec.done)
     if not any(waits(n) for n in nodes):
         return [spec]
-    return _Cut(spec, nodes).run()
+    return Cut(spec, nodes).run()
 
 
 def waits(node: Node) -> bool:
@@ -72,7 +72,7 @@ def _fixed(tensor: Tensor) -> bool:
     return tensor.dims is not None and all(isinstance(d, int) for d in tensor.dims)
 
 
-class _Cut:
+class Cut:
     """Cuts one run into stages."""
 
     def __init__(self, spec: StageSpec, nodes: Sequence[Node]) -> None:

@@ -4,7 +4,8 @@ Lives here: device_for. Not here: what devices can do (gpu/device.py), which is 
 something asks for a GPU.
 
 A plan runs in one place as a whole: on the GPU that its ops name, on which ops without a device run
-too, as TF1 places them; host ops run on the host in any case.
+too, as TF1 places them; host ops run on the host in any case. Programs on several GPUs are several
+plans (runtime/places.py).
 """
 
 from __future__ import annotations
@@ -38,28 +39,42 @@ def device_for(config: Config, nodes: Sequence[Node]) -> tuple[Device | None, Co
     named = _named(nodes)
     if config.backend != "cuda" and not named:
         return None, config
-    ordinal = min(named, default=0)
-    from graphc.runtime.gpu.device import NoDevice, find_device
+    from graphc.runtime.gpu.device import absence, find_device
 
-    try:
-        return find_device(ordinal), config.replace(backend="cuda")
-    except NoDevice as error:
-        reason = str(error)
-    if not config.soft_placement:
-        raise _refusal(named.get(ordinal), ordinal, reason)
-    _tell(f"/device:GPU:{ordinal} is not available ({reason}): its ops run on the CPU")
+    wanted = sorted(named) or [0]
+    missing = {n: reason for n in wanted if (reason := absence(n)) is not None}
+    for ordinal, reason in missing.items():
+        if not config.soft_placement:
+            raise _refusal(named.get(ordinal), ordinal, reason)
+        there = min((n for n in named if n not in missing), default=None)
+        instead = "the CPU" if there is None else f"/device:GPU:{there}"
+        _tell(f"/device:GPU:{ordinal} is not available ({reason}): its ops run on {instead}")
+    for ordinal in wanted:
+        if ordinal not in missing:
+            return find_device(ordinal), config.replace(backend="cuda")
     return None, config.replace(backend="cpu")
 
 
+def gpu_of(node: Node) -> int | None:
+    """The number of the GPU that the node stands on, if it names one."""
+    if "GPU" not in node.device.upper():
+        return None
+    kind, _, number = device_fields(node.device).get("device", "").partition(":")
+    if kind != "GPU":
+        return None
+    return int(number) if number.isdigit() else 0
+
+
 def _named(nodes: Sequence[Node]) -> dict[int, Node]:
-    """The GPUs that nodes stand on, by number, each with the first such node."""
+    """The GPUs that nodes stand on, by number, each with the first such node.
+
+    Where ops compute decides; a variable is wherever its readers are.
+    """
     out: dict[int, Node] = {}
-    for node in nodes:
-        if "GPU" not in node.device.upper():
-            continue
-        kind, _, number = device_fields(node.device).get("device", "").partition(":")
-        if kind == "GPU":
-            out.setdefault(int(number) if number.isdigit() else 0, node)
+    for node in sorted(nodes, key=lambda n: (n.op.family == "source", n.id)):
+        number = gpu_of(node)
+        if number is not None and (node.op.family != "source" or not out):
+            out.setdefault(number, node)
     return out
 
 

@@ -152,6 +152,51 @@ def test_variables_of_a_session_with_plans_on_both() -> None:
             assert sess.run(v).tolist() == (before * 3 - 1).tolist()
 
 
+def test_towers_on_two_devices() -> None:
+    """Each tower's gradients on its own GPU; the average and the updates behind both."""
+    x = tf.placeholder(tf.float32, [4, 3])
+    w = tf.Variable(np.full((3, 2), 0.5, np.float32))
+    optimizer = tf.train.GradientDescentOptimizer(0.1)
+    towers = []
+    for k, part in enumerate(tf.split(x, 2)):
+        with tf.device(f"/gpu:{k}"):
+            loss = tf.reduce_sum(tf.square(tf.tanh(tf.matmul(part, w))))
+            towers.append((loss, tf.gradients(loss, w, colocate_gradients_with_ops=True)[0]))
+    mean = (towers[0][1] + towers[1][1]) / 2.0
+    train = optimizer.apply_gradients([(mean, w)])
+    fetches = [towers[0][0], towers[1][0], mean, train]
+    feed = {x: np.random.RandomState(0).randn(4, 3)}
+    results = []
+    for config in (tf.ConfigProto(allow_soft_placement=True), tf.Config(backend="reference")):
+        with tf.Session(config=config) as sess:
+            sess.run(tf.global_variables_initializer())
+            results.append([[*sess.run(fetches, feed)[:3], sess.run(w)] for _ in range(3)])
+            if len(results) == 1:
+                (plans,) = [s for s in tf.get_default_graph()._stages.values() if len(s) > 1]
+                used = [type(s.variants[0].plan).__name__ for s in plans]
+                devices = [s.variants[0].plan.device.ordinal for s in plans[:2]]
+    assert used[:2] == ["GpuPlan", "GpuPlan"] and devices == [0, 1]
+    assert_alike(results, rtol=1e-4)
+
+
+def test_a_chain_over_two_devices() -> None:
+    x = tf.placeholder(tf.float32, [None, 2])
+    with tf.device("/gpu:1"):
+        a = tf.sin(x)
+    with tf.device("/gpu:0"):
+        b = tf.matmul(a, a, transpose_b=True)
+    with tf.device("/gpu:1"):
+        c = tf.nn.softmax(b) + tf.reduce_sum(a)
+    value = np.random.RandomState(0).randn(3, 2).astype(np.float32)
+    with tf.Session() as sess:
+        for size in (3, 2):
+            got = sess.run([c, a], {x: value[:size]})
+            s = np.sin(value[:size])
+            e = np.exp(s @ s.T)
+            np.testing.assert_allclose(got[0], e / e.sum(1, keepdims=True) + s.sum(), rtol=1e-5)
+            np.testing.assert_allclose(got[1], s, rtol=1e-5)
+
+
 def test_shapes_change_and_are_assigned() -> None:
     v = tf.Variable([1.0, 2.0], validate_shape=False)
     x = tf.placeholder(tf.float32, [None])

@@ -159,9 +159,7 @@ def find_device(ordinal: int) -> Device:
     if simulating():
         from graphc.runtime.gpu.simulated import SimulatedDevice
 
-        if ordinal:
-            raise NoDevice("the simulator has one device")
-        return SimulatedDevice()
+        return SimulatedDevice(ordinal)
     from graphc.runtime.gpu.cuda_device import CudaDevice
 
     return CudaDevice(ordinal)

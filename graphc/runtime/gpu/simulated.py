@@ -20,12 +20,13 @@ import numpy as np
 from graphc.kernel.launch import Gpu, Launch
 from graphc.render.numba_cpu import int64_range, text_module
 from graphc.runtime.gpu.code import Code
-from graphc.runtime.gpu.device import Argument, Device, Shape, Words
+from graphc.runtime.gpu.device import Argument, Device, NoDevice, Shape, Words
 from graphc.runtime.hostmem import aligned_empty
 
 Array = np.ndarray[Any, Any]
 BLOCK_THREADS = 32  # each is a thread of Python
 BLOCKS, ALONE = 2, 2
+DEVICES = 2
 SIMULATOR = Gpu("simulator", (9, 0), 1, 1e9, 1 << 20, BLOCK_THREADS, BLOCK_THREADS, 1, 65536)
 FREE, TOTAL = 1 << 33, 1 << 34
 SWITCH_SECONDS = 2e-4  # the simulator waits in a loop for its threads: let them run soon
@@ -34,8 +35,10 @@ SWITCH_SECONDS = 2e-4  # the simulator waits in a loop for its threads: let them
 class SimulatedDevice(Device):
     """See Device."""
 
-    def __init__(self) -> None:
-        super().__init__(0, SIMULATOR, BLOCK_THREADS)
+    def __init__(self, ordinal: int) -> None:
+        if ordinal >= DEVICES:
+            raise NoDevice(f"there is no GPU {ordinal}: the simulator has {DEVICES}")
+        super().__init__(ordinal, SIMULATOR, BLOCK_THREADS)
         self._blocks: dict[int, Array] = {}
         self._starts: list[int] = []
         self._functions: dict[str, Any] = {}
