@@ -83,13 +83,13 @@ def _attention(program: Program, softmax: Node, readers: Readers) -> _Attention 
         -1, len(weights.known_dims) - 1
     ):  # fmt: skip
         return None
-    product = next(_products(weights, readers), None)
+    tried = ((p, dict(_sums(softmax, p, readers))) for p in _products(weights, readers))
+    product, sums = next(((p, sums) for p, sums in tried if sums), (None, {}))
     if product is None:
         return None
     again = _elementwise_from(product.inputs[0], softmax)
     scores = [n for n in again if n.op.name == "matmul"]
-    sums = dict(_sums(softmax, product, readers))
-    if len(scores) != 1 or not sums:
+    if len(scores) != 1:
         return None
     if not _all_again(again, weights):
         return None

@@ -57,7 +57,6 @@ class Blocks:
     def __str__(self) -> str:
         return f"blocks of {self.size} rows"
 
-
     @property
     def down(self) -> int:
         """How many lie below each other."""
@@ -209,21 +208,23 @@ class _Try:
         self, growth: _Growth, members: Sequence[Step], count: int, before: Sequence[Step],
         after: Sequence[Step],
     ) -> None:  # fmt: skip
+        self.growth = growth
         self.batch = growth.batch
         self.hints = growth.hints
         self.members = list(members)
         self.count = count
         self.before = list(before)
         self.after = list(after)
-        self.handed = self._handed()
-        self.handed_bytes = self._bytes(self.handed)
-        rest = growth.steps[growth.at + count :]
-        self.own = self._own(growth.kept, [*growth.done, *self.before, *self.after, *rest])
 
     def _bytes(self, storages: Iterable[Storage]) -> int:
         return sum(evaluate(s.nbytes, self.hints) for s in storages)
 
-    def _handed(self) -> list[Storage]:
+    @property
+    def handed_bytes(self) -> int:
+        return self._bytes(self.handed)
+
+    @functools.cached_property
+    def handed(self) -> list[Storage]:
         """What one member writes and another one reads."""
         written = {s: None for m in self.members for s in m.writes if s.kind == "arena"}
         return [
@@ -231,15 +232,19 @@ class _Try:
             if any(s in m.reads and s not in m.writes for m in self.members)
         ]  # fmt: skip
 
-    def _own(self, kept: set[Storage], others: Sequence[Step]) -> dict[Storage, Dim]:
+    @functools.cached_property
+    def own(self) -> dict[Storage, Dim]:
         """Those that nobody else reads, with the elements of a product."""
+        growth = self.growth
+        rest = growth.steps[growth.at + self.count :]
+        others = [*growth.done, *self.before, *self.after, *rest]
         outside = {s for step in others for s in (*step.reads, *step.writes)}
         first = {s: m for m in reversed(self.members) for s in (*m.reads, *m.writes)}
         out: dict[Storage, Dim] = {}
         for storage in self.handed:
             elements = exact_quotient(storage.elements, self.batch)
             # what is read first was made before
-            private = storage not in outside and storage not in kept
+            private = storage not in outside and storage not in growth.kept
             if private and elements is not None and storage not in first[storage].reads:
                 out[storage] = elements
         return out

@@ -69,6 +69,13 @@ def _turned(q: Any, k: Any, v: Any) -> Any:
     return tf.matmul(tf.nn.softmax(tf.matmul(q, keys)), v)
 
 
+def _turned_first(q: Any, k: Any, v: Any) -> Any:
+    """Keys lie the other way round in memory, and so do their gradients."""
+    last = list(range(len(k.shape)))
+    keys = tf.tanh(tf.transpose(k, [*last[:-2], last[-1], last[-2]]))
+    return tf.matmul(tf.nn.softmax(tf.matmul(q, keys)), v)
+
+
 def _keys_first(q: Any, k: Any, v: Any) -> Any:
     """As Keras writes it: the scores of keys times queries, turned."""
     last = list(range(len(k.shape)))
@@ -133,6 +140,21 @@ def test_gradients_go_in_windows_with_the_same_bits(
     _plain(monkeypatch)
     _assert_same(got, run())
     _assert_same(got, serial)
+    _assert_close(got, kept)
+
+
+@pytest.mark.parametrize(("batch", "rows", "keys", "depth"), SIZES[:2])
+def test_scores_are_the_second_operand(
+    batch: tuple[int, ...], rows: int, keys: int, depth: int, chains: list[Chain],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    run = _Run(_turned_first, _operands(batch, rows, keys, depth))
+    got = run()
+    (windows,) = _windows(chains)
+    assert "turned" in windows.roles
+    kept = run(Config(disabled=("recompute",)))
+    _plain(monkeypatch)
+    _assert_same(got, run())
     _assert_close(got, kept)
 
 
