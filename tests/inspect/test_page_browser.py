@@ -183,6 +183,28 @@ def test_passes_say_which_rule_fired_where(opened: Open) -> None:
     assert "nothing changed" in tab.text_content(".change")
 
 
+def test_a_gpus_kernels_name_what_they_show(opened: Open) -> None:
+    document = sample.training()
+    plan = document["plans"]["fused"]
+    step, plan["device"] = plan["steps"][0], "GPU:0 H200"
+    step["device"] = "GPU:0"
+    plan["code"][step["code"]] |= {
+        "llvm": "", "numba": "# a kernel\n\nfrom numba import cuda\n",
+        "asm": "// a kernel: nothing spilt\n//\n\n.version 9.0\n.target sm_90\n",
+        "tile": "1 block of 64 on H200 (a warp a row)",
+    }  # fmt: skip
+    tab = opened(document)
+    view(tab, "schedule")
+    tab.wait_for_selector('text="arena on GPU:0 H200"')
+    view(tab, "kernels")
+    click_box(tab, "kernel:0")
+    tab.wait_for_selector(".details .codes [role=tab]")
+    assert tab.locator(".codes [role=tab]").all_text_contents() == [
+        "Kernel IR", "CUDA (Numba)", "PTX", "Launches"
+    ]  # fmt: skip
+    assert "GPU:0" in tab.locator(".details .tag").all_text_contents()
+
+
 def test_a_kernel_shows_its_code_and_its_reasons(opened: Open) -> None:
     document = sample.training()
     tab = opened(document)
