@@ -19,6 +19,7 @@ from tools.bench.works.table import normals
 FLOAT, TF32, HALF = "float32", "tf32", "bfloat16"
 # of the norm: results of halves are rounded by up to 2^-9, operands in tf32 by up to 2^-11
 ERRORS = {HALF: 2e-2, TF32: 5e-3}
+LOSS_ERRORS = {HALF: 5e-2, TF32: 1e-2}
 CHECKED_ROWS = 128
 
 
@@ -64,11 +65,11 @@ class Case:
         return bool(np.allclose(got, want, self.work.rtol, self.work.atol))
 
     def _losses_right(self, losses: list[Any]) -> bool:
-        tolerance = 5e-2 if self.dtype == HALF else self.work.rtol
-        known = self.work.name in WORKS
-        want = self.work.reference() if known else np.array([self.work.first_loss()])
+        # small updates do not change weights that are halves: later losses are others
+        all_known = self.work.name in WORKS and self.dtype != HALF
+        want = self.work.reference() if all_known else np.array([self.work.first_loss()])
         got = np.asarray(losses, np.float64)[: len(want)]
-        return bool(np.allclose(got, want, tolerance, 1e-5))
+        return bool(np.allclose(got, want, LOSS_ERRORS.get(self.dtype, self.work.rtol), 1e-5))
 
     def cost(self) -> tuple[int, float]:
         """The least bytes that a forward work must move and its multiply-adds' operations.
