@@ -337,5 +337,23 @@ def test_kernels_are_compiled_for_a_gpu_that_is_not_there() -> None:
     assert text.count("fma.rn.f32") >= 8 and "fma.rn.f64" not in text
 
 
+def test_numbers_are_kept_where_the_page_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(results: Any) -> str:
+        raise KeyError("page")
+
+    monkeypatch.setattr(gpu_page, "page", fails)
+    args = gpu._arguments(["--smoke", "--out", str(tmp_path)])
+    gpu.Run(args, results(), Team([])).save()
+    assert [f.name for f in tmp_path.iterdir()] == ["results.json"]
+
+
+def test_unknown_peers_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        gpu.main(["--peers", "graphc,numpy"])
+    assert "unknown peers numpy; known: graphc, torch" in capsys.readouterr().err
+
+
 def test_dtypes() -> None:
     assert {c.dtype for c in SMOKE} == {c.dtype for c in FULL} == {FLOAT, HALF, TF32}

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -58,8 +59,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             run.measure(start + MEASURED_BY * (end - start))
             run.compiled(variables, end)
         finally:
-            run.save()
             run.end()
+            run.save()
     print(f"{time.monotonic() - start:.0f} s; {args.out / 'gpu.md'}")
     return 0 if any(j["peer"] == "graphc" and j["times"] for j in results["jobs"]) else 1
 
@@ -75,7 +76,10 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--no-tests", action="store_true")
     parser.add_argument("--smoke", action="store_true",
                         help="tiny works, graphc simulated and peers on the CPU")  # fmt: skip
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if unknown := [p for p in args.peers.split(",") if p not in PEERS]:
+        parser.error(f"unknown peers {', '.join(unknown)}; known: {', '.join(PEERS)}")
+    return args
 
 
 def machine() -> dict[str, str]:
@@ -133,7 +137,10 @@ class Run:
         self.results["jobs"] = [
             j.fields() for j in self.team.jobs if j.times or j.error or j.first_s is not None
         ]
-        gpu_page.save(self.results, self.args.out)
+        try:
+            gpu_page.save(self.results, self.args.out)
+        except (ArithmeticError, LookupError, TypeError, ValueError):
+            traceback.print_exc()  # the numbers are there, and the run goes on
 
     def prepare(self, variables: dict[str, str], until: float) -> None:
         """The tests, and everything compiled and checked; not later than `until`."""

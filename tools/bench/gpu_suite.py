@@ -32,7 +32,8 @@ class Suite:
         self.folder, self.log = folder, log
         self.start = time.monotonic()
         self.deadline = self.start + seconds
-        command = [sys.executable, "-m", "pytest", folder, "-q", "-rfE", "--tb=short",
+        # -q once more than the project's own would leave out the counts
+        command = [sys.executable, "-m", "pytest", folder, "-rfE", "--tb=short",
                    "-p", "no:cacheprovider", "-o", "faulthandler_timeout=60"]  # fmt: skip
         if processes > 1 and importlib.util.find_spec("xdist") is not None:
             command += ["-n", str(processes)]

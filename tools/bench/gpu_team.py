@@ -129,7 +129,8 @@ class Team:
         """What one process of each peer says of the machine."""
         found: dict[str, float] = {}
         for peer in dict.fromkeys(m.peer for m in self.members):
-            member = next(m for m in self.members if m.peer == peer)
+            some = [m for m in self.members if m.peer == peer]
+            member = next((m for m in some if not m.lock.locked()), some[0])
             answer = member.ask({"do": "ceilings"}, PREPARE_SECONDS)
             found |= answer.get("ceilings", {})
         return found
