@@ -182,10 +182,9 @@ class TilePrinter(ElementPrinter):
                 self.emit(f"{x}_y{n} = {where[n]} + {operand.guards[n][0]}")
             return
         self.emit(f"{x}_k = t % {side.across}{times(v)}")
-        for name in ("at", "end"):
-            self.emit(f"{x}_{name} = cuda.local.array({side.loads}, i64)")
-        for n in coordinates:
-            self.emit(f"{x}_y{n} = cuda.local.array({side.loads}, i64)")
+        self.emit(f"{x}_at = cuda.local.array({side.loads}, i64)")
+        for name in ("end", *(f"y{n}" for n in coordinates)):
+            self.emit(f"{x}_{name} = cuda.local.array({side.loads}, i32)")
         self.inside(f"for q in range({side.loads}):")
         self.emit(f"{x}_o = {side.origin} + {x}_r + q * {side.step}")
         at, where = self.decoded(x, operand.guards, operand.outer, f"{x}_o")

@@ -53,6 +53,13 @@ def launched(
 ) -> list[GpuLaunch]:  # fmt: skip
     """The kernels of a run's products."""
     made, values = scheduled(fetches, feeds, config)
+    return launches_of(made, values, gpu, most)
+
+
+def launches_of(
+    made: Schedule, values: Mapping[str, int], gpu: Gpu = H200, most: int = 1024
+) -> list[GpuLaunch]:
+    """The kernels of a schedule's products."""
     calls = [s.call for s in made.steps if isinstance(s.call, GpuProductCall)]
     every = [one for call in calls for one in call.launches(values, gpu, most)]
     return [one for one in every if isinstance(one, GpuLaunch)]

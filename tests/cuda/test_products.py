@@ -14,6 +14,7 @@ import graphc as tf
 from graphc.config import Config
 from graphc.errors import InternalError
 from graphc.ir.dtypes import bfloat16, float16, float32, float64, int32
+from graphc.ir.shape import shape_env
 from graphc.kernel.launch import A100, H200, Gpu
 from graphc.kernel.tiles.gpu import (
     VECTOR,
@@ -30,16 +31,19 @@ from graphc.render.cuda_tiles_support import to_tf32
 from graphc.runtime.gpu import product_library
 from graphc.runtime.gpu.product_calls import GpuLaunch
 from graphc.runtime.gpu.product_library import Library, PlainCublas, by_library, library_on
+from graphc.runtime.schedule import schedule
 from tests.cuda.product_cases import CASES, made
-from tests.cuda.products import DEVICE, TENSOR, FakeCublas, launched
+from tests.cuda.products import DEVICE, TENSOR, FakeCublas, launched, launches_of
 from tests.cuda.simulation import simulation
+from tests.cuda.test_ptx import program_of_work
+from tools.bench.works import WORKS
 
 needs_cuda = pytest.mark.skipif(
     importlib.util.find_spec("numba_cuda") is None,
     reason='numba-cuda is not installed: pip install "graphc[cuda]"',
 )
 DEVICES = ((8, 0), (9, 0))
-MOST_SPILLS = 96  # bytes that are stored and loaded: once a piece, behind 512 multiply-adds
+MOST_SPILLS = 64  # bytes: a few words that stay in the first cache
 
 
 @pytest.fixture(scope="module")
@@ -78,10 +82,12 @@ def test_tiles_grow_with_the_product(gpu: Gpu) -> None:
     assert size(1, 4096, 4096) >= 64 * 128
     assert size(1, 512, 512) < 64 * 128
     assert size(64, 512, 512) > size(1, 512, 512)
-    thin = gpu_tile(16, 4, 8192, 4, gpu)
+    thin = gpu_tile(16, 4, 8192, 4, gpu, vectors=(4, 4))
     assert thin.rows < thin.columns
     assert gpu_tile(1, 512, 512, 4, gpu, most=32).threads <= 32
     assert gpu_tile(1, 4096, 4096, 4, gpu, tensor=True).tensor
+    for vectors in ((1, 1), (4, 1), (1, 4), (4, 4)):
+        assert gpu_tile(1, 200, 32, 4, gpu, vectors=vectors).loads(vectors) <= 8
     assert not gpu_tile(1, 4096, 4096, 4, replace(gpu, cc=(7, 5)), tensor=True).tensor
 
 
@@ -306,6 +312,19 @@ def test_large_products_fit_into_registers(name: str) -> None:
         assert 0 < code.registers <= 128 and code.shared <= 48 << 10
         if launch.form == "tile":
             assert "ld.shared.v" in text and "st.shared" in text
+
+
+@needs_cuda
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WORKS)
+def test_products_of_every_work_fit_into_registers(name: str) -> None:
+    program = program_of_work(name, DEVICE)
+    with shape_env(program.env):
+        launches = launches_of(schedule(program, DEVICE), program.env.hints)
+    for launch in {one.key: one for one in launches}.values():
+        for cc in DEVICES:
+            code = numba_cuda.cubin(launch.ptx("product", cc), cc)
+            assert code.spills <= MOST_SPILLS and code.registers <= 128, launch.source()[0]
 
 
 @needs_cuda

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 import graphc as tf
+from graphc.config import Config
 from graphc.errors import CompileError
 from graphc.ir.dtypes import bfloat16, float16, float32, int32, int64
+from graphc.ir.program import Program
 from graphc.kernel import prims as k
 from graphc.kernel.expr import Cast, Prim
 from graphc.kernel.nest import Kernel
@@ -34,8 +36,8 @@ MOST_REGISTERS = 128  # of a thread: then 512 threads fit into a multiprocessor
 MOST_SPILLS = 64  # bytes: a few words that stay in the first cache
 
 
-def kernels_of_work(name: str) -> Iterator[Kernel]:
-    """The kernels of a measured work, each once."""
+def program_of_work(name: str, config: Config = FUSED) -> Program:
+    """The optimised program of a measured work."""
     work = WORKS[name]
     tf.reset_default_graph()
     inputs = work.inputs()
@@ -45,7 +47,13 @@ def kernels_of_work(name: str) -> Iterator[Kernel]:
     fetches = [f for f in wanted if isinstance(f, tf.Tensor)]
     targets = [f for f in wanted if not isinstance(f, tf.Tensor)]
     graph: Any = tf.get_default_graph()
-    program = optimized(graph, fetches, dict(zip(feeds, inputs)), targets, FUSED)
+    program: Program = optimized(graph, fetches, dict(zip(feeds, inputs)), targets, config)
+    return program
+
+
+def kernels_of_work(name: str) -> Iterator[Kernel]:
+    """The kernels of a measured work, each once."""
+    program = program_of_work(name)
     seen: set[str] = set()
     for kernel in kernels_of(program):
         if kernel.key() not in seen:

@@ -26,6 +26,7 @@ PAD = 4  # elements behind a row of shared memory that is written transposed
 # a sum is cut where its tiles leave most multiprocessors of any device without work
 _PART_ELEMENTS, _PART_THREADS, _FEW_BLOCKS, _WANTED_BLOCKS = 4096, 128, 128, 256
 _PART_LEAST, _PART_MOST, _PART_STEP = 256, 64, 32
+_MOST_LOADS = 8  # each has its own place to remember
 _BUSY_THREADS = 256  # of a multiprocessor, from which on it always has something to add
 
 
@@ -59,6 +60,11 @@ class GpuTile:
     def blocks(self, m: int, n: int) -> int:
         """Of one product."""
         return -(-m // self.rows) * -(-n // self.columns)
+
+    def loads(self, vectors: tuple[int, int]) -> int:
+        """Of a thread for a piece, for the side that has more."""
+        sides = zip((self.rows, self.columns), vectors, strict=True)
+        return max(extent * self.depth // v for extent, v in sides) // self.threads
 
     def slabs(self, itemsize: int) -> int:
         """In how many parts finished elements pass through shared memory."""
@@ -114,15 +120,20 @@ def gpu_tiles(itemsize: int, tensor: bool = False) -> tuple[GpuTile, ...]:
 
 def gpu_tile(
     batch: int, m: int, n: int, itemsize: int, gpu: Gpu, most: int = MOST_THREADS,
-    tensor: bool = False,
+    tensor: bool = False, vectors: tuple[int, int] = (1, 1),
 ) -> GpuTile:  # fmt: skip
     """The tile that finishes first: by the multiprocessor with the most blocks.
 
     Args:
         batch: products, each in all its parts. itemsize: of what sums are kept in.
         most: threads of a block. tensor: on tensor cores, where the device has those.
+        vectors: elements of a load, of both sides.
     """
-    tiles = gpu_tiles(itemsize, tensor and gpu.cc >= _TENSOR_FROM)
+    tiles = [
+        tile
+        for tile in gpu_tiles(itemsize, tensor and gpu.cc >= _TENSOR_FROM)
+        if tile.threads <= most and tile.loads(vectors) <= _MOST_LOADS
+    ]
 
     def time(tile: GpuTile) -> float:
         blocks = batch * tile.blocks(m, n)
@@ -130,7 +141,7 @@ def gpu_tile(
         busy = min(1.0, turns * tile.threads / _BUSY_THREADS)
         return turns * tile.rows * tile.columns / (tile.rate * busy)
 
-    return min((t for t in tiles if t.threads <= most), key=time)
+    return min(tiles, key=time)
 
 
 def tiles_of(m: int, n: int) -> int:
