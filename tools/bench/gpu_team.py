@@ -17,7 +17,7 @@ HELLO_SECONDS = 90.0
 PREPARE_SECONDS = 200.0  # all kernels of a training step may be compiled meanwhile
 TIME_SECONDS = 30.0
 # variants that are prepared when all others are
-LATER = ("autotune", "unfused", "launches", "jit_unroll", "plain")
+LATER = ("autotune", "unfused", "jit_unroll", "plain")
 
 
 @dataclass

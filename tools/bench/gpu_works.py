@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,14 +25,10 @@ CHECKED_ROWS = 128
 
 @dataclass(frozen=True)
 class Case:
-    """A work in one dtype: "tf32" is float32 whose products may round their operands.
-
-    rank: what is measured first where time is short.
-    """
+    """A work in one dtype: "tf32" is float32 whose products may round their operands."""
 
     work: Work
     dtype: str
-    rank: int
 
     @property
     def name(self) -> str:
@@ -146,10 +142,10 @@ def cases(smoke: bool) -> list[Case]:
     """All of them, the most important first."""
     works = _smoke() if smoke else _works()
     halves, tf32s = (SMOKE_HALVES, SMOKE_TF32S) if smoke else (HALVES, TF32S)
-    wanted = [Case(w, FLOAT, 0) for w in works]
-    wanted += [Case(w, HALF, 0) for w in works if w.name in halves]
-    wanted += [Case(w, TF32, 0) for w in works if w.name in tf32s]
-    return [replace(c, rank=n) for n, c in enumerate(wanted)]
+    found = [Case(w, FLOAT) for w in works]
+    found += [Case(w, HALF) for w in works if w.name in halves]
+    found += [Case(w, TF32) for w in works if w.name in tf32s]
+    return found
 
 
 def _works() -> list[Work]:
