@@ -110,9 +110,10 @@ class Binding:
                 self.arrays[k] = np.ascontiguousarray(array).reshape(array.shape)
             elif storage.kind == "bind":
                 assert storage.tensor is not None
-                self.arrays[k] = self._shape_value(storage.tensor)
+                self.arrays[k] = self.known(storage.tensor)
 
-    def _shape_value(self, tensor: Tensor) -> Array:
+    def known(self, tensor: Tensor) -> Array:
+        """The value of a tensor that extents decide."""
         value = value_of(tensor)
         if value is None:
             raise InternalError(f"{tensor.text_name} is not known when the plan is bound")

@@ -19,7 +19,7 @@ from graphc.ir.node import Node, Tensor
 from graphc.ir.program import Program
 from graphc.ir.shape import dims_product
 from graphc.ops.control import ProgramBranches, ProgramLoop
-from graphc.runtime.steps import Cursor, Stack, Step, Storage
+from graphc.runtime.steps import Countdown, Cursor, Stack, Step, Storage
 
 if TYPE_CHECKING:
     from graphc.runtime.schedule import Scheduler
@@ -80,6 +80,7 @@ def _body(
         step.writes = tuple(map(moved, step.writes))
         if step.copies is not None:
             step.copies = (moved(step.copies[0]), moved(step.copies[1]))
+        step.counters = tuple(c.moved(moved) for c in step.counters)
     return steps, [moved(s) for s in fetches]
 
 
@@ -152,16 +153,17 @@ class _Loop:
         rows = [s.cursor.row for s in self.pushed]
         body, _ = _body(self.scheduler, self.loop.body, places | _fetched(rows))
         head, end = Step("label", "loop"), Step("label", "end")
+        counters = self._counters(places)
         inside = [
             *cond,
-            Step("branch", "while", (flag,), target=end),
+            Step("branch", "while", (flag,), target=end, counters=counters),
             *self._step_begins(body),
             *body,
             *self._step_ends(),
         ]
         if len(self.scheduler.statuses) > statuses:
             # a step that failed ends the loop: what it gave might never do so
-            inside.append(Step("check", "check"))
+            inside.append(Step("check", "check", counters=counters))
         for step in inside:
             step.inside = True
         self.scheduler.loops.append((head, end))
@@ -174,6 +176,49 @@ class _Loop:
             Step("jump", "loop", target=head),
             end,
         ]
+
+    def _counters(self, places: Mapping[Place, Storage]) -> tuple[Countdown, ...]:
+        """What ends the loop, where that is counters alone: `i < n` and more of them."""
+        found: list[Countdown] = []
+        waiting = [self.loop.cond.outputs[0]]
+        while waiting:
+            node = waiting.pop().node
+            if node.op.name == "logical_and":
+                waiting += node.inputs
+                continue
+            counter = self._counter(node, places) if node.op.name == "less" else None
+            if counter is None:
+                return ()
+            found.append(counter)
+        return tuple(found)
+
+    def _counter(self, node: Node, places: Mapping[Place, Storage]) -> Countdown | None:
+        value, limit = node.inputs
+        step = self._growth(value)
+        if not step or limit.known_dims or not value.dtype.is_integer:
+            return None
+        variable = value.node.attrs["variable"]
+        bound: Storage | Tensor = limit
+        if limit.node.op.name == "feed":
+            bound = places["feed", limit.node.attrs["position"]]
+        elif limit.node.op.name not in ("const", "bound"):
+            return None
+        return Countdown(self.carried[self.loop.variables.index(variable)], bound, step)
+
+    def _growth(self, value: Tensor) -> int:
+        """By how much a carried number grows each turn; 0 where that is not known."""
+        if value.node.op.name != "read" or value.known_dims:
+            return 0
+        variable = value.node.attrs["variable"]
+        new = next((u.value for u in self.loop.body.updates if u.variable is variable), None)
+        if new is None or new.node.op.name != "add":
+            return 0
+        first, second = (t.node for t in new.node.inputs)
+        if first.op.name == "const":
+            first, second = second, first
+        if first.attrs.get("variable") is not variable or second.op.name != "const":
+            return 0
+        return max(int(second.attrs["value"].array), 0)
 
     def _flag(self) -> dict[Place, Storage]:
         """What the cond computes: a byte of its own."""

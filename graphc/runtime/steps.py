@@ -6,7 +6,7 @@ Schedule. Not here: how they are made (runtime/schedule.py). Imports fusion, ker
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -95,6 +95,22 @@ class Storage:
         )
 
 
+@dataclass(frozen=True, eq=False)
+class Countdown:
+    """One reason for a loop to end: the number in `storage`, which grows by `step` each turn, has
+    reached `bound`: one in memory that the loop does not write, or one that is known when extents
+    are."""
+
+    storage: Storage
+    bound: Storage | Tensor
+    step: int
+
+    def moved(self, to: Callable[[Storage], Storage]) -> Countdown:
+        """The same with its storages elsewhere."""
+        bound = to(self.bound) if isinstance(self.bound, Storage) else self.bound
+        return Countdown(to(self.storage), bound, self.step)
+
+
 @dataclass(eq=False)
 class Step:
     """One step. kind: kernel, gemm, tile, pack, rows, host, copy, check, chain (runs the steps
@@ -112,7 +128,8 @@ class Step:
         group: the fused nodes behind a kernel or a tile; node: of a call or a host step.
         inside: runs once for each step of a loop.
         span: of the first step of a loop or a branch, whose node is `holder`: how many steps it is.
-        members: of a chain.
+        members: of a chain. counters: of a loop's branch and checks, if they say how often it
+            goes round.
     """
 
     kind: str
@@ -133,6 +150,7 @@ class Step:
     span: int = 0
     holder: Node | None = None
     members: tuple[Step, ...] = ()
+    counters: tuple[Countdown, ...] = ()
 
     @property
     def nodes(self) -> tuple[Node, ...]:

@@ -87,6 +87,41 @@ def test_runs_again_are_one_launch(monkeypatch: pytest.MonkeyPatch) -> None:
         np.testing.assert_allclose(sess.run(fetches, {x: np.ones(4)})[0], np.ones(4))
 
 
+def test_loops_that_count_do_not_ask_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their turns are known when they begin: nested ones, with several bounds, begun again."""
+    n = tf.placeholder(tf.int32, [])
+    x = tf.placeholder(tf.float32, [None])
+
+    def inner(i: Any, a: Any) -> Any:
+        return tf.while_loop(lambda k, b: k < i, lambda k, b: (k + 2, b * 1.5), [0, a])[1]
+
+    out = tf.while_loop(
+        lambda i, a: tf.logical_and(i < n, i < tf.size(x) + 2),
+        lambda i, a: (i + 1, inner(i, a) + 1.0), [0, x],
+    )  # fmt: skip
+    asked = tf.while_loop(lambda a: tf.reduce_sum(a) < 50.0, lambda a: a * 2.0, [x])
+
+    def wanted(count: int, size: int) -> np.ndarray:
+        value = np.ones(size)
+        for i in range(min(count, size + 2)):
+            value = value * 1.5 ** len(range(0, i, 2)) + 1.0
+        return value
+
+    device = find_device(0)
+    read: list[int] = []
+    kept = device.get
+    monkeypatch.setattr(device, "get", lambda at, array: (read.append(array.size), kept(at, array)))
+    with tf.Session(config=CUDA) as sess:
+        for count, size in ((4, 3), (0, 3), (9, 2), (1, 1)):
+            got = sess.run(out, {n: count, x: np.ones(size)})
+            np.testing.assert_allclose(got[1], wanted(count, size), rtol=1e-6)
+            assert got[0] == min(count, size + 2)
+        before = len(read)
+        sess.run(out, {n: 4, x: np.ones(3)})
+        assert len(read) - before < 16
+        np.testing.assert_allclose(sess.run(asked, {x: [1.0, 2.0]}), [32.0, 64.0])
+
+
 def test_host_steps_between_kernels() -> None:
     def build() -> Any:
         v = tf.Variable(np.arange(6.0).reshape(3, 2).astype(np.float32))

@@ -27,7 +27,7 @@ from graphc.runtime.gpu.pool import Block, pool_of
 from graphc.runtime.gpu.values import values_on
 from graphc.runtime.instance import Instance
 from graphc.runtime.state import Moved, RunContext, VariableStore
-from graphc.runtime.steps import Step, Storage
+from graphc.runtime.steps import Countdown, Step, Storage
 from graphc.runtime.validate import validated_run
 
 if TYPE_CHECKING:
@@ -65,6 +65,7 @@ class GpuInstance(Instance):
         self.blocks: dict[str | int, Block] = {}
         self.where: dict[int, int] = {}
         self.stamp: object = None
+        self.turns: dict[int, int] = {}  # of each loop that runs: how many are left
         self.fed = [
             (evaluate_shape(t.known_dims, binding.symbols), t.dtype.np)
             for t in binding.plan.program.feeds
@@ -237,6 +238,7 @@ class GpuInstance(Instance):
 
     def _walk(self, ctx: RunContext | None, arrays: Sequence[Array], outs: list[Array]) -> None:
         """The steps in order, with jumps; parts without any may be one launch."""
+        self.turns.clear()
         at, count = 0, len(self.rows)
         profile = self.frame.profile
         while at < count:
@@ -269,9 +271,7 @@ class GpuInstance(Instance):
         elif kind == driver.JUMP:
             return int(b)
         elif kind == driver.BRANCH:
-            flag = np.empty(1, np.uint8)
-            self.device.get(int(args[a]), flag)
-            return at + 1 if flag[0] else int(b)
+            return at + 1 if self._goes_on(at, int(args[a])) else int(b)
         elif kind == driver.BELOW:
             return int(b) if args[a] < args[row[driver.AUX0]] else at + 1
         elif kind == driver.MOVE:
@@ -279,10 +279,42 @@ class GpuInstance(Instance):
         elif kind == driver.ADD:
             args[a] += b
         elif kind == driver.CHECK:
-            self._check(ctx, arrays)
+            # a loop that is counted ends in any case: it is looked at once, behind it
+            if not self.binding.steps[at].counters:
+                self._check(ctx, arrays)
         elif kind == driver.HOST:
             self._host(self.binding.steps[at], ctx, arrays, outs)
         return at + 1
+
+    def _goes_on(self, at: int, flag: int) -> bool:
+        """Whether a branch is not taken. Turns of a loop that counts are known when it begins."""
+        counters = self.binding.steps[at].counters
+        if not counters:
+            byte = np.empty(1, np.uint8)
+            self.device.get(flag, byte)
+            return bool(byte[0])
+        left = self.turns.pop(at, None)
+        if left is None:
+            left = min(map(self._turns, counters))
+        if left > 0:
+            self.turns[at] = left - 1
+        return left > 0
+
+    def _turns(self, counter: Countdown) -> int:
+        """How often a loop goes round until the counter is at its bound."""
+        now = self._number(counter.storage)
+        bound = counter.bound
+        if isinstance(bound, Storage):
+            end = self._number(bound)
+        else:
+            end = int(self.binding.known(bound))
+        return max(-(-(end - now) // counter.step), 0)
+
+    def _number(self, storage: Storage) -> int:
+        assert storage.tensor is not None
+        value = np.empty(1, storage.tensor.dtype.np)
+        self.device.get(self._address(storage), value)
+        return int(value[0])
 
     def start(self, at: int) -> None:
         """Launches a step's kernels, or its copy."""
