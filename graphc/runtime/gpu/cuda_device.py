@@ -220,8 +220,13 @@ class _Graph:
 
     def __init__(self, device: CudaDevice, handle: Any) -> None:
         self.handle = handle
-        destroy = device._driver.cuGraphExecDestroy
-        weakref.finalize(self, destroy, handle).atexit = False
+        weakref.finalize(self, _destroyed, device, handle).atexit = False
+
+
+def _destroyed(device: CudaDevice, handle: Any) -> None:
+    """Behind what the graph may still be doing."""
+    device.synchronize()
+    device._call("cuGraphExecDestroy", handle)
 
 
 class _Staging:
