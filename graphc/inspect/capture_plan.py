@@ -50,6 +50,7 @@ from graphc.runtime.steps import Cursor
 if TYPE_CHECKING:
     from graphc.fusion.partition import Group
     from graphc.runtime.binding import Binding
+    from graphc.runtime.gpu.device import Device
     from graphc.runtime.plan import CompiledPlan
     from graphc.runtime.steps import Step, Storage
 
@@ -160,6 +161,7 @@ class PlanReader:
     def __init__(self, table: NodeTable, codes: Codes | None) -> None:
         self.table = table
         self.codes = codes
+        self._devices: list[Device | None] = []
         self.record = PlanRecord(0, 0, 0, 0, 0.0, None, [], [], [], [], [], {})
 
     def add(
@@ -203,7 +205,8 @@ class PlanReader:
         self._buffers(binding, first_step, first_buffer)
         self._refusals(plan)
         record.arena_bytes = max(record.arena_bytes, binding.arena.nbytes)
-        record.device = runs_on(device_of(plan))
+        self._devices.append(device_of(plan))
+        record.device = runs_on(self._devices)
 
     def _code(self, plan: CompiledPlan, step: Step, binding: Binding, made: StepRecord) -> None:
         assert self.codes is not None

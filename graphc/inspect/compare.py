@@ -90,7 +90,7 @@ class Side:
         compile all kernels from nothing; 0 where nothing can be compiled.
         rate: what it reaches of the limits of what it runs on; None for the reference.
         blocks: seconds of a run, block by block. values: fetched by the first run, and variables.
-        runs_on: "cpu", or a GPU.
+        runs_on: "cpu", or its GPUs.
     """
 
     name: str
@@ -214,12 +214,11 @@ def compare(
         progress("runs in turn")
         with Load() as beside:
             blocks = _in_turn([r for r in runners if not _simulated(r)], seconds)
-        gpu = next((limits_gpu.of_device(r.device) for r in runners if r.device), None)
+        gpu = next((limits_gpu.of_device(r.devices[0]) for r in runners if r.devices), None)
         done = [
-            _side(r, blocks.get(r.name, ()), limits if r.device is None or gpu is None else gpu,
-                  progress)
+            _side(r, blocks.get(r.name, ()), gpu if r.devices and gpu else limits, progress)
             for r in runners
-        ]  # fmt: skip
+        ]
     finally:
         for runner in runners:
             runner.close()
@@ -271,7 +270,7 @@ def _config(name: str) -> Config:
 
 
 def _simulated(runner: Runner) -> bool:
-    return runner.device is not None and simulating()
+    return bool(runner.devices) and simulating()
 
 
 # ------------------------------------------------------------------ time
@@ -323,7 +322,7 @@ def _side(
     seconds = sum(work.compile_seconds(plan, symbols) for plan, symbols in runner.plans)
     return Side(
         runner.name, found, kernels, launches, total, found.arena_bytes + runner.held_bytes, spent,
-        runner.first, seconds, reached, blocks, runner.values, runs_on(runner.device),
+        runner.first, seconds, reached, blocks, runner.values, runs_on(runner.devices),
     )  # fmt: skip
 
 

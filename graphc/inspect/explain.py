@@ -21,6 +21,8 @@ from graphc.inspect.launches import (
     device_nest,
     device_of,
     launches_of,
+    place_of,
+    runs_on,
 )
 from graphc.ir.program import program_text
 from graphc.ir.shape import shape_env
@@ -28,6 +30,7 @@ from graphc.kernel.nest import nest_text
 from graphc.render import numba_cpu
 from graphc.runtime.finishing import Finishing
 from graphc.runtime.gpu.plan import GpuPlan
+from graphc.runtime.trace import CPU
 
 if TYPE_CHECKING:
     from graphc.ir.node import Node
@@ -88,7 +91,7 @@ class StepReport:
         members: the nodes inside. fusions: why they share the step. shared_bytes: of what several
             members read from outside, that is read once.
         tile: how the work is cut into registers, and why. pieces: how threads share it.
-        launches: of a GPU, the kernels that the step starts.
+        launches: of a GPU, the kernels that the step starts. device: where it runs.
     """
 
     kind: str
@@ -108,6 +111,7 @@ class StepReport:
     tile: str = ""
     pieces: str = ""
     launches: tuple[Launched, ...] = ()
+    device: str = CPU
 
     @property
     def bytes_saved(self) -> int:
@@ -138,7 +142,7 @@ class Explanation:
         program: the optimised program as text. steps: in order of execution.
         refusals: producer, consumer, reason. bytes_moved: by all steps. flops: of all steps.
         arena_bytes: of temporaries; arena_requested: what they would take
-        without reuse. device: the GPU's name, "" for the CPU; cc: its compute capability.
+        without reuse. device: the GPUs' names, "" for the CPU; cc: compute capability.
     """
 
     program: str
@@ -216,7 +220,8 @@ def joined(parts: Sequence[Explanation]) -> Explanation:
         max(p.arena_bytes for p in parts),
         max(p.arena_requested for p in parts),
         sum(p.flops for p in parts),
-        *next(((p.device, p.cc) for p in parts if p.device), ("", None)),
+        ", ".join(dict.fromkeys(p.device for p in parts if p.device)),
+        next((p.cc for p in parts if p.cc), None),
     )
 
 
@@ -244,7 +249,7 @@ def explain_plan(
         binding.arena.nbytes,
         binding.arena.requested,
         sum(s.flops for s in steps),
-        "" if device is None else f"{device.gpu.name}, {device.name}",
+        "" if device is None else runs_on([device]),
         None if device is None else device.gpu.cc,
     )
 
@@ -314,7 +319,7 @@ class _Steps:
             **common, flops=done.flops, members=tuple(map(_member, step.nodes)),
             fusions=self._fusions(step), shared_bytes=self._shared(step),
             tile=reasons.tile_text(step, self.binding), pieces=reasons.split_text(at, self.binding),
-            launches=launches,
+            launches=launches, device=place_of(self.plan, step),
         )  # fmt: skip
 
     def _launches(self, step: Step) -> tuple[Launched, ...]:

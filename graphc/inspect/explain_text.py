@@ -22,8 +22,9 @@ _MARKS = ("loop", "while", "if", "else", "end")
 def summary(found: Explanation) -> str:
     """A line a step, and the refusals that cost most."""
     lines = [head(found)]
+    several = _several(found)
     for number, step in enumerate(found.steps):
-        lines.append(_line(number, step, _few(step.ops)))
+        lines.append(_line(number, step, _few(step.ops), several))
     if found.refusals:
         lines.append("not fused:")
     costly = sorted(found.refusals, key=lambda r: -r.nbytes)
@@ -47,7 +48,12 @@ def head(found: Explanation) -> str:
     )
 
 
-def _line(number: int, step: StepReport, ops: str) -> str:
+def _several(found: Explanation) -> bool:
+    """Whether more than one GPU takes part."""
+    return len({s.device for s in found.steps if s.launches}) > 1
+
+
+def _line(number: int, step: StepReport, ops: str, several: bool) -> str:
     time = f", {duration(step.seconds / step.calls)}" if step.calls else ""
     ops = f" = {ops}" if ops else ""
     start = f"  {number:3d} {'  ' * step.depth}{step.kind:6s}"
@@ -55,7 +61,8 @@ def _line(number: int, step: StepReport, ops: str) -> str:
         return start.rstrip() + (f"{ops}{time}" if ops else "")
     grids = " + ".join(f"{one.blocks:,} x {one.threads}" for one in step.launches)
     grid = f", {grids} threads" if grids else ""
-    return f"{start} {step.name}{ops}  [{size(step.nbytes)}{time}{grid}]"
+    where = f" on {step.device.removeprefix('/device:')}" if several and grids else ""
+    return f"{start} {step.name}{ops}  [{size(step.nbytes)}{time}{grid}{where}]"
 
 
 def _counted(names: Sequence[str]) -> list[str]:
@@ -87,7 +94,7 @@ def details(found: Explanation) -> str:
     """All that is known of each step, and every refusal with what would change it."""
     out = [head(found)]
     for number, step in enumerate(found.steps):
-        out += _step(number, step)
+        out += _step(number, step, _several(found))
     if found.refusals:
         out.append("not fused, the most bytes first:")
     for r in sorted(found.refusals, key=lambda r: -r.nbytes):
@@ -95,9 +102,9 @@ def details(found: Explanation) -> str:
     return "\n".join(out)
 
 
-def _step(number: int, step: StepReport) -> list[str]:
+def _step(number: int, step: StepReport, several: bool) -> list[str]:
     pad = " " * (8 + 2 * step.depth)
-    out = [_line(number, step, "" if step.members else _few(step.ops))]
+    out = [_line(number, step, "" if step.members else _few(step.ops), several)]
     if step.members:
         out += [f"{pad}{line}" for line in _members(step.members)]
     if step.fusions:

@@ -11,7 +11,7 @@ compiler, but no GPU. The simulator has neither.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
@@ -67,9 +67,10 @@ def device_of(plan: CompiledPlan) -> Device | None:
     return plan.device if isinstance(plan, GpuPlan) else None
 
 
-def runs_on(device: Device | None) -> str:
-    """For people: the processor, or a GPU with its name."""
-    return "cpu" if device is None else f"{device.name.removeprefix('/device:')} {device.gpu.name}"
+def runs_on(devices: Iterable[Device | None]) -> str:
+    """For people: the processor, or GPUs with their names, each once."""
+    found = [f"{d.name.removeprefix('/device:')} {d.gpu.name}" for d in devices if d is not None]
+    return ", ".join(dict.fromkeys(found)) or "cpu"
 
 
 def place_of(plan: CompiledPlan, step: Step) -> str:

@@ -28,7 +28,7 @@ class Runner:
     Attributes:
         first: seconds of the first run, which builds the plan. values: what it fetched, then the
             variables behind it. arrays: what is fed. plans: (plan, symbols) of every stage.
-        stages: what the plans are of. device: the GPU that they run on; None for the CPU.
+        stages: what the plans are of. devices: the GPUs that they run on.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Runner:
         self.arrays = handle.arrays([v for _, v, _ in feed_items(target.graph, self.feeds)])
         self.plans: list[tuple[Any, dict[str, int]]] = handle.runner.plans(self.arrays)
         self.stages: list[Any] = handle.runner.stages
-        self.device = next((d for plan, _ in self.plans if (d := device_of(plan))), None)
+        self.devices = tuple({d: None for plan, _ in self.plans if (d := device_of(plan))})
 
     def _initialize(self, like: Runner | None) -> list[Any]:
         """Gives the variables values; those variables."""
@@ -97,8 +97,8 @@ class Runner:
         end, count = start + seconds, 0
         while count == 0 or now < end:
             run(fetches, feeds)
-            if self.device is not None:
-                self.device.synchronize()  # a run that fetches nothing does not wait for it
+            for device in self.devices:  # a run that fetches nothing does not wait for them
+                device.synchronize()
             count += 1
             now = clock()
         return (now - start) / count

@@ -4,7 +4,7 @@ Lives here: chrome_trace, trace_text. Not here: recording (inspect/profile.py), 
 (tf1/timeline.py).
 
 Processes of the trace: what building the plan took, then the runs one after the other: a row of
-runs, a row of steps (of a plan for a GPU, one for what the device does and one for the host), a row
+runs, a row of steps (of a plan for a GPU, one for each device and one for the host), a row
 of its own for each step that a loop runs several times, and the arena's memory as a counter.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from graphc.inspect.profile import Event, Profile, StepProfile
 
 BUILD, RUNS = 1, 2  # processes
-RUN_ROW, STEP_ROW, GPU_ROW, LOOP_ROWS = 1, 2, 3, 10  # threads
+RUN_ROW, STEP_ROW, GPU_ROW, LOOP_ROWS = 1, 2, 3, 40  # threads
 MAX_EVENTS = 50_000  # of steps; the first runs are kept
 GAP = 5.0  # microseconds between runs
 
@@ -37,8 +37,9 @@ def chrome_trace(profile: Profile) -> dict[str, Any]:
               _name("thread_name", BUILD, 1, "passes and compilation"),
               _name("thread_name", RUNS, RUN_ROW, "runs"),
               _name("thread_name", RUNS, STEP_ROW, "steps")]  # fmt: skip
-    devices = {s.device for s in profile.steps} - {CPU}
-    events += [_name("thread_name", RUNS, GPU_ROW, name) for name in sorted(devices)]
+    gpus = sorted({s.device for s in profile.steps} - {CPU})
+    places = {CPU: STEP_ROW, **{name: GPU_ROW + k for k, name in enumerate(gpus)}}
+    events += [_name("thread_name", RUNS, places[name], name) for name in gpus]
     at = 0.0
     for phase in profile.phases:
         events.append(_span(phase.name, "build", BUILD, 1, at, phase.seconds * 1e6, {}))
@@ -58,8 +59,8 @@ def chrome_trace(profile: Profile) -> dict[str, Any]:
         events.append(_span(f"run {number}", "run", RUNS, RUN_ROW, at, end, {}))
         for event in run:
             key = (event.stage, event.number)
-            row = STEP_ROW if steps[key].device == CPU else GPU_ROW
-            events.append(_step(event, steps[key], rows.get(key, row), at))
+            row = rows.get(key, places[steps[key].device])
+            events.append(_step(event, steps[key], row, at))
             events.append({
                 "ph": "C", "name": f"arena of stage {event.stage}", "pid": RUNS, "tid": 0,
                 "ts": round(at + event.start * 1e6, 3),

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import numpy as np
+import pytest
 
 import graphc as tf
 from graphc.inspect import document, info, limits_gpu, report_page
@@ -15,7 +16,7 @@ from graphc.inspect.report import run_metadata
 from graphc.inspect.target import built
 from graphc.inspect.timeline import chrome_trace
 from graphc.interop.trace_messages import RunMetadata
-from graphc.runtime.gpu.device import find_device, simulating
+from graphc.runtime.gpu.device import absence, find_device, simulating
 from tests.gpu.ways import CUDA
 from tests.inspect.made import LIMITS
 
@@ -52,7 +53,7 @@ def test_explanations_have_times_and_launches() -> None:
         sess.run(fetches, feeds)
         sess.run(fetches, feeds)
         found = sess.explain(fetches, feeds)
-    assert found.device.endswith(GPU)
+    assert found.device.startswith("GPU:0")
     for report in found.kernels:
         assert report.calls >= 2 and report.seconds > 0
         assert bool(report.launches) == (report.kind != "host")
@@ -92,6 +93,29 @@ def test_a_plan_without_host_steps_stands_under_the_gpu_alone() -> None:
     assert [d.device for d in metadata.step_stats.dev_stats] == [
         "/job:localhost/replica:0/task:0/device:GPU:0"
     ]
+
+
+@pytest.mark.skipif(absence(1) is not None, reason="there is one GPU")
+def test_several_devices_are_told_apart() -> None:
+    def build() -> Any:
+        x = tf.placeholder(tf.float32, [4], name="x")
+        with tf.device("/gpu:0"):
+            y = tf.exp(x)
+        with tf.device("/gpu:1"):
+            return tf.tanh(y), {x: np.ones(4, np.float32)}
+
+    target = built(build)
+    fetches, feeds = target.fetches, target.feeds
+    with tf.Session(graph=target.graph, config=CUDA) as sess:
+        found = sess.explain(fetches, feeds)
+    assert {s.device for s in found.kernels} == {GPU, "/device:GPU:1"}
+    assert "GPU:0" in found.device and "GPU:1" in found.device and "on GPU:1]" in str(found)
+    metadata = RunMetadata()
+    metadata.ParseFromString(run_metadata(target, CUDA))
+    assert [d.device[-5:] for d in metadata.step_stats.dev_stats] == ["GPU:0", "GPU:1"]
+    traced = chrome_trace(profile(target, 1, CUDA))["traceEvents"]
+    rows = {e["args"]["device"]: e["tid"] for e in traced if e.get("cat") == "kernel"}
+    assert len(rows) == len(set(rows.values())) == 2
 
 
 def test_compare_has_both_sides_of_the_gpu() -> None:

@@ -67,7 +67,7 @@ def explained(build: Any = layer, **options: Any) -> Explanation:
 # ------------------------------------------------------------------ explain
 def test_every_step_says_how_it_is_launched(paper: PaperDevice) -> None:
     found = explained()
-    assert found.device == "H200, /device:GPU:0" and found.cc == (9, 0)
+    assert found.device == "GPU:0 H200" and found.cc == (9, 0)
     assert found.kernels and all(s.launches for s in found.kernels)
     for step in found.kernels:
         for one in step.launches:
@@ -197,7 +197,7 @@ def test_ptx_with_registers_and_spills(
 # ------------------------------------------------------------------ on paper
 def test_a_gpu_that_is_not_there_is_explained() -> None:
     found = explain_on(layer, A100)
-    assert found.device == "A100, /device:GPU:0" and found.cc == (8, 0)
+    assert found.device == "GPU:0 A100" and found.cc == (8, 0)
     assert all(s.launches for s in found.kernels)
     assert len(explain_on(layer, fuse=False).kernels) > len(found.kernels)
 
@@ -227,7 +227,7 @@ def test_the_command_takes_a_gpus_name(
     )
     assert main(["explain", str(file), "--gpu", "A100", "--ptx", "--source"]) == 0
     said = capsys.readouterr().out
-    assert "1 kernel on A100" in said and "from numba import cuda" in said
+    assert "1 kernel on GPU:0 A100" in said and "from numba import cuda" in said
     assert "no machine code" in said
 
 
