@@ -33,18 +33,22 @@ def element_of(printer: ElementPrinter, partial: bool) -> None:
     part_of(printer, partial)
 
 
-class RowsPrinter(ElementPrinter):
-    """A product whose sides both lie along the sum: the threads of a warp share one element.
-
-    Its threads add up every 32nd piece, then a butterfly joins them: the order is the same
-    whatever the grid.
-    """
+class CountedPrinter(ElementPrinter):
+    """A product whose grid goes over all elements, `count` of them with the parts of their sums."""
 
     def __init__(self, product: GpuProduct, finish: GpuFinish | None = None) -> None:
         kept = product.kept if product.partial else product.dtype
         sizes = ("m", "n", "k", *(["chunk", "parts"] * product.partial), *product.sizes, "count")
         super().__init__((product.a.dtype, product.b.dtype), kept, sizes, finish)
         self.product = product
+
+
+class RowsPrinter(CountedPrinter):
+    """A product whose sides both lie along the sum: the threads of a warp share one element.
+
+    Its threads add up every 32nd piece, then a butterfly joins them: the order is the same
+    whatever the grid.
+    """
 
     def body(self) -> None:
         """The whole function."""
@@ -124,17 +128,11 @@ class PartsPrinter(ElementPrinter):
         self.out()
 
 
-class ColumnsPrinter(ElementPrinter):
+class ColumnsPrinter(CountedPrinter):
     """A product of each column with itself, as in depthwise convolutions: a thread an element.
 
     Both operands have their columns side by side; their outer index is the row.
     """
-
-    def __init__(self, product: GpuProduct, finish: GpuFinish | None = None) -> None:
-        kept = product.kept if product.partial else product.dtype
-        sizes = ("m", "n", "k", *(["chunk", "parts"] * product.partial), *product.sizes, "count")
-        super().__init__((product.a.dtype, product.b.dtype), kept, sizes, finish)
-        self.product = product
 
     def body(self) -> None:
         """The whole function."""
