@@ -1,4 +1,4 @@
-"""The driver's functions as a device calls them, with a driver of this test's own on host memory."""
+"""The driver's functions as a device calls them: a driver of the tests' own on host memory."""
 
 from __future__ import annotations
 
