@@ -270,7 +270,10 @@ def cubin(text: str, cc: tuple[int, int]) -> Cubin:
         log = bytearray(nvjitlink.get_info_log_size(handle))
         nvjitlink.get_info_log(handle, log)
     except nvjitlink.nvJitLinkError as error:
-        raise CompileError(f"the GPU's linker refuses a kernel: {error}") from error
+        said = bytearray(nvjitlink.get_error_log_size(handle))
+        nvjitlink.get_error_log(handle, said)
+        words = said.decode(errors="replace").strip(" \n\0").splitlines() or [str(error)]
+        raise CompileError(f"the GPU's linker refuses a kernel: {words[0]}") from error
     finally:
         nvjitlink.destroy(handle)
     return _used(bytes(out), log.decode(errors="replace"))

@@ -52,7 +52,8 @@ def register(function: Callable[..., Any], signature: Callable[..., Any], lower:
             return signature(*(types.unliteral(a) for a in args))
 
     templates.infer_global(function, types.Function(Template))
-    extending.lower_builtin(function, types.VarArg(types.Any))(lower)
+    known = cpu.by_target("cuda", function, lower)
+    extending.lower_builtin(function, types.VarArg(types.Any))(known)
 
 
 # ------------------------------------------------------------------ the device's own functions

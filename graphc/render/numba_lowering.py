@@ -34,6 +34,24 @@ NUMBA_TYPES = {
 }  # fmt: skip
 
 
+# (target, function): what it becomes there; Numba has one table for all targets
+_codes: dict[tuple[str, Callable[..., Any]], Code] = {}
+
+
+def by_target(target: str, function: Callable[..., Any], lower: Code) -> Code:
+    """Code for "cpu" or "cuda", as a function that also knows the other one's.
+
+    Numba takes what was registered last, for whichever target.
+    """
+    _codes[target, function] = lower
+
+    def chosen(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        cuda = type(context).__module__.startswith("numba.cuda")
+        return _codes["cuda" if cuda else "cpu", function](context, builder, sig, args)
+
+    return chosen
+
+
 def _register(function: Callable[..., Any], signature: Callable[..., Any], code: Code) -> None:
     """Give one support function its Numba signature (from argument types) and its code."""
 
@@ -49,9 +67,10 @@ def _register(function: Callable[..., Any], signature: Callable[..., Any], code:
     arity = len(inspect.signature(function).parameters)
     type_callable(function)(lambda context: by_arity[arity])
 
-    @lower_builtin(function, types.VarArg(types.Any))
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         return code(builder, sig, *args)
+
+    lower_builtin(function, types.VarArg(types.Any))(by_target("cpu", function, lower))
 
 
 def typed(result: Callable[..., Any] | Any, *params: Any) -> Callable[..., Any]:

@@ -6,17 +6,18 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
 
-def simulation(kind: str) -> dict[str, dict[str, Any]]:
-    """What the process says of each case of a kind ("nests" or "products")."""
+def simulation(kind: str, cases: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
+    """What the process says of these cases, or of all, of a kind ("nests" or "products")."""
     env = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-m", "tests.cuda.in_simulator", kind],
+        [sys.executable, "-m", "tests.cuda.in_simulator", kind, *cases],
         cwd=ROOT, env=env, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -24,4 +24,3 @@ def test_plans_for_gpus_in_the_simulator() -> None:
         cwd=ROOT, env=env, capture_output=True, text=True, timeout=1500, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    assert " passed" in done.stdout

@@ -18,7 +18,7 @@ from graphc.ir.program import Program
 from graphc.kernel import prims as k
 from graphc.kernel.expr import Cast, Prim
 from graphc.kernel.nest import Kernel
-from graphc.render import numba_cuda
+from graphc.render import numba_cpu, numba_cuda
 from tests.cuda.checking import kernels_of
 from tests.cuda.nests import NESTS
 from tests.helpers import FUSED, optimized
@@ -119,6 +119,21 @@ def test_flags_are_raised_atomically() -> None:
     )
     text, _ = compiled(kernel, (9, 0))
     assert re.search(r"(atom|red)[.\w]*\.or\.b64", text)
+
+
+def test_code_for_both_targets_in_one_process() -> None:
+    """Functions become each target's own code, whichever was asked for last."""
+    made = [
+        flat_kernel([float32] * 2, lambda a, b, n=n: [k.floor(k.maximum(a, b)) + float(n)])
+        for n in range(4)
+    ]
+    for number, kernel in enumerate(made):
+        if number % 2:
+            text = numba_cpu.llvm_ir(kernel, "flat")
+            assert "__nv_" not in text and "@flat" in text
+        else:
+            text, _ = compiled(kernel, (9, 0))
+            assert "llvm." not in text and ".entry kernel" in text
 
 
 def test_a_kernel_that_does_not_compile_says_which() -> None:
