@@ -13,7 +13,7 @@ thread adds other elements then.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from graphc.ir.dtypes import bool_, int64
@@ -157,7 +157,7 @@ def _flat(kernel: Kernel, loop: For, width: int, names: Names) -> Kernel:
         last = Prim("min", (base + width, index(extent)), int64)
         rest = Select(full, last, base)
         once, single = Axis(1, "once"), Axis(width, "e")
-        alone = _renamed(loop.body, {loop.axis: single}, "_e")
+        alone = _renamed(loop.body, loop.axis, single, "_e")
         body = (
             For(once, ZERO, whole, _copies(loop.body, loop.axis, base, width, names)),
             For(single, rest, last, alone),
@@ -330,18 +330,19 @@ class _Copies:
         names = self.locals[n]
         if isinstance(stmt, Let):
             value = self._at(stmt.value, n)
-            names[stmt.local] = self._local(stmt.local, n)
-            return Let(names[stmt.local], value)  # type: ignore[arg-type]
+            names[stmt.local] = own = self._local(stmt.local, n)
+            return Let(own, value)
         if isinstance(stmt, Accum):
-            names[stmt.local] = self._local(stmt.local, n)
+            names[stmt.local] = own = self._local(stmt.local, n)
             best = stmt.best
             if best is not None:
                 names[best] = best = self._local(best, n)
-            return replace(stmt, local=names[stmt.local], best=best)  # type: ignore[arg-type]
+            return replace(stmt, local=own, best=best)
         if isinstance(stmt, Update):
             local = names.get(stmt.local, stmt.local)
+            assert isinstance(local, Local)
             position = None if stmt.position is None else self._at(stmt.position, n)
-            return Update(local, self._at(stmt.value, n), position)  # type: ignore[arg-type]
+            return Update(local, self._at(stmt.value, n), position)
         assert isinstance(stmt, Store)
         return replace(stmt, offset=self._at(stmt.offset, n), value=self._at(stmt.value, n))
 
@@ -373,10 +374,9 @@ def _divided(node: Expr, axis: Axis, base: Expr, width: int, n: int) -> Expr | N
     return first if node.name == "floordiv" else first * width + n
 
 
-def _renamed(body: Sequence[Stmt], to: Mapping[Expr, Expr], suffix: str) -> tuple[Stmt, ...]:
-    """The body on other axes and with locals of its own."""
-    axis, new = next(iter(to.items()))
-    made = _Copies(axis, new, 1, itertools.count(1), suffix)  # type: ignore[arg-type]
+def _renamed(body: Sequence[Stmt], axis: Axis, new: Axis, suffix: str) -> tuple[Stmt, ...]:
+    """The body on another axis, its loops and locals with names of their own."""
+    made = _Copies(axis, new, 1, itertools.count(1), suffix)
     names = made.locals[0]
 
     def visit(stmts: Sequence[Stmt]) -> list[Stmt]:

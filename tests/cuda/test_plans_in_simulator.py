@@ -20,7 +20,8 @@ ROOT = Path(__file__).parents[2]
 def test_plans_for_gpus_in_the_simulator() -> None:
     env = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1", "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/gpu"],
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "tests/gpu"],
         cwd=ROOT, env=env, capture_output=True, text=True, timeout=1500, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    assert " passed" in done.stdout

@@ -179,7 +179,7 @@ def test_a_chain_of_twenty_thousand_nodes() -> None:
     start = time.perf_counter()
     with uncollected():  # as plans are built: the collector goes through what other tests keep
         program = optimized(graph, [y], feed)
-    assert time.perf_counter() - start < 15.0  # what is not linear takes minutes
+    assert time.perf_counter() - start < 5.0
     assert len(program.nodes) == 20_001
     session = Session(graph)
     got = session.run(y, feed)
