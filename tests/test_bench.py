@@ -5,9 +5,9 @@ No test looks at a time.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -20,7 +20,9 @@ import pytest
 
 from tools.bench import (
     compare,
+    conversation,
     environments,
+    load,
     page,
     peer_graphc,
     peer_numpy,
@@ -30,6 +32,7 @@ from tools.bench import (
     rows,
     run,
     tree,
+    turns,
     worker,
 )
 from tools.bench.works import GROUPS, MODELS, WORKS, Work
@@ -39,19 +42,14 @@ QUICK = ["W3", "W4_scalar", "W4_vec10", "W9", "W10_inf_b1", "GEMM64"]
 BIG = ["W1", "W2", "W5", "W6", *(n for n in WORKS if n.startswith("W7"))]
 
 
-@pytest.fixture
-def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "repeats", lambda fn, quick: [float(fn() is not None)])
-    monkeypatch.setattr("tools.bench.load.wait_for_quiet", lambda seconds: True)
-
-
-@pytest.mark.usefixtures("hasty")
 @pytest.mark.parametrize("peer", OWN, ids=["numpy", "graphc"])
 @pytest.mark.parametrize("name", QUICK)
 def test_small_works_are_right(name: str, peer: Any) -> None:
+    held = worker.Worker(peer, threads=1, quick=True)
     for variant in peer.variants(WORKS[name]):
-        options = argparse.Namespace(threads=1, quick=True, patience=0.0)
-        assert worker.timed(peer, WORKS[name], variant, options)["ok"], variant
+        answer = held.answer({"do": "prepare", "work": name, "variant": variant})
+        assert answer.get("ok"), (variant, answer)
+    assert held.answer({"do": "forget"}) == {} and not held.ready
 
 
 @pytest.mark.parametrize("peer", OWN, ids=["numpy", "graphc"])
@@ -208,16 +206,25 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """Processes that only leave a note of having been started."""
     calls: list[tuple[str, ...]] = []
 
-    def one(python: str, job: run.Job, settings: Any, caches: Path) -> list[dict[str, Any]]:
+    fields = {"when": "2026-11-20 10:00:00", "threads": 2, "quick": True, "versions": {}}
+
+    def one(python: str, job: run.Job, settings: Any, caches: Path) -> dict[str, Any]:
         calls.append((job.group, job.peer))
-        fields = {"when": "2026-11-20 10:00:00", "threads": 2, "quick": True, "versions": {}}
-        if job.mode != "time":
-            more = {"import_s": 1.0, "build_s": 1.0, "first_s": 1.0, "peak_bytes": 2**20}
-            return [fields | more | {"work": job.works[0], "variant": job.variant, "ok": True}]
-        numbers = {"median_s": 1e-6, "ok": True, "foreign": 0.0, "mode": job.mode}
-        return [fields | numbers | {"work": w, "variant": "run"} for w in job.works]
+        more = {"import_s": 1.0, "build_s": 1.0, "first_s": 1.0, "peak_bytes": 2**20}
+        return fields | more | {"work": job.work, "variant": job.variant, "ok": True,
+                                "mode": job.mode}  # fmt: skip
+
+    def together(
+        members: list[turns.Member], works: tuple[str, ...], settings: Any
+    ) -> Iterator[dict[str, Any]]:
+        numbers = {"median_s": 1e-6, "ok": True, "foreign": 0.0, "mode": "time"}
+        for member in members:
+            calls.append((WORKS[works[0]].group, member.name))
+            yield from (fields | numbers | {"work": w, "variant": "run", "peer": member.name}
+                        for w in works)  # fmt: skip
 
     monkeypatch.setattr(process, "one", one)
+    monkeypatch.setattr(turns, "measured", together)
     monkeypatch.setattr(tree, "byte_compile", lambda folder: None)
     return calls
 
@@ -278,38 +285,140 @@ def test_two_commits_are_compared(
 ) -> None:
     places: list[Path] = []
 
-    def measure(python: str, job: run.Job, settings: process.Settings) -> list[dict[str, Any]]:
-        assert (settings.tree / "graphc" / "__init__.py").exists()
-        places.append(settings.tree)
-        slow = settings.tree == environments.ROOT
-        return [{"work": "W9", "variant": "run", "ok": True, "median_s": 2.0 if slow else 1.0}]
+    def together(
+        members: list[turns.Member], works: tuple[str, ...], settings: process.Settings
+    ) -> Iterator[dict[str, Any]]:
+        for member, seconds in zip(members, (1.0, 2.0), strict=True):
+            place = Path(member.process.variables["PYTHONPATH"].split(os.pathsep)[0])
+            assert (place / "graphc" / "__init__.py").exists()
+            places.append(place)
+            yield {"work": "W9", "variant": "run", "ok": True, "median_s": seconds,
+                   "peer": member.name}  # fmt: skip
 
-    monkeypatch.setattr(process, "measure", measure)
+    monkeypatch.setattr(turns, "measured", together)
     monkeypatch.setattr(tree, "byte_compile", lambda folder: None)
     assert compare.main([commit, ".", "--works", "W9", "--rounds", "2"]) == 1
-    assert places[1:3] == [environments.ROOT] * 2 and places[0] == places[3]
+    assert places[1] == places[3] == environments.ROOT and places[0] == places[2]
     assert not places[0].exists()
     assert "slower W9 run" in capsys.readouterr().out
 
 
-def test_a_real_process_measures_another_checkout(tmp_path: Path) -> None:
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """Another checkout, by its folder."""
+    folder = tmp_path / "other"
+    folder.mkdir()
+    (folder / "graphc").symlink_to(environments.ROOT / "graphc", target_is_directory=True)
+    return folder
+
+
+def test_a_real_process_measures_another_checkout(tmp_path: Path, other: Path) -> None:
     """One worker with everything real but the time it takes, on a tree given by its folder."""
-    other = tmp_path / "other"
-    other.mkdir()
-    (other / "graphc").symlink_to(environments.ROOT / "graphc", target_is_directory=True)
     settings = process.Settings(1, True, tmp_path, other)
-    job = run.Job("W3", "graphc", ("W4_vec10",), "start", "run")
+    job = run.Job("W3", ("graphc",), ("W4_vec10",), "start", "run")
     lines = list(process.measure(sys.executable, job, settings))
     assert [line["mode"] for line in lines] == ["cold", "warm"]
     assert all(line["ok"] and line["versions"]["numpy"] == np.__version__ for line in lines)
 
 
+def test_real_processes_are_measured_in_turn(
+    tmp_path: Path, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(turns, "QUICK_TURNS", 1)
+    job = run.Job("W3", ("graphc", "numpy", "nobody"), ("W4_vec10",))
+    settings = process.Settings(1, True, tmp_path, other)
+    pythons = dict.fromkeys(job.peers, sys.executable)
+    lines = {(r["peer"], r["variant"]): r for r in run.lines_of(job, pythons, settings)}
+    assert "No module named 'tools.bench.peer_nobody'" in lines.pop(("nobody", ""))["error"]
+    assert set(lines) == {("graphc", "run"), ("graphc", "call"), ("numpy", "numpy")}
+    for line in lines.values():
+        assert line["ok"] and 1 <= line["repeats"] <= 2 and line["median_s"] > 0
+        assert line["versions"]["numpy"] == np.__version__ and line["mode"] == "time"
+
+
+class Answers(conversation.Process):
+    """A process that is none: samples by variant, as they come; an exception is its end."""
+
+    def __init__(self, samples: dict[str, Any]) -> None:
+        super().__init__([], {})
+        self.samples = {name: iter(values) for name, values in samples.items()}
+        self.asked: list[str] = []
+
+    def ask(self, question: dict[str, Any], seconds: float) -> dict[str, Any]:
+        self.asked.append(question["variant"])
+        value = next(self.samples[question["variant"]])
+        if isinstance(value, Exception):
+            raise value
+        return {"seconds": value}
+
+
+def turned(loads: list[float], quick: bool = False, **samples: Any) -> dict[str, turns.Runner]:
+    """What taking turns gives, with these loads of the turns; "own..." stay in all of them."""
+    runners = []
+    for name, values in samples.items():
+        made = turns.Member(name, Answers({"v": values}), own=name.startswith("own"))
+        runners.append(turns.Runner(made, "v", {"ok": True, "units": 8.0}))
+    left = iter(loads)
+
+    class Said(load.Load):
+        def __exit__(self, *_: Any) -> None:
+            self.foreign = next(left)
+
+    turns.take_turns("W3", runners, process.Settings(1, quick, Path()), Said)
+    return {r.member.name: r for r in runners}
+
+
+def test_all_take_turns_but_those_far_behind() -> None:
+    got = turned([0.0] * 15, own=[9.0] * 15, best=[2.0] * 15, near=[3.0] * 15, far=[5.0] * 15)
+    counts = {name: len(r.samples) for name, r in got.items()}
+    assert counts == {"own": 15, "best": 15, "near": 15, "far": turns.FEW}
+    line = got["best"].line(15)
+    assert (line["median_s"], line["repeats"], line["per_s"], line["foreign"]) == (2.0, 15, 4.0, 0)
+
+
+def test_disturbed_turns_are_taken_again_and_left_out() -> None:
+    loads = [0.9, 0.0, 0.5, 0.0, 0.0, 0.0, 0.0]
+    got = turned(loads, True, own=[8.0, 1.0, 7.0, 2.0, 3.0, 4.0, 5.0])["own"]
+    assert [s for _, s in got.samples] == [8.0, 1.0, 7.0, 2.0, 3.0, 4.0, 5.0]
+    line = got.line(turns.QUICK_TURNS)
+    assert (line["median_s"], line["max_s"], line["foreign"]) == (3.0, 5.0, 0.0)
+    noisy = turned([0.5] * 10, True, own=[1.0] * 10)["own"].line(turns.QUICK_TURNS)
+    assert noisy["repeats"] == 5 and noisy["foreign"] == 0.5
+
+
+def test_what_ends_meanwhile_leaves_an_error() -> None:
+    gone = conversation.Ended("the process ended: exit status 3")
+    got = turned([0.0] * 15, own=[1.0] * 15, other=[1.0, gone])
+    assert got["other"].line(15) == {"ok": True, "error": "the process ended: exit status 3"}
+    assert len(got["own"].samples) == 15
+    assert not turned([0.0], own=[gone])["own"].samples
+
+
 def test_failing_processes_leave_a_line(tmp_path: Path) -> None:
     settings = process.Settings(1, True, tmp_path)
-    job = run.Job("W3", "nobody", ("W3",))
+    job = run.Job("W14_W3", ("nobody",), ("W3",), "memory", "run")
     (line,) = process.measure(sys.executable, job, settings)
     assert "No module named 'tools.bench.peer_nobody'" in line["error"]
     assert json.loads(json.dumps(line)) == line
+
+
+def test_limits_are_the_works_own() -> None:
+    if shutil.which("cc") is None:
+        pytest.skip("no C compiler")
+    from tools.bench import peer_limit
+
+    rng = np.random.default_rng(3)
+    inputs = tuple(rng.standard_normal(6400, dtype=np.float32) for _ in range(4))
+    chain = replace(WORKS["W2"], inputs=lambda: inputs, check_rows=None)
+    for variant in peer_limit.variants(chain):
+        got = peer_limit.prepare(chain, inputs, variant, 1)()
+        assert peer_limit.right(chain, variant, got, inputs)
+        assert peer_limit.units(chain, variant, 1) == 5 * 6400 * 4
+    (variant,) = peer_limit.variants(WORKS["W13"])
+    call = peer_limit.prepare(WORKS["W13"], (), variant, 1)
+    assert peer_limit.right(WORKS["W13"], variant, call(), ())
+    assert peer_limit.units(WORKS["W13"], variant, 1) > 1e8
+    assert not peer_limit.variants(WORKS["W1"])
 
 
 def test_measured_processes_see_no_setting_of_the_shell(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,8 @@ import numpy as np
 import pytest
 
 from tools.bench import gpu, gpu_page, gpu_suite, gpu_works
-from tools.bench.environments import ROOT
-from tools.bench.gpu_process import Ended, Process, environment
+from tools.bench.conversation import Ended, Process
+from tools.bench.environments import ROOT, gpu_environment
 from tools.bench.gpu_team import Job, Member, Team
 from tools.bench.gpu_text import BARS
 from tools.bench.gpu_worker import Running, Worker, measure
@@ -172,7 +172,7 @@ def process(tmp_path: Path) -> Iterator[Process]:
     file = tmp_path / "peer.py"
     file.write_text(ANSWERS)
     with (tmp_path / "log").open("wb") as log:
-        made = Process([sys.executable, str(file)], environment(tmp_path), log)
+        made = Process([sys.executable, str(file)], gpu_environment(tmp_path), log)
         yield made
         made.end()
 
@@ -190,7 +190,7 @@ def test_a_process_that_ends_or_hangs_is_another_one_next_time(process: Process)
 
 def test_what_a_fault_lost_is_prepared_again(process: Process, tmp_path: Path) -> None:
     absent = Process([sys.executable, "-c", "print('{\"missing\": \"no module\"}')"],
-                     environment(tmp_path))  # fmt: skip
+                     gpu_environment(tmp_path))  # fmt: skip
     team = Team([Member("x", process), Member("y", absent)])
     team.greet(["a", "b"])
     assert team.missing == {"y": "no module"} and team.versions == {"x": "1"}
@@ -216,7 +216,7 @@ def test_nothing_is_prepared_when_time_is_over(process: Process) -> None:
 def test_variables_keep_the_path_and_drop_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
     monkeypatch.setenv("GRAPHC_FUSE", "0")
-    found = environment(Path("caches"), simulate=True)
+    found = gpu_environment(Path("caches"), simulate=True)
     assert found["PYTHONPATH"].split(":") == [str(ROOT), "/elsewhere"]
     assert "GRAPHC_FUSE" not in found and found["NUMBA_ENABLE_CUDASIM"] == "1"
 
@@ -235,7 +235,7 @@ def test_a_summary_of_pytests_output() -> None:
 def test_tests_end_at_their_time_and_say_what_they_have(tmp_path: Path) -> None:
     file = tmp_path / "test_slow.py"
     file.write_text("import time\ndef test_a(): pass\ndef test_b(): time.sleep(60)\n")
-    suite = gpu_suite.Suite(str(file), tmp_path / "log", environment(tmp_path), 8.0)
+    suite = gpu_suite.Suite(str(file), tmp_path / "log", gpu_environment(tmp_path), 8.0)
     found = suite.wait()
     assert found["cut"] and found["counts"].get("passed") == 1 and found["seconds"] < 30
 

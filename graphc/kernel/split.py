@@ -36,6 +36,8 @@ _GPU_LONG = 4096  # a row of fewer elements is one team's
 _GPU_PARTS = 1 << 17  # partial sums of columns that keep all threads busy
 _GPU_LEAST = 32  # rows of one partial sum
 
+_VECTOR = 64  # elements of the widest vector
+
 Spans = Mapping[Axis, tuple[Expr, Expr]]
 Part = tuple[list[Item], Spans]
 
@@ -289,4 +291,17 @@ class _Division:
         size = CHUNK
         while size > 1 and size * inner * max(1, nested) > CHUNK:
             size //= 2
-        return size
+        return _even(value.axes[0].extent) if size == CHUNK and not self.context.many else size
+
+
+def _even(extent: Dim) -> int:
+    """The largest chunk of whole vectors of which there are a multiple of four, or of two.
+
+    Such chunks can be summed together (kernel/jam.py). CHUNK where there is none.
+    """
+    if isinstance(extent, int):
+        for together in (4, 2):
+            for size in range(CHUNK, CHUNK // 4, -_VECTOR):
+                if extent % (together * size) == 0:
+                    return size
+    return CHUNK

@@ -16,6 +16,7 @@ import numpy as np
 from graphc.config import Config
 from graphc.ir.program import Program
 from graphc.ir.shape import shape_env
+from graphc.kernel.jam import jammed
 from graphc.kernel.nest import Kernel
 from graphc.kernel.pieces import all_in_pieces
 from graphc.kernel.stream import streamed
@@ -100,11 +101,13 @@ class CpuPlan(CompiledPlan):
     def _compile(self) -> None:
         steps = [s for s in self.schedule.steps if s.kernel is not None]
         pieces = all_in_pieces(s.kernel for s in steps if s.kernel is not None)
+        machine = tiles.machine()
+        register_bytes = machine.vector_bytes * machine.registers
         chained = {m for c in self.schedule.chains for m in c.members}
         for step, kernel in zip(steps, pieces, strict=True):
             step.kernel = kernel
             if self.config.codegen == "vector" and step not in chained:
-                _stream(step, kernel)
+                _stream(step, kernel, register_bytes)
         compiled = codegen.build([s.kernel for s in steps if s.kernel is not None], self.config)
         self.kernels = dict(zip(steps, compiled, strict=True))
         self.addresses = {step: kernel.address for step, kernel in self.kernels.items()}
@@ -113,8 +116,9 @@ class CpuPlan(CompiledPlan):
         self.addresses |= {step: tiles.address(call) for step, call in calls.items()}
 
 
-def _stream(step: Step, kernel: Kernel) -> None:
-    """Large outputs go past the caches; what was only kept in them is read no more."""
-    new = step.kernel = streamed(kernel)
+def _stream(step: Step, kernel: Kernel, register_bytes: int) -> None:
+    """Large outputs go past the caches, large inputs come from several places at once."""
+    new = step.kernel = jammed(streamed(kernel), register_bytes)
+    # what was only kept in an output is read no more
     read = dict(zip(kernel.inputs, step.reads, strict=True))
     step.reads = tuple(read[b] for b in new.inputs)

@@ -2,9 +2,9 @@
 
     python -m tools.bench.compare OLD NEW [--works W8,GEMM] [--rounds 5] [--quick]
 
-Each commit in a worktree of its own, processes in turn (old, new, new, old, ...), each side with a
-cache of its own. A change counts when all rounds of one side are beyond all of the other's and the
-medians differ by more than 3 %. NEW may be "." for the working tree.
+Each commit in a worktree of its own, each side with a process and a cache of its own in every
+round, samples in turn (turns.py). A change counts when all rounds of one side are beyond all of the
+other's and the medians differ by more than 3 %. NEW may be "." for the working tree.
 """
 
 from __future__ import annotations
@@ -16,14 +16,16 @@ import subprocess
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tools.bench import environments, process, tree
-from tools.bench.run import Job, wanted
+from tools.bench import environments, process, tree, turns
+from tools.bench.run import wanted
 from tools.bench.works import GROUPS, WORKS
 
+SIDES = ("old", "new")
 LEAST = 0.03  # relative difference that counts
 Seconds = dict[tuple[str, str], list[float]]  # of a (work, variant), one a round
 
@@ -79,33 +81,52 @@ def main(argv: Sequence[str] | None = None) -> int:
         for side in sides:
             tree.byte_compile(side)
         settings = [
-            process.Settings(args.threads, args.quick, caches / name, side)
-            for name, side in zip(("old", "new"), sides)
-        ]
+            process.Settings(args.threads, args.quick, caches / name,
+                             stack.enter_context(tree.linked(side)))
+            for name, side in zip(SIDES, sides, strict=True)
+        ]  # fmt: skip
+        for setting in settings:
+            setting.folder.mkdir()
         slower = 0
         for group in GROUPS:
             names = tuple(n for n in works if WORKS[n].group == group)
             if not names:
                 continue
-            for change in changes(*measured(Job(group, "graphc", names), settings, args.rounds)):
+            for change in changes(*measured(names, settings, args.rounds)):
                 print(change, flush=True)
                 slower += change.verdict == "slower"
     print(f"{slower} slower")
     return 1 if slower else 0
 
 
-def measured(job: Job, sides: Sequence[process.Settings], rounds: int) -> tuple[Seconds, Seconds]:
-    """Medians of processes of both sides, in turn."""
-    out: tuple[Seconds, Seconds] = (defaultdict(list), defaultdict(list))
-    for number in range(rounds):
-        for side in ((0, 1), (1, 0))[number % 2]:
-            for line in process.measure(sys.executable, job, sides[side]):
-                if line.get("ok"):
-                    out[side][line["work"], line["variant"]].append(line["median_s"])
-                else:
-                    word = line.get("error", "wrong result")
-                    print(f"{('old', 'new')[side]} {line['work']}: {word}", file=sys.stderr)
-    return out
+def measured(
+    works: Sequence[str], settings: Sequence[process.Settings], rounds: int
+) -> tuple[Seconds, Seconds]:
+    """Medians of both sides, one a round."""
+    out: dict[str, Seconds] = {side: defaultdict(list) for side in SIDES}
+    for _ in range(rounds):
+        for line in _round(works, settings):
+            if line.get("ok") and "median_s" in line:
+                out[line["peer"]][line["work"], line["variant"]].append(line["median_s"])
+            else:
+                word = line.get("error", "wrong result")
+                print(f"{line['peer']} {line['work']}: {word}", file=sys.stderr)
+    return out["old"], out["new"]
+
+
+def _round(
+    works: Sequence[str], settings: Sequence[process.Settings]
+) -> Iterator[dict[str, Any]]:
+    with (settings[0].folder / "log").open("wb") as log:
+        members = [
+            turns.member(side, sys.executable, "graphc", setting, log, own=True)
+            for side, setting in zip(SIDES, settings, strict=True)
+        ]
+        try:
+            yield from turns.measured(members, works, settings[0])
+        finally:
+            for member in members:
+                member.process.end()
 
 
 def changes(old: Seconds, new: Seconds) -> list[Change]:

@@ -79,3 +79,27 @@ def process_environment(threads: int, caches: Path, tree: Path = ROOT) -> dict[s
         "PYTENSOR_FLAGS": f"base_compiledir={caches / 'pytensor'}",
         "NUMBA_CACHE_DIR": str(caches / "numba"),
     }
+
+
+def gpu_environment(caches: Path, simulate: bool = False) -> dict[str, str]:
+    """The variables of a run's processes on a GPU: caches of its own, memory taken when needed.
+
+    What is on PYTHONPATH stays there: packages may have been put beside the installed ones.
+    """
+    drop = ("OPENBLAS_", "GRAPHC_")
+    keep = {k: v for k, v in os.environ.items() if not k.startswith(drop)}
+    paths = [str(ROOT), *keep.get("PYTHONPATH", "").split(os.pathsep)]
+    return (
+        keep
+        | {
+            "PYTHONPATH": os.pathsep.join(dict.fromkeys(p for p in paths if p)),
+            "PYTHONUNBUFFERED": "1",
+            "GRAPHC_CACHE": str(caches / "graphc"),
+            "TORCHINDUCTOR_CACHE_DIR": str(caches / "inductor"),
+            "TRITON_CACHE_DIR": str(caches / "triton"),
+            "TORCHINDUCTOR_COMPILE_THREADS": "4",
+            "CUPY_CACHE_DIR": str(caches / "cupy"),
+            "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        }
+        | ({"NUMBA_ENABLE_CUDASIM": "1"} if simulate else {})
+    )

@@ -22,8 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from tools.bench import gpu_page
-from tools.bench.environments import ROOT
-from tools.bench.gpu_process import Process, environment
+from tools.bench.conversation import Process
+from tools.bench.environments import ROOT, gpu_environment
 from tools.bench.gpu_suite import Suite
 from tools.bench.gpu_team import Member, Team
 from tools.bench.gpu_works import cases
@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         tempfile.TemporaryDirectory(prefix="graphc-gpu-") as caches,
         (args.out / "peers.log").open("ab") as log,
     ):
-        variables = environment(Path(caches), simulate=args.smoke)
+        variables = gpu_environment(Path(caches), simulate=args.smoke)
         run = Run(args, results, team(args, variables, log))
         try:
             run.prepare(variables, start + PREPARED_BY * (end - start))

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tools.bench.conversation import end_group
 from tools.bench.environments import ROOT
-from tools.bench.gpu_process import end_group
 
 COUNT = re.compile(r"(\d+) (passed|failed|skipped|errors?|xfailed|deselected|warnings?)\b")
 FAILURE = re.compile(r"^(FAILED|ERROR) (.*)$", re.MULTILINE)

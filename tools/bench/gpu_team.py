@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tools.bench.gpu_process import Ended, Process
+from tools.bench.conversation import Ended, Process
 
 HELLO_SECONDS = 90.0
 PREPARE_SECONDS = 200.0  # all kernels of a training step may be compiled meanwhile

@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tools.bench.conversation import channel, serve
 from tools.bench.worker import versions
 from tools.bench.works.record import STEPS_CHECKED
 
@@ -136,9 +135,7 @@ def main() -> None:
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--smoke", action="store_true")
     args = parser.parse_args()
-    # libraries print what they like: answers have a channel of their own
-    answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)
+    answers = channel()
     import importlib
 
     try:
@@ -147,9 +144,7 @@ def main() -> None:
         answers.write(json.dumps({"missing": f"{error}"[:200]}) + "\n")
         return
     worker = Worker(peer, args.device, args.smoke)
-    for line in sys.stdin:
-        answers.write(json.dumps(worker.answer(json.loads(line))) + "\n")
-        answers.flush()
+    serve(worker.answer, answers)
 
 
 if __name__ == "__main__":

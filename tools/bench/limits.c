@@ -1,8 +1,6 @@
-/* What the machine can do at most: the W2 chain over 16M floats, fused multiply-adds in registers.
+/* What the machine can do at most: the W2 chain, and fused multiply-adds in registers.
 
-   cc -O3 -march=native -ffast-math -fopenmp limits.c -o limits; ./limits THREADS
-   One JSON line a limit, seconds of the median and the fastest of 15. */
-#include <stdio.h>
+   A library of peer_limit.py, which names the flags to compile it with. */
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <omp.h>
@@ -22,40 +20,50 @@
 typedef float vec __attribute__((vector_size(LANES * 4), aligned(4)));
 typedef int bits __attribute__((vector_size(LANES * 4), aligned(4)));
 
-#define N (4096L * 4096L)
-#define REPEATS 15
+static long n;
 static float *a, *b, *c, *d, *out;
-static volatile float sink;
+
+void use(int threads) { omp_set_num_threads(threads); }
 
 /* resident pages, huge ones where the machine has them */
-static float *array(float value)
+static float *array(const float *from)
 {
-    long size = N * 4 + (2L << 20);
+    long size = n * 4 + (2L << 20);
     char *p = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (p == MAP_FAILED) exit(1);
+    if (p == MAP_FAILED) abort();
     float *x = (float *)(((unsigned long)p + (2UL << 20) - 1) & ~((2UL << 20) - 1));
 #ifdef MADV_HUGEPAGE
-    madvise(x, N * 4, MADV_HUGEPAGE);
+    madvise(x, n * 4, MADV_HUGEPAGE);
 #endif
 #pragma omp parallel for schedule(static)
-    for (long i = 0; i < N; i++) x[i] = value + (float)(i % 7);
+    for (long i = 0; i < n; i++) x[i] = from[i];
     return x;
 }
 
-static void chain(void)
+/* copies the operands once; where the results will be. A length of whole vectors. */
+float *fill(long length, const float *p, const float *q, const float *r, const float *s)
+{
+    if (!out) {
+        n = length;
+        a = array(p), b = array(q), c = array(r), d = array(s), out = array(p);
+    }
+    return out;
+}
+
+void chain(void)
 {
 #pragma omp parallel for simd schedule(static)
-    for (long i = 0; i < N; i++) {
+    for (long i = 0; i < n; i++) {
         float t = a[i] * b[i] + c[i];
         out[i] = (t > 0 ? t : 0) * d[i] - a[i];
     }
 }
 
-static void chain_streamed(void)
+void chain_streamed(void)
 {
     const vec zero = {0};
 #pragma omp parallel for schedule(static)
-    for (long i = 0; i < N; i += LANES) {
+    for (long i = 0; i < n; i += LANES) {
         vec x = *(vec *)(a + i);
         vec t = x * *(vec *)(b + i) + *(vec *)(c + i);
         t = (vec)((bits)(t > zero) & (bits)t);
@@ -64,51 +72,25 @@ static void chain_streamed(void)
 }
 
 #define ROUNDS 4000000L
-static void multiply_add(void)
+double operations(void) { return 2.0 * 16 * LANES * ROUNDS * omp_get_max_threads(); }
+
+/* the mean of all sums: each comes to 1 */
+double multiply_add(void)
 {
+    double sum = 0;
+    long parts = 0;
 #pragma omp parallel
     {
-        vec s[16], m, n;
-        for (int k = 0; k < LANES; k++) m[k] = 0.999f, n[k] = 0.001f;
+        vec s[16], m, t;
+        for (int k = 0; k < LANES; k++) m[k] = 0.999f, t[k] = 0.001f;
         for (int j = 0; j < 16; j++) s[j] = m * (float)j;
         for (long i = 0; i < ROUNDS; i++) {
 #pragma GCC unroll 16
-            for (int j = 0; j < 16; j++) s[j] = s[j] * m + n;
+            for (int j = 0; j < 16; j++) s[j] = s[j] * m + t;
             __asm__ volatile(""); /* keeps the loop */
         }
-        float total = 0;
-        for (int j = 0; j < 16; j++) total += s[j][0];
 #pragma omp critical
-        sink += total;
+        for (int j = 0; j < 16; j++) sum += s[j][0], parts++;
     }
-}
-
-static int order(const void *x, const void *y)
-{
-    double p = *(const double *)x, q = *(const double *)y;
-    return p < q ? -1 : p > q;
-}
-
-static void measure(const char *name, void (*f)(void), double units)
-{
-    double t[REPEATS];
-    for (int k = -2; k < REPEATS; k++) {
-        double start = omp_get_wtime();
-        f();
-        if (k >= 0) t[k] = omp_get_wtime() - start;
-    }
-    qsort(t, REPEATS, sizeof *t, order);
-    printf("{\"variant\": \"%s\", \"median_s\": %.9f, \"min_s\": %.9f, \"per_s\": %.6g}\n", name,
-           t[REPEATS / 2], t[0], units / t[REPEATS / 2]);
-}
-
-int main(int argc, char **argv)
-{
-    int threads = argc > 1 ? atoi(argv[1]) : 1;
-    omp_set_num_threads(threads);
-    a = array(1), b = array(2), c = array(-3), d = array(4), out = array(0);
-    measure("chain", chain, 20.0 * N);
-    measure("chain_streamed", chain_streamed, 20.0 * N);
-    measure("multiply_add", multiply_add, 2.0 * 16 * LANES * ROUNDS * threads);
-    return 0;
+    return sum / parts;
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +22,30 @@ def busy_seconds() -> float | None:
     return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
+def used_seconds(pid: int) -> float:
+    """Seconds of processor time that a running process used; 0 of one that is not there."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0.0
+    # after the name, which may hold anything
+    fields = text.rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 class Load:
-    """Measures, in cores, what others used while the block ran (`foreign`; 0 where unknown)."""
+    """Measures, in cores, what others used while the block ran (`foreign`; 0 where unknown).
+
+    This process, its children that have ended, and the running ones of `pids` are no others.
+    """
 
     foreign = 0.0
 
+    def __init__(self, pids: Sequence[int] = ()) -> None:
+        self._pids = pids
+
     def __enter__(self) -> Load:
-        self._busy, self._own = busy_seconds(), sum(os.times()[:4])
+        self._busy, self._own = busy_seconds(), self._used()
         self._start = time.perf_counter()
         return self
 
@@ -36,8 +54,11 @@ class Load:
         # the kernel counts in hundredths: a shorter block says nothing
         if busy is None or self._busy is None or seconds < 0.1:
             return
-        own = sum(os.times()[:4]) - self._own
+        own = self._used() - self._own
         self.foreign = max(0.0, (busy - self._busy - own) / seconds)
+
+    def _used(self) -> float:
+        return sum(os.times()[:4]) + sum(used_seconds(p) for p in self._pids)
 
 
 def wait_for_quiet(seconds: float, limit: float = 0.15) -> bool:

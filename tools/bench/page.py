@@ -13,10 +13,12 @@ from tools.bench.rows import MEAN_TARGET
 CHART = "benchmarks.png"
 HEAD = """# Benchmarks
 
-The same work in graphc and in its peers: one process a peer and work, peers in turn within each
-round, results checked against references in float64 (a wrong one does not count). A number is the
-median of a process, the median of rounds of those; rounds in which others used more than 0.15 of a
-core do not count where an undisturbed one exists, and are marked otherwise. A ratio is the best
+The same work in graphc and in its peers: one process a peer, and one sample of each in every turn,
+so that what else happens on the machine meets all alike; results checked against references in
+float64 (a wrong one does not count). A sample is the mean of calls that last 40 ms, after others.
+A number is the median of 15 turns, and of rounds with new processes the median of those; turns in
+which others used more than 0.12 of a core are repeated, and rounds that stay disturbed are marked.
+A ratio is the best
 peer's time over graphc's: above 1, graphc is faster; the ratio of the fastest repeats stands beside
 it, because others on the machine disturb it least. graphc runs as a TensorFlow 1 program does:
 `session.run` with NumPy feeds, the loss fetched each step; `make_callable` where the row says so.
@@ -109,7 +111,7 @@ def _cores() -> int:
 def limits(lines: Sequence[report.Line]) -> str:
     """What the C program reached."""
     out = []
-    for work, unit, what in (("W2", "GB/s", "W2's chain in C"), ("FMA", "GFLOP/s", "FMA peak")):
+    for work, unit, what in (("W2", "GB/s", "W2's chain in C"), ("W13", "GFLOP/s", "FMA peak")):
         for m in report.medians(lines, work, "time", "per_s"):
             if m.peer == "limit":
                 out.append(f"{what}, {m.variant}: {m.value / 1e9:.1f} {unit}")

@@ -30,7 +30,6 @@ def variants(work: Work) -> tuple[str, ...]:
 def prepare(work: Work, inputs: tuple[Any, ...], variant: str, threads: int) -> Callable[[], Any]:
     """The work as a function; training works return the loss of the step."""
     torch.set_num_threads(threads)
-    torch._dynamo.reset()
     arrays = [torch.from_numpy(np.asarray(a)) for a in inputs]
     parameters = [torch.from_numpy(p.copy()) for p in work.parameters()]
     if work.model == "cnn":
@@ -58,6 +57,11 @@ def prepare(work: Work, inputs: tuple[Any, ...], variant: str, threads: int) -> 
             return fn(parameters, *arrays)
 
     return call
+
+
+def release() -> None:
+    """Lets go of what was compiled, which counts against a limit otherwise."""
+    torch._dynamo.reset()
 
 
 class _Module(torch.nn.Module):

@@ -1,4 +1,7 @@
-"""Starts the measured processes and reads their lines. Standard library only."""
+"""Processes that measure one thing and end: first calls and memory. Standard library only.
+
+What is measured in turn, turns.py does.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tools.bench import environments, tree
+from tools.bench import environments
 
 if TYPE_CHECKING:
     from tools.bench.run import Job
@@ -28,8 +31,7 @@ class Settings:
     threads: int
     quick: bool
     folder: Path
-    tree: Path = environments.ROOT
-    patience: float = 6.0  # seconds that a measurement waits for a quiet machine
+    tree: Path = environments.ROOT  # a folder to import graphc from, see tree.linked
 
 
 def end_with_children() -> None:
@@ -43,41 +45,30 @@ def measure(python: str, job: Job, settings: Settings) -> Iterator[dict[str, Any
         # the second process finds what the first one kept
         with tempfile.TemporaryDirectory() as caches:
             for mode in ("cold", "warm"):
-                for line in one(python, job, settings, Path(caches)):
-                    yield line | {"mode": mode}
+                yield one(python, job, settings, Path(caches)) | {"mode": mode}
         return
-    for line in one(python, job, settings, settings.folder / "caches"):
-        yield line | {"mode": job.mode}
+    yield one(python, job, settings, settings.folder / "caches")
 
 
-def one(python: str, job: Job, settings: Settings, caches: Path) -> list[dict[str, Any]]:
+def one(python: str, job: Job, settings: Settings, caches: Path) -> dict[str, Any]:
     """Runs one process."""
-    command = [python, "-m", f"tools.bench.{'limit' if job.peer == 'limit' else 'worker'}"]
-    if job.peer != "limit":
-        command += [job.peer, ",".join(job.works), "--mode", job.mode]
-        command += ["--quick"] if settings.quick else []
-        command += ["--patience", str(settings.patience)]
-        command += ["--variant", job.variant] if job.variant else []
-    command += ["--threads", str(settings.threads)]
+    command = [python, "-m", "tools.bench.worker", job.peer, "--mode", job.mode]
+    command += ["--work", job.work, "--variant", job.variant]
+    command += ["--threads", str(settings.threads), *(["--quick"] if settings.quick else [])]
     fields = {
-        "threads": settings.threads, "quick": settings.quick, "mode": job.mode, "variant": "",
-        "work": job.works[0], "when": time.strftime("%Y-%m-%d %H:%M:%S"),
+        "threads": settings.threads, "quick": settings.quick, "mode": job.mode,
+        "work": job.work, "variant": job.variant,"when": time.strftime("%Y-%m-%d %H:%M:%S"),
     }  # fmt: skip
-    with tree.linked(settings.tree) as path:
-        environment = environments.process_environment(settings.threads, caches, path)
-        try:
-            done = subprocess.run(
-                command, cwd=environments.ROOT, env=environment, capture_output=True, text=True,
-                timeout=LIMIT_SECONDS, check=False,
-            )  # fmt: skip
-        except subprocess.TimeoutExpired:
-            return [fields | {"error": f"took more than {LIMIT_SECONDS} s"}]
-    lines = [json.loads(t) for t in done.stdout.splitlines() if t.startswith("{")]
-    versions: dict[str, str] = next((t.pop("versions") for t in lines if "versions" in t), {})
-    out = [fields | line | {"versions": versions} for line in lines if line]
-    if done.returncode:
+    environment = environments.process_environment(settings.threads, caches, settings.tree)
+    try:
+        done = subprocess.run(
+            command, cwd=environments.ROOT, env=environment, capture_output=True, text=True,
+            timeout=LIMIT_SECONDS, check=False,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return fields | {"error": f"took more than {LIMIT_SECONDS} s"}
+    if done.returncode or not done.stdout:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
         print(f"{job.peer} {job.group}: {last}", file=sys.stderr, flush=True)
-        return [*out, fields | {"error": last[:300]}]
-    # a peer that has none of these works leaves a line, so that it is not asked again
-    return out or [fields | {"skipped": True, "versions": versions}]
+        return fields | {"error": last[:300]}
+    return fields | json.loads(done.stdout)

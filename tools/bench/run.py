@@ -2,21 +2,23 @@
 
     python -m tools.bench.run [--works W8,W10,GEMM] [--peers jax,tf] [--rounds 3] [--quick]
 
-One process a peer and group of works, peers in turn within each round, so that drift of a shared
-machine meets all of them alike. W14 is the first call (cold and warm cache), W15 the peak memory.
-Measurements are appended to results.jsonl; a run that was broken off, or one of other works or more
-rounds, goes on where it ended as long as graphc has not changed (--fresh begins anew).
+One process a peer and group of works in each round; a sample of every peer in each turn (turns.py),
+so that what else happens on a shared machine meets all of them alike. W14 is the first call (cold
+and warm cache), W15 the peak memory. Measurements are appended to results.jsonl; a run that was
+broken off, or one of other works or more rounds, goes on where it ended as long as graphc has not
+changed (--fresh begins anew).
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tools.bench import environments, process, report, tree
+from tools.bench import environments, process, report, tree, turns
 from tools.bench.works import GROUPS, WORKS
 
 START_WORKS = ("W8_adam", "W10_b32", "W12")
@@ -24,18 +26,28 @@ START_PEERS = {"graphc": "run", "jax": "jit"}
 MEMORY_WORKS = ("W1", "W10_b256")
 MEMORY_PEERS = {"graphc": "run", "jax": "jit", "torch": "eager", "tf": "sess", "ort": "run",
                 "pytensor": "numba", "numpy": "numpy"}  # fmt: skip
+LIMITED = ("W2", "W13")  # groups with limits in C, see peer_limit.py
 SPECIAL = ("W14", "W15")
 
 
 @dataclass(frozen=True)
 class Job:
-    """One process to run in each round."""
+    """What is measured at once in a round: a group of works by all peers in turn, or one process
+    that is started for a first call or its memory."""
 
     group: str
-    peer: str
+    peers: tuple[str, ...]
     works: tuple[str, ...]
     mode: str = "time"
-    variant: str | None = None
+    variant: str = ""
+
+    @property
+    def peer(self) -> str:
+        return self.peers[0]
+
+    @property
+    def work(self) -> str:
+        return self.works[0]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,26 +61,47 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.fresh:
         results.unlink(missing_ok=True)
     version = tree.version(args.tree)
-    settings = process.Settings(
-        args.threads, args.quick, args.folder, args.tree, args.patience
-    )
     tree.byte_compile(args.tree)
     done = {
         (r["round"], r["group"], r["peer"])
         for r in report.read(results)
         if r["graphc"] == version and r["threads"] == args.threads
     }
-    for number in range(1, args.rounds + 1):
-        for job in jobs(args.works, ["graphc", *peers]):
-            if (number, job.group, job.peer) in done:
-                continue
-            print(f"round {number}: {job.group} {job.peer}", file=sys.stderr, flush=True)
-            fields = {"round": number, "group": job.group, "peer": job.peer, "graphc": version}
-            python = pythons.get(job.peer, sys.executable)
-            for line in process.measure(python, job, settings):
-                report.append(results, line | fields)
+    with tree.linked(args.tree) as path:
+        settings = process.Settings(args.threads, args.quick, args.folder, path)
+        for number in range(1, args.rounds + 1):
+            for job in jobs(args.works, ["graphc", *peers]):
+                if all((number, job.group, peer) in done for peer in job.peers):
+                    continue
+                names = ", ".join(job.peers)
+                print(f"round {number}: {job.group} {names}", file=sys.stderr, flush=True)
+                fields = {"round": number, "group": job.group, "graphc": version}
+                for line in lines_of(job, pythons, settings):
+                    report.append(results, line | fields)
     report.publish(report.read(results), args.threads, args.docs)
     return 0
+
+
+def lines_of(
+    job: Job, pythons: Mapping[str, str], settings: process.Settings
+) -> Iterator[dict[str, Any]]:
+    """The measurements of a job; lines with errors for what failed."""
+    if job.mode != "time":
+        for line in process.measure(pythons[job.peer], job, settings):
+            yield line | {"peer": job.peer}
+        return
+    settings.folder.mkdir(parents=True, exist_ok=True)
+    with (settings.folder / "peers.log").open("wb") as log:
+        members = [
+            turns.member(peer, pythons.get(peer, sys.executable), peer, settings, log,
+                         own=peer == "graphc")
+            for peer in job.peers
+        ]  # fmt: skip
+        try:
+            yield from turns.measured(members, job.works, settings)
+        finally:
+            for member in members:
+                member.process.end()
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -81,8 +114,6 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=0, help="default: 3, or 1 with --quick")
     parser.add_argument("--threads", type=int, choices=(1, 2, 4, 8), default=2)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter repeats")
-    parser.add_argument("--patience", type=float, default=6.0,
-                        help="seconds that a measurement waits for a quiet machine")  # fmt: skip
     parser.add_argument("--fresh", action="store_true", help="forget earlier measurements")
     parser.add_argument("--folder", type=Path, default=environments.folder())
     parser.add_argument("--tree", type=Path, default=environments.ROOT,
@@ -116,24 +147,22 @@ def _means(word: str, name: str) -> bool:
 
 
 def jobs(works: Sequence[str], peers: Sequence[str]) -> Iterator[Job]:
-    """The processes of one round, peers in turn within each group."""
+    """What one round measures."""
     for group in GROUPS:
         names = tuple(n for n in works if n in WORKS and WORKS[n].group == group)
-        if not names:
-            continue
-        yield from (Job(group, peer, names) for peer in peers)
-        if group == "W2":
-            yield Job(group, "limit", names)
+        if names:
+            limit = ("limit",) if group in LIMITED else ()
+            yield Job(group, (*peers, *limit), names)
     if "W14" in works:
         for name in START_WORKS:
             for peer, variant in START_PEERS.items():
                 if peer in peers:
-                    yield Job(f"W14_{name}", peer, (name,), "start", variant)
+                    yield Job(f"W14_{name}", (peer,), (name,), "start", variant)
     if "W15" in works:
         for name in MEMORY_WORKS:
             for peer, variant in MEMORY_PEERS.items():
                 if peer in peers:
-                    yield Job(f"W15_{name}", peer, (name,), "memory", variant)
+                    yield Job(f"W15_{name}", (peer,), (name,), "memory", variant)
 
 
 if __name__ == "__main__":

@@ -1,56 +1,61 @@
-"""One process: one peer, one group of works. Prints one JSON line for each variant.
+"""One process: one peer. Answers questions (`turns`), or measures one variant and prints a line.
 
-    python -m tools.bench.worker PEER WORK[,WORK...] [--threads N] [--quick] [--mode MODE]
+    python -m tools.bench.worker PEER [--threads N] [--quick]
+    python -m tools.bench.worker PEER --mode start|memory --work WORK --variant VARIANT ...
 
-`time`: the first call apart (it may compile), warm-ups, then the median of repeats; the result is
-checked. A measurement during which the rest of the machine was busy is repeated. `start`: only the
-first call, from the first import on. `memory`: the peak of the process after a few calls.
+`turns`: {"do": "hello", "works": [...]}, then "prepare" and "time" with "work" and "variant", and
+"forget"; what is prepared stays, so that the peers can be timed in turn. `start`: only the first
+call, from the first import on. `memory`: the peak of the process after a few calls.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
-import statistics
 import time
+from collections.abc import Callable
 from typing import Any
 
-WARM_UPS = 3
-QUIET = 0.12  # of one core, used by others: more makes a measurement repeat itself
+from tools.bench.conversation import channel, serve
+
+LEAST = 0.04  # seconds that a sample lasts
+WARM, WARM_UPS = 0.008, 2  # seconds and calls before a sample: caches and threads of its own again
 
 
 def main() -> None:
     begin = time.perf_counter()
     parser = argparse.ArgumentParser()
     parser.add_argument("peer")
-    parser.add_argument("works")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--quick", action="store_true")
-    parser.add_argument("--patience", type=float, default=6.0, help="seconds to wait for quiet")
-    parser.add_argument("--mode", choices=("time", "start", "memory"), default="time")
-    parser.add_argument("--variant", help="only this one")
+    parser.add_argument("--mode", choices=("turns", "start", "memory"), default="turns")
+    parser.add_argument("--work")
+    parser.add_argument("--variant")
     args = parser.parse_args()
     limit_threads(args.threads)
+    answers = channel()
     import importlib
 
-    peer = importlib.import_module(f"tools.bench.peer_{args.peer}")
+    try:
+        peer = importlib.import_module(f"tools.bench.peer_{args.peer}")
+    except Exception as error:
+        answers.write(json.dumps({"error": said(error)}) + "\n")
+        return
     imported = time.perf_counter() - begin
+    if args.mode == "turns":
+        serve(Worker(peer, args.threads, args.quick).answer, answers)
+        return
     from tools.bench.works import WORKS
 
-    print(json.dumps({"versions": versions(peer)}), flush=True)
-    measure = {"time": timed, "start": started, "memory": peak}[args.mode]
-    for name in args.works.split(","):
-        work = WORKS[name]
-        for variant in peer.variants(work):
-            if args.variant not in (None, variant):
-                continue
-            line = {"work": name, "variant": variant, "import_s": imported}
-            try:
-                line |= measure(peer, work, variant, args)
-            except Exception as error:
-                line["error"] = f"{type(error).__name__}: {error}"[:300]
-            print(json.dumps(line), flush=True)
+    measure = {"start": started, "memory": peak}[args.mode]
+    line = {"versions": versions(peer), "import_s": imported}
+    try:
+        line |= measure(peer, WORKS[args.work], args.variant, args)
+    except Exception as error:
+        line["error"] = said(error)
+    answers.write(json.dumps(line) + "\n")
 
 
 def limit_threads(threads: int) -> None:
@@ -59,71 +64,101 @@ def limit_threads(threads: int) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
 
 
+def said(error: Exception) -> str:
+    """An error as one short text."""
+    return f"{type(error).__name__}: {error}"[:300]
+
+
 def versions(peer: Any) -> dict[str, str]:
     from importlib import metadata
 
+    other = getattr(peer, "version", lambda name: "source")
     out = {}
     for name in peer.VERSIONS:
         try:
             out[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            out[name] = "source"
+            out[name] = other(name)
     return out
 
 
-def timed(peer: Any, work: Any, variant: str, args: argparse.Namespace) -> dict[str, Any]:
-    """Times one variant and checks its result."""
-    from tools.bench.load import Load, wait_for_quiet
+class Worker:
+    """What one process holds. Answers are JSON objects, an error among them."""
 
-    inputs = work.inputs()
-    start = time.perf_counter()
-    fn = peer.prepare(work, inputs, variant, args.threads)
-    built = time.perf_counter() - start
-    start = time.perf_counter()
-    first = fn()
-    cold = time.perf_counter() - start
-    ok = check(work, inputs, fn, first)
-    del first
-    attempts: list[tuple[float, list[float]]] = []
-    while len(attempts) < (2 if args.quick else 3) and (not attempts or attempts[-1][0] >= QUIET):
-        wait_for_quiet(args.patience)
-        with Load() as load:
-            times = repeats(fn, args.quick)
-        attempts.append((load.foreign, times))
-    foreign, times = min(attempts)
-    return {
-        "median_s": statistics.median(times), "min_s": min(times), "max_s": max(times),
-        "repeats": len(times), "first_s": cold, "build_s": built, "ok": ok,
-        "foreign": round(foreign, 3), "attempts": len(attempts),
-    }  # fmt: skip
+    def __init__(self, peer: Any, threads: int, quick: bool) -> None:
+        from tools.bench.works import WORKS
+
+        self.peer, self.threads, self.quick, self.works = peer, threads, quick, WORKS
+        self.ready: dict[tuple[str, str], Callable[[], Any]] = {}
+
+    def answer(self, question: dict[str, Any]) -> dict[str, Any]:
+        """Whatever fails is an answer."""
+        try:
+            return getattr(self, "do_" + question["do"])(question)  # type: ignore[no-any-return]
+        except Exception as error:
+            return {"error": said(error)}
+
+    def do_hello(self, question: dict[str, Any]) -> dict[str, Any]:
+        """Versions, and the variants of each work that is asked for."""
+        variants = {name: self.peer.variants(self.works[name]) for name in question["works"]}
+        return {"versions": versions(self.peer), "variants": variants}
+
+    def do_prepare(self, question: dict[str, Any]) -> dict[str, Any]:
+        """Compiles, runs and checks."""
+        work, variant = self.works[question["work"]], question["variant"]
+        inputs = work.inputs()
+        start = time.perf_counter()
+        fn = self.peer.prepare(work, inputs, variant, self.threads)
+        built = time.perf_counter() - start
+        start = time.perf_counter()
+        first = fn()
+        cold = time.perf_counter() - start
+        ok = check(self.peer, work, variant, inputs, fn, first)
+        self.ready[work.name, variant] = fn
+        units = getattr(self.peer, "units", None)
+        more = {} if units is None else {"units": units(work, variant, self.threads)}
+        return {"build_s": built, "first_s": cold, "ok": ok} | more
+
+    def do_time(self, question: dict[str, Any]) -> dict[str, Any]:
+        """One sample of what was prepared."""
+        fn = self.ready[question["work"], question["variant"]]
+        return {"seconds": sample(fn, LEAST / 2 if self.quick else LEAST)}
+
+    def do_forget(self, question: dict[str, Any]) -> dict[str, Any]:
+        """Lets go of all that was prepared."""
+        self.ready.clear()
+        getattr(self.peer, "release", lambda: None)()
+        gc.collect()
+        return {}
 
 
-def check(work: Any, inputs: tuple[Any, ...], fn: Any, first: Any) -> bool:
+def check(
+    peer: Any, work: Any, variant: str, inputs: tuple[Any, ...], fn: Any, first: Any
+) -> bool:
     """Whether the result, or the losses of the first steps, are the reference's."""
     from tools.bench.works.record import STEPS_CHECKED
 
+    if hasattr(peer, "right"):
+        return bool(peer.right(work, variant, first, inputs))
     if not work.training:
         return bool(work.right(first, inputs))
     losses = [float(first)] + [float(fn()) for _ in range(STEPS_CHECKED - 1)]
     return bool(work.right(losses, inputs))
 
 
-def repeats(fn: Any, quick: bool) -> list[float]:
-    """Seconds of a call: each the mean over calls that together last some 40 ms."""
-    least, fewest, most, budget = (0.02, 5, 9, 1.0) if quick else (0.04, 9, 15, 5.0)
-    for _ in range(WARM_UPS):
-        fn()
-    start = time.perf_counter()
-    fn()
-    once = max(time.perf_counter() - start, 1e-7)
-    inner = max(1, min(100_000, round(least / once)))
-    out = []
-    for _ in range(int(min(most, max(fewest, budget / (once * inner))))):
+def sample(fn: Callable[[], Any], least: float) -> float:
+    """Seconds of a call: the mean over calls that together last `least`, others before them."""
+    calls, begin = 0, time.perf_counter()
+    while calls < WARM_UPS or time.perf_counter() - begin < WARM:
         start = time.perf_counter()
-        for _ in range(inner):
-            fn()
-        out.append((time.perf_counter() - start) / inner)
-    return out
+        fn()
+        once = time.perf_counter() - start
+        calls += 1
+    inner = max(1, min(100_000, round(least / max(once, 1e-7))))
+    start = time.perf_counter()
+    for _ in range(inner):
+        fn()
+    return (time.perf_counter() - start) / inner
 
 
 def started(peer: Any, work: Any, variant: str, args: argparse.Namespace) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""The measured processes as the tool sees them: questions, time limits, a new one after a fault.
+"""Questions to a measured process and its answers, a line of JSON each; time limits, faults.
 
-Standard library and gpu_worker's questions only.
+What is asked, worker.py and gpu_worker.py say. Standard library only.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import time
-from pathlib import Path
+from collections.abc import Callable
 from typing import IO, Any
 
 from tools.bench.environments import ROOT
@@ -24,28 +25,18 @@ class Ended(Exception):
     """The process has ended or does not answer in time; the text says which."""
 
 
-def environment(caches: Path, simulate: bool = False) -> dict[str, str]:
-    """The variables of all processes: caches of the run's own, memory taken as it is needed.
+def serve(answer: Callable[[dict[str, Any]], dict[str, Any]], answers: IO[str]) -> None:
+    """The other side: answers a question a line until there are no more."""
+    for line in sys.stdin:
+        answers.write(json.dumps(answer(json.loads(line))) + "\n")
+        answers.flush()
 
-    What is on PYTHONPATH stays there: packages may have been put beside the installed ones.
-    """
-    drop = ("OPENBLAS_", "GRAPHC_")
-    keep = {k: v for k, v in os.environ.items() if not k.startswith(drop)}
-    paths = [str(ROOT), *keep.get("PYTHONPATH", "").split(os.pathsep)]
-    return (
-        keep
-        | {
-            "PYTHONPATH": os.pathsep.join(dict.fromkeys(p for p in paths if p)),
-            "PYTHONUNBUFFERED": "1",
-            "GRAPHC_CACHE": str(caches / "graphc"),
-            "TORCHINDUCTOR_CACHE_DIR": str(caches / "inductor"),
-            "TRITON_CACHE_DIR": str(caches / "triton"),
-            "TORCHINDUCTOR_COMPILE_THREADS": "4",
-            "CUPY_CACHE_DIR": str(caches / "cupy"),
-            "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
-        }
-        | ({"NUMBA_ENABLE_CUDASIM": "1"} if simulate else {})
-    )
+
+def channel() -> IO[str]:
+    """Where a process writes its answers: what libraries print goes to its errors."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    return answers
 
 
 class Process:
@@ -58,6 +49,11 @@ class Process:
         self.generation = 0  # of the process: what another one prepared is lost
         self._running: subprocess.Popen[bytes] | None = None
         self._rest = b""
+
+    @property
+    def pid(self) -> int:
+        """Of the running process; 0 of none."""
+        return self._running.pid if self._running else 0
 
     def ask(self, question: dict[str, Any], seconds: float) -> dict[str, Any]:
         """The answer. Raises Ended where there is none in that time; the process is gone then."""
