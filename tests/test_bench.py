@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -384,6 +385,18 @@ def test_disturbed_turns_are_taken_again_and_left_out() -> None:
     assert (line["median_s"], line["max_s"], line["foreign"]) == (3.0, 5.0, 0.0)
     noisy = turned([0.5] * 10, True, own=[1.0] * 10)["own"].line(turns.QUICK_TURNS)
     assert noisy["repeats"] == 5 and noisy["foreign"] == 0.5
+
+
+def test_a_process_is_waited_for_until_it_sleeps() -> None:
+    start = time.perf_counter()
+    load.wait_for_sleep(os.getpid(), 0.05)  # it runs: it is asking
+    assert time.perf_counter() - start >= 0.05
+    sleeping = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    load.wait_for_sleep(sleeping.pid, 60)
+    sleeping.communicate(b"\n")
+    load.wait_for_sleep(sleeping.pid, 60)
+    assert load.used_seconds(sleeping.pid) == 0.0
+    assert load.used_seconds(os.getpid()) > 0
 
 
 def test_what_ends_meanwhile_leaves_an_error() -> None:

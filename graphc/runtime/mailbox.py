@@ -23,10 +23,12 @@ LOCK, THREADS, ACQUIRE, REGION, START, STOLEN = range(6)
 # Mailbox w starts at byte 256 * w of the pool. Its first 128 bytes are written by the owner, the
 # other 128 by the worker: pairs of cache lines, because the hardware fetches them in pairs.
 MAILBOX_BYTES = 256
-_POSTED, _FN, _ARGS, _LO, _STRIDE, _EXTENT, _CHUNK, _STOP = range(0, 64, 8)
-_CLAIMED, _DONE, _ASLEEP = 128, 136, 144
+_POSTED, _FN, _ARGS, _LO, _STRIDE, _EXTENT, _CHUNK, _STOP, _APART = range(0, 72, 8)
+_CLAIMED, _DONE, _ASLEEP, _TID = 128, 136, 144, 152
 
 _FUTEX = {"x86_64": 202, "AMD64": 202, "aarch64": 98}
+_GETTID = {"x86_64": 186, "AMD64": 186, "aarch64": 178}
+_MASK_BYTES = 128  # of a set of processors, as the C library has it
 _PAUSE = {
     "x86_64": ("llvm.x86.sse2.pause()", "llvm.x86.sse2.pause()"),
     "aarch64": ("llvm.aarch64.hint(i32)", "llvm.aarch64.hint(i32 1)"),
@@ -37,7 +39,7 @@ def _mailbox_words(prefix: str, base: str) -> str:
     words = {
         "posted": _POSTED, "fn": _FN, "args": _ARGS, "lo": _LO, "stride": _STRIDE,
         "extent": _EXTENT, "chunk": _CHUNK, "stop": _STOP,
-        "claimed": _CLAIMED, "done": _DONE, "asleep": _ASLEEP,
+        "apart": _APART, "claimed": _CLAIMED, "done": _DONE, "asleep": _ASLEEP, "tid": _TID,
     }  # fmt: skip
     return "\n".join(
         f"  %{prefix}{name} = getelementptr i8, ptr {base}, i64 {offset}"
@@ -68,6 +70,8 @@ _WORKER = """
 define void @graphc_worker(ptr %box, i64 %spins) {{
 entry:
 {words}
+  %self = call i64 (i64, ...) @syscall(i64 {gettid})
+  store atomic i64 %self, ptr %tid release, align 8
   br label %wait
 wait:
   %seen = phi i64 [0, %entry], [%job, %claim], [%job, %finish]
@@ -118,6 +122,68 @@ finish:
 exit:
   ret void
 }}
+"""
+
+# A worker that had not begun may be waiting for the very processor that its owner runs on, where
+# others kept the kernel from giving it another. It may use all but that one then; `apart` is its
+# number plus one, so that nothing is done twice.
+_APART_IR = """
+define private void @move_apart(ptr %apart, ptr %tid) {{
+entry:
+  %mask = alloca [{mask_words} x i64], align 8
+  %cpu = call i32 @sched_getcpu()
+  %wide = sext i32 %cpu to i64
+  %mark = add i64 %wide, 1
+  %old = load i64, ptr %apart
+  %same = icmp eq i64 %old, %mark
+  %known = icmp ult i64 %wide, {mask_bits}
+  %no = xor i1 %known, true
+  %stay = or i1 %same, %no
+  br i1 %stay, label %exit, label %ask
+ask:
+  store i64 %mark, ptr %apart
+  %got = call i32 @sched_getaffinity(i32 0, i64 {mask_bytes}, ptr %mask)
+  %there = icmp eq i32 %got, 0
+  br i1 %there, label %clear, label %exit
+clear:
+  %word = lshr i64 %wide, 6
+  %place = and i64 %wide, 63
+  %bit = shl i64 1, %place
+  %others = xor i64 %bit, -1
+  %at = getelementptr i64, ptr %mask, i64 %word
+  %before = load i64, ptr %at
+  %after = and i64 %before, %others
+  store i64 %after, ptr %at
+  br label %any
+any:
+  %i = phi i64 [0, %clear], [%i1, %any]
+  %all = phi i64 [0, %clear], [%all1, %any]
+  %p = getelementptr i64, ptr %mask, i64 %i
+  %v = load i64, ptr %p
+  %all1 = or i64 %all, %v
+  %i1 = add i64 %i, 1
+  %more = icmp slt i64 %i1, {mask_words}
+  br i1 %more, label %any, label %decide
+decide:
+  %some = icmp ne i64 %all1, 0
+  br i1 %some, label %move, label %exit
+move:
+  %t = load atomic i64, ptr %tid acquire, align 8
+  %t32 = trunc i64 %t to i32
+  %begun = icmp ne i32 %t32, 0
+  br i1 %begun, label %set, label %later
+set:
+  %r = call i32 @sched_setaffinity(i32 %t32, i64 {mask_bytes}, ptr %mask)
+  br label %exit
+later:
+  store i64 0, ptr %apart
+  br label %exit
+exit:
+  ret void
+}}
+declare i32 @sched_getcpu()
+declare i32 @sched_getaffinity(i32, i64, ptr)
+declare i32 @sched_setaffinity(i32, i64, ptr)
 """
 
 _REGION = """
@@ -187,6 +253,7 @@ stolen:
   %count = load i64, ptr %count.p
   %count1 = add i64 %count, 1
   store i64 %count1, ptr %count.p
+  call void @move_apart(ptr %s.apart, ptr %s.tid)
   br label %steal.next
 steal.next:
   %s1 = add i64 %s, 1
@@ -308,6 +375,10 @@ def pool_ir() -> str:
         "pause": pause,
         "pause_type": pause_type,
         "futex": _FUTEX[platform.machine()],
+        "gettid": _GETTID[platform.machine()],
+        "mask_bits": _MASK_BYTES * 8,
+        "mask_bytes": _MASK_BYTES,
+        "mask_words": _MASK_BYTES // 8,
         "box": MAILBOX_BYTES,
         "threads": THREADS,
         "start": START,
@@ -317,6 +388,7 @@ def pool_ir() -> str:
     return _CHUNKS + "".join(
         (
             _WORKER.format(words=_mailbox_words("", "%box"), **fields),
+            _APART_IR.format(**fields),
             _REGION.format(
                 words=_mailbox_words("", "%b"),
                 steal_words=_mailbox_words("s.", "%s.b"),

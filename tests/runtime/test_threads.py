@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -78,6 +79,27 @@ def test_jobs_of_one_run_after_workers_slept() -> None:
     for seed in range(20):
         random_jobs(5, seed=seed, threads_now=2)
         time.sleep(0.002)
+
+
+def test_a_worker_that_waits_for_its_callers_processor_is_moved_off_it() -> None:
+    allowed = os.sched_getaffinity(0)
+    if len(allowed) < 2:
+        pytest.skip("one processor")
+    here = ctypes.CDLL(None).sched_getcpu
+    for seed in range(500):
+        threads.set_num_threads(2)
+        random_jobs(2, seed, 2)
+        (worker,) = (t for t in threading.enumerate() if t.name == "graphc-1")
+        number = worker.native_id
+        assert number is not None
+        bound = {here()}
+        os.sched_setaffinity(number, bound)
+        random_jobs(20, seed, 2)
+        now = os.sched_getaffinity(number)
+        if now != bound:
+            assert now < allowed and len(now) == len(allowed) - 1
+            return
+    pytest.fail("no worker was moved")
 
 
 def test_number_of_threads_is_checked_and_may_change_between_runs() -> None:

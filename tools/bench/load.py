@@ -33,6 +33,27 @@ def used_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def wait_for_sleep(pid: int, seconds: float = 0.5) -> None:
+    """Waits until no thread of a process runs any more, at most so long.
+
+    Idle threads of a library may look for work for tens of milliseconds before they sleep, on the
+    processors that others need.
+    """
+    end = time.perf_counter() + seconds
+    while _runs(pid) and time.perf_counter() < end:
+        time.sleep(0.002)
+
+
+def _runs(pid: int) -> bool:
+    for file in Path(f"/proc/{pid}/task").glob("*/stat"):
+        try:
+            if file.read_text().rpartition(")")[2].split()[0] == "R":
+                return True
+        except OSError:  # it has ended
+            continue
+    return False
+
+
 class Load:
     """Measures, in cores, what others used while the block ran (`foreign`; 0 where unknown).
 

@@ -6,6 +6,7 @@ second of each other meet the same, so their ratio holds where none of the times
 
 from __future__ import annotations
 
+import random
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +15,7 @@ from typing import IO, Any
 
 from tools.bench import environments
 from tools.bench.conversation import Ended, Process
-from tools.bench.load import Load
+from tools.bench.load import Load, wait_for_sleep
 from tools.bench.process import Settings
 
 TURNS, QUICK_TURNS = 15, 5
@@ -131,8 +132,9 @@ def take_turns(
     work: str, runners: Sequence[Runner], settings: Settings,
     load: Callable[[Sequence[int]], Load] = Load,
 ) -> None:  # fmt: skip
-    """Turns until enough of them were quiet, or twice as many; each begins with another variant."""
+    """Turns until enough of them were quiet, or twice as many; each in another order."""
     turns = QUICK_TURNS if settings.quick else TURNS
+    order = random.Random(work)
     quiet = number = 0
     while quiet < turns and number < 2 * turns:
         active = [r for r in runners if r.error is None]
@@ -140,11 +142,11 @@ def take_turns(
             active = _close(active)
         if not active:
             return
-        first = number % len(active)
         found = []
         with load([r.member.process.pid for r in active]) as block:
-            for r in (*active[first:], *active[:first]):
+            for r in order.sample(active, len(active)):
                 seconds = r.time(work)
+                wait_for_sleep(r.member.process.pid)
                 if seconds is not None:
                     found.append((r, seconds))
         for r, seconds in found:
