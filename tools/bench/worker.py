@@ -52,7 +52,10 @@ def main() -> None:
     measure = {"start": started, "memory": peak}[args.mode]
     line = {"versions": versions(peer), "import_s": imported}
     try:
-        line |= measure(peer, WORKS[args.work], args.variant, args)
+        if args.variant not in peer.variants(WORKS[args.work]):
+            line["skipped"] = True  # it has nothing of this kind
+        else:
+            line |= measure(peer, WORKS[args.work], args.variant, args)
     except Exception as error:
         line["error"] = said(error)
     answers.write(json.dumps(line) + "\n")
