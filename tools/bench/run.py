@@ -32,8 +32,11 @@ SPECIAL = ("W14", "W15")
 
 @dataclass(frozen=True)
 class Job:
-    """What is measured at once in a round: a group of works by all peers in turn, or one process
-    that is started for a first call or its memory."""
+    """What is measured at once in a round.
+
+    A group of works by all peers in turn, or one process that is started for its first call or for
+    its memory.
+    """
 
     group: str
     peers: tuple[str, ...]

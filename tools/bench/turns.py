@@ -104,11 +104,10 @@ def measured(
         answer = m.ask(PREPARE_SECONDS, do="hello", works=works)
         m.versions = answer.get("versions", {})
         variants[m.name] = answer.get("variants", {})
-        nothing = {"skipped": True} if not any(variants[m.name].values()) else None
-        if "error" in answer or nothing:
+        if not any(variants[m.name].values()):
             # a peer that has none of these works leaves a line, so that it is not asked again
-            problem = {"error": answer["error"]} if "error" in answer else nothing or {}
-            yield fields | _when(m) | {"work": works[0]} | problem
+            why = {"error": answer["error"]} if "error" in answer else {"skipped": True}
+            yield fields | _when(m) | {"work": works[0]} | why
     for work in works:
         runners = []
         for m in members:
