@@ -14,6 +14,7 @@ from graphc.config import Config
 from graphc.ir.graph import Graph
 from graphc.ir.node import Node, Tensor
 from graphc.ir.shape import evaluate
+from graphc.kernel.verify import verify
 from graphc.render.numba_cpu import python_callable
 from graphc.runtime.backends.reference import evaluate_node
 from graphc.runtime.binding import Binding
@@ -61,6 +62,7 @@ class Machine:
     def _kernel(self, step: Step) -> None:
         kernel = step.kernel
         assert kernel is not None
+        verify(kernel)
         storages = (*step.reads, *step.writes)
         arrays = [self.array(s, b.dtype.np) for s, b in zip(storages, kernel.buffers, strict=True)]
         dims = [evaluate(d, self.binding.symbols) for d in kernel.dims]

@@ -176,10 +176,11 @@ def _position_kernel(ctx: KernelContext, which: int, idx: tuple[Expr, ...]) -> E
     window = pool_window(ctx.shape(0), ctx.attrs)
     taps = window.tap_axes()
     at, mask = window.source(idx, taps)
-    value = ctx.load(0, at, mask, lowest(ctx.dtype(0)))
-    hit = k.eq(value, ctx.load(1, idx))
-    if value.dtype.is_floating:
-        hit = k.or_(hit, k.is_nan(k.cast(value, value.dtype.compute)))
+    wide = ctx.dtype(0).compute
+    value = k.cast(ctx.load(0, at, mask, lowest(ctx.dtype(0))), wide)
+    hit = k.eq(value, k.cast(ctx.load(1, idx), wide))
+    if wide.is_floating:
+        hit = k.or_(hit, k.is_nan(value))
     if mask is not None:
         hit = k.and_(mask, hit)
     number = k.select(hit, k.cast(_flat_tap(window, taps), int32), Const(window.taps, int32))
@@ -190,7 +191,7 @@ def _position_kernel(ctx: KernelContext, which: int, idx: tuple[Expr, ...]) -> E
 
 def _position_samples() -> tuple[Any, ...]:
     return tuple(
-        sample(fixed(_some(x)), fixed(_max(_some(x), **a)), grad=False, dtypes=FLOAT[2:], **a)
+        sample(fixed(_some(x)), fixed(_max(_some(x), **a)), grad=False, dtypes=FLOAT, **a)
         for x, _, a in (*_FLAT, *_SOLID)
     )
 
