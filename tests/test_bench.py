@@ -206,7 +206,6 @@ def test_unknown_names_are_refused(capsys: pytest.CaptureFixture[str], tmp_path:
 def fake(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
     """Processes that only leave a note of having been started."""
     calls: list[tuple[str, ...]] = []
-
     fields = {"when": "2026-11-20 10:00:00", "threads": 2, "quick": True, "versions": {}}
 
     def one(python: str, job: run.Job, settings: Any, caches: Path) -> dict[str, Any]:
@@ -343,10 +342,8 @@ class Answers(conversation.Process):
     def __init__(self, samples: dict[str, Any]) -> None:
         super().__init__([], {})
         self.samples = {name: iter(values) for name, values in samples.items()}
-        self.asked: list[str] = []
 
     def ask(self, question: dict[str, Any], seconds: float) -> dict[str, Any]:
-        self.asked.append(question["variant"])
         value = next(self.samples[question["variant"]])
         if isinstance(value, Exception):
             raise value

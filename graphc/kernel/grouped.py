@@ -18,6 +18,7 @@ from dataclasses import replace
 
 from graphc.ir.dtypes import bool_, int64
 from graphc.ir.shape import Dim
+from graphc.kernel.copies import Copies
 from graphc.kernel.expr import (
     Axis,
     Buffer,
@@ -40,7 +41,6 @@ from graphc.kernel.nest import (
     Let,
     Stmt,
     Store,
-    Update,
     statements,
     stmt_exprs,
 )
@@ -250,20 +250,17 @@ class _Uneven(Exception):
     """Neighbours go round a loop differently often."""
 
 
-class _Copies:
+class _Copies(Copies):
     """One body `width` times over, the axis at base, base + 1, ..."""
 
     def __init__(
         self, axis: Axis, base: Expr, width: int, names: Names, mark: str = "_"
     ) -> None:
+        super().__init__([{axis: base + n if n else base} for n in range(width)], mark)
         self.axis = axis
         self.base = base
         self.width = width
-        self.locals: list[dict[Expr, Expr]] = [
-            {axis: base + n if n else base} for n in range(width)
-        ]
         self.names = names
-        self.mark = mark
 
     def block(self, body: Sequence[Stmt]) -> list[Stmt]:
         out: list[Stmt] = []
@@ -272,13 +269,13 @@ class _Copies:
             name = f"v{next(self.names)}"
             for n in range(self.width):
                 local = Local(f"{name}_{n}", load.dtype)
-                out.append(Let(local, self._at(load, n)))
-                self.locals[n][load] = local
+                out.append(Let(local, self.at(load, n)))
+                self.maps[n][load] = local
         for stmt in body:
             out += self._statement(stmt)
         for load in loads:
             for n in range(self.width):
-                del self.locals[n][load]
+                del self.maps[n][load]
         return [s for s in out if not isinstance(s, Store)] + [
             s for s in out if isinstance(s, Store)
         ]
@@ -302,56 +299,33 @@ class _Copies:
     def _statement(self, stmt: Stmt) -> list[Stmt]:
         if isinstance(stmt, For):
             return [self._loop(stmt)]
-        if isinstance(stmt, Let) and stmt.value in self.locals[0]:
-            for names in self.locals:
+        if isinstance(stmt, Let) and stmt.value in self.maps[0]:
+            for names in self.maps:
                 names[stmt.local] = names[stmt.value]  # it is there already
             return []
         if isinstance(stmt, Let) and not self._varies(stmt.value):
             # the same for all neighbours
-            value = self._at(stmt.value, 0)
-            for names in self.locals:
+            value = self.at(stmt.value, 0)
+            for names in self.maps:
                 names[stmt.local] = stmt.local
             return [Let(stmt.local, value)]
-        return [self._copy(stmt, n) for n in range(self.width)]
+        return [self.copy(stmt, n) for n in range(self.width)]
 
     def _varies(self, value: Expr) -> bool:
         """Whether the copies of an expression differ."""
-        return self._at(value, 0) != self._at(value, self.width - 1)
+        return self.at(value, 0) != self.at(value, self.width - 1)
 
     def _loop(self, loop: For) -> For:
         if self._varies(loop.lo) or self._varies(loop.hi):
             raise _Uneven
-        lo, hi = self._at(loop.lo, 0), self._at(loop.hi, 0)
-        for names in self.locals:
+        lo, hi = self.at(loop.lo, 0), self.at(loop.hi, 0)
+        for names in self.maps:
             names[loop.axis] = loop.axis
         return replace(loop, lo=lo, hi=hi, body=tuple(self.block(loop.body)))
 
-    def _copy(self, stmt: Stmt, n: int) -> Stmt:
-        names = self.locals[n]
-        if isinstance(stmt, Let):
-            value = self._at(stmt.value, n)
-            names[stmt.local] = own = self._local(stmt.local, n)
-            return Let(own, value)
-        if isinstance(stmt, Accum):
-            names[stmt.local] = own = self._local(stmt.local, n)
-            best = stmt.best
-            if best is not None:
-                names[best] = best = self._local(best, n)
-            return replace(stmt, local=own, best=best)
-        if isinstance(stmt, Update):
-            local = names.get(stmt.local, stmt.local)
-            assert isinstance(local, Local)
-            position = None if stmt.position is None else self._at(stmt.position, n)
-            return Update(local, self._at(stmt.value, n), position)
-        assert isinstance(stmt, Store)
-        return replace(stmt, offset=self._at(stmt.offset, n), value=self._at(stmt.value, n))
-
-    def _local(self, local: Local, n: int) -> Local:
-        return Local(f"{local.name}{self.mark}{n}", local.dtype)
-
-    def _at(self, root: Expr, n: int) -> Expr:
+    def at(self, root: Expr, n: int) -> Expr:
         """The expression of one neighbour."""
-        names = self.locals[n]
+        names = self.maps[n]
         new: dict[int, Expr] = {}
         for node in postorder(root):
             found = names.get(node)
@@ -377,18 +351,18 @@ def _divided(node: Expr, axis: Axis, base: Expr, width: int, n: int) -> Expr | N
 def _renamed(body: Sequence[Stmt], axis: Axis, new: Axis, suffix: str) -> tuple[Stmt, ...]:
     """The body on another axis, its loops and locals with names of their own."""
     made = _Copies(axis, new, 1, itertools.count(1), suffix)
-    names = made.locals[0]
+    names = made.maps[0]
 
     def visit(stmts: Sequence[Stmt]) -> list[Stmt]:
         out: list[Stmt] = []
         for stmt in stmts:
             if isinstance(stmt, For):
                 own = Axis(stmt.axis.extent, stmt.axis.name + suffix)
-                lo, hi = made._at(stmt.lo, 0), made._at(stmt.hi, 0)
+                lo, hi = made.at(stmt.lo, 0), made.at(stmt.hi, 0)
                 names[stmt.axis] = own
                 out.append(replace(stmt, axis=own, lo=lo, hi=hi, body=tuple(visit(stmt.body))))
             else:
-                out.append(made._copy(stmt, 0))
+                out.append(made.copy(stmt, 0))
         return out
 
     return tuple(visit(body))

@@ -17,8 +17,9 @@ from math import prod
 
 from graphc.ir.dtypes import int64
 from graphc.kernel import linear as L
-from graphc.kernel.expr import Axis, Buffer, Expr, Local, const, index, substitute
-from graphc.kernel.nest import Accum, For, Kernel, Let, Stmt, Store, Update, kernel_loads
+from graphc.kernel.copies import Copies
+from graphc.kernel.expr import Axis, Buffer, Expr, const, index, substitute
+from graphc.kernel.nest import Accum, For, Kernel, Let, Stmt, Update, kernel_loads
 from graphc.kernel.simplify import affine, simplify
 
 LARGE_BYTES = 1 << 23  # of an input: smaller ones stay in the last cache
@@ -102,12 +103,11 @@ def _nbytes(buffer: Buffer) -> int:
     return prod(dims) * buffer.dtype.size if len(dims) == len(buffer.shape) else LARGE_BYTES
 
 
-class _Jam:
-    """Copies of statements, one for each row, with names of their own."""
+class _Jam(Copies):
+    """The rows' copies, joined loop by loop."""
 
     def __init__(self, row: Axis, axis: Axis, count: int) -> None:
-        rows = [axis + const(n * axis.extent, int64) for n in range(count)]
-        self.maps: list[dict[Expr, Expr]] = [{row: r} for r in rows]
+        super().__init__([{row: axis + const(n * axis.extent, int64)} for n in range(count)])
 
     def block(self, body: Sequence[Stmt]) -> tuple[Stmt, ...]:
         out: list[Stmt] = []
@@ -126,33 +126,12 @@ class _Jam:
         for mapping in self.maps:
             mapping[stmt.axis] = substitute(stmt.lo, mapping) + axis
         reduces = tuple(
-            self.named(local, n) for local in stmt.reduces for n in range(len(self.maps))
+            self.local(local, n) for local in stmt.reduces for n in range(len(self.maps))
         )
         return replace(
-            stmt, axis=axis, lo=const(0, int64), hi=index(axis.extent),
-            body=self.block(stmt.body), reduces=reduces,
+            stmt, axis=axis, lo=const(0, int64), hi=index(length), body=self.block(stmt.body),
+            reduces=reduces,
         )  # fmt: skip
 
-    def copy(self, stmt: Stmt, number: int) -> Stmt:
-        mapping = self.maps[number]
-        if isinstance(stmt, Accum):
-            best = None if stmt.best is None else self.named(stmt.best, number)
-            return replace(stmt, local=self.named(stmt.local, number), best=best)
-        if isinstance(stmt, Let):
-            return Let(self.named(stmt.local, number), self.of(stmt.value, mapping))
-        if isinstance(stmt, Update):
-            position = None if stmt.position is None else self.of(stmt.position, mapping)
-            return Update(self.named(stmt.local, number), self.of(stmt.value, mapping), position)
-        assert isinstance(stmt, Store)
-        offset, value = self.of(stmt.offset, mapping), self.of(stmt.value, mapping)
-        return replace(stmt, offset=offset, value=value)
-
-    def of(self, expr: Expr, mapping: dict[Expr, Expr]) -> Expr:
-        return simplify(substitute(expr, mapping))
-
-    def named(self, local: Local, number: int) -> Local:
-        """The row's own local."""
-        own = Local(f"{local.name}_{number}", local.dtype)
-        found = self.maps[number].setdefault(local, own)
-        assert isinstance(found, Local)
-        return found
+    def at(self, root: Expr, n: int) -> Expr:
+        return simplify(super().at(root, n))

@@ -72,7 +72,8 @@ class Worker:
     def answer(self, question: dict[str, Any]) -> dict[str, Any]:
         """Whatever fails is an answer; `broken`: nothing works any more in this process."""
         try:
-            return getattr(self, "do_" + question["do"])(question)  # type: ignore[no-any-return]
+            found: dict[str, Any] = getattr(self, "do_" + question["do"])(question)
+            return found
         except Exception as error:
             import traceback
 

@@ -18,10 +18,10 @@ so that what else happens on the machine meets all alike; results checked agains
 float64 (a wrong one does not count). A sample is the mean of calls that last 40 ms, after others.
 A number is the median of 15 turns, and of rounds with new processes the median of those; turns in
 which others used more than 0.12 of a core are repeated, and rounds that stay disturbed are marked.
-A ratio is the best
-peer's time over graphc's: above 1, graphc is faster; the ratio of the fastest repeats stands beside
-it, because others on the machine disturb it least. graphc runs as a TensorFlow 1 program does:
-`session.run` with NumPy feeds, the loss fetched each step; `make_callable` where the row says so.
+A ratio is the best peer's time over graphc's: above 1, graphc is faster; the ratio of the fastest
+repeats stands beside it, because others on the machine disturb it least. graphc runs as a
+TensorFlow 1 program does: `session.run` with NumPy feeds, the loss fetched each step;
+`make_callable` where the row says so.
 Peers keep their arrays where they want them; TensorFlow's sessions and PyTensor are fed with NumPy.
 
 Variants: JAX under `jit` (parameters donated); TensorFlow's session, the same with XLA, and
