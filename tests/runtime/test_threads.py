@@ -92,13 +92,15 @@ def test_a_worker_that_waits_for_its_callers_processor_is_moved_off_it() -> None
         (worker,) = (t for t in threading.enumerate() if t.name == "graphc-1")
         number = worker.native_id
         assert number is not None
-        bound = {here()}
-        os.sched_setaffinity(number, bound)
-        random_jobs(20, seed, 2)
+        if os.sched_getaffinity(number) == allowed:  # else it began late, and was moved already
+            bound = {here()}
+            os.sched_setaffinity(number, bound)
+            random_jobs(20, seed, 2)
+            if os.sched_getaffinity(number) == bound:
+                continue
         now = os.sched_getaffinity(number)
-        if now != bound:
-            assert now < allowed and len(now) == len(allowed) - 1
-            return
+        assert now < allowed and len(now) == len(allowed) - 1
+        return
     pytest.fail("no worker was moved")
 
 
